@@ -1,0 +1,1 @@
+//! `#[kael_rt::main]` and `#[kael_rt::test]`.
