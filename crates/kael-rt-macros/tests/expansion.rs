@@ -121,7 +121,8 @@ fn a_runtime_that_cannot_be_built_says_why() {
 #[kael_rt_macros::main]
 async fn countdown() -> u32 {
     // Inside, the name means the async function, as it is written.
-    let _: Pin<Box<dyn Future<Output = u32>>> = Box::pin(countdown());
+    let again: Pin<Box<dyn Future<Output = u32>>> = Box::pin(countdown());
+    drop(again);
     0
 }
 

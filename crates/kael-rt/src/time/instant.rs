@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A point in time: nanoseconds of the monotonic clock since a base that the whole process shares.
 ///
-/// Reaches 584 years from the first use of the clock in the process; the last microsecond of that stands for "never".
+/// Reaches 584 years from the first use of the clock in the process; the last nanosecond of that stands for "never".
 /// The operators `+` and `-` stop at the ends of the range instead of panicking (unlike `std`), so that
 /// `Instant::now() + Duration::MAX` is a deadline that never comes; `checked_add` and `checked_sub` tell. On virtual
 /// time (the simulator, `start_paused`) `now` is the runtime's clock, which begins at the base.

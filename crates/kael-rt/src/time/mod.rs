@@ -1,8 +1,8 @@
 //! Time: [`sleep`], [`timeout`], [`interval`] and the [`Instant`] they are measured by.
 //!
-//! Timers are exact to about a microsecond on our side (1,024 ns, rounded up: nothing fires early); the kernel's own
-//! timer slack comes on top. They cost no system call: the nearest deadline is the timeout of the wait in which the
-//! core sleeps anyway. Arming, cancelling and firing allocate nothing once as many timers have existed before.
+//! Timers are kept to the nanosecond and nothing fires early; the kernel's timer slack comes on top. They cost no
+//! system call: the nearest deadline is the timeout of the wait in which the core sleeps anyway. Arming, cancelling and
+//! firing allocate nothing once as many timers have existed before.
 //!
 //! A core has at most 2^31 timers; the next one panics.
 #![forbid(unsafe_code)]

@@ -19,7 +19,8 @@ const CHUNK_BITS: u32 = 9;
 const MAX_NODES: usize = 1 << 31;
 
 pub(super) struct Node<T> {
-    pub(super) tick: u64,
+    /// In nanoseconds.
+    pub(super) deadline: u64,
     pub(super) payload: Option<T>,
     pub(super) prev: u32,
     pub(super) next: u32,
@@ -76,7 +77,7 @@ impl<T> Nodes<T> {
         let chunk: Box<[Node<T>]> = (first..first + CHUNK)
             .map(|index| {
                 let next = if index + 1 == first + CHUNK { NIL } else { index as u32 + 1 };
-                Node { tick: 0, payload: None, prev: NIL, next, generation: 0, slot: FREE }
+                Node { deadline: 0, payload: None, prev: NIL, next, generation: 0, slot: FREE }
             })
             .collect();
         let Ok(chunk) = chunk.try_into() else {

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 /// Waits until `duration` from now has passed, counted from this call and not from the first poll.
 ///
-/// Never completes early, and at most about a microsecond plus the kernel's timer slack late. `Duration::ZERO` waits
-/// for at most one turn of the loop, `Duration::MAX` for ever. The timer is armed at the first poll.
+/// Never completes early, and late by no more than the kernel's timer slack (50 us by default) and what the core is
+/// busy with. `Duration::ZERO` waits for at most one turn of the loop, `Duration::MAX` for ever. The timer is armed
+/// at the first poll.
 ///
 /// Panics when it is first polled outside a runtime, and when polled again after completion.
 /// Budget: no system call of its own; the next deadline is the timeout of the wait. Dropping it disarms the timer.

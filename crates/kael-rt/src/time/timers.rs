@@ -107,7 +107,7 @@ impl TimerQueue {
     }
 
     /// When `fire` should be called next, in nanoseconds on the clock; `None` if no timer will ever fire. Never later
-    /// than the earliest deadline (rounded up to 1,024 ns), and exactly that unless a timer was cancelled.
+    /// than the earliest deadline, and exactly that unless a timer was cancelled.
     #[inline]
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         self.wheel.borrow().next_deadline()

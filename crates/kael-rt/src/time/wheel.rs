@@ -2,18 +2,19 @@
 //! in one go does so in the order of deadlines. A pure data structure: it reads no clock and wakes nobody, the payload
 //! is any `T`, and it never runs the payload's code (a `T` is moved in and out, neither cloned nor dropped).
 //!
-//! Time is cut into ticks of 1,024 ns. A deadline is rounded *up* to a tick, so a timer fires at most one tick late and
-//! never early. Nine levels of 64 slots cover all of `u64`: a timer lies on the level of the highest base-64 digit in
-//! which its tick differs from `elapsed`, in the slot of that digit. So all timers of a level come before those of the
-//! levels above, the nearest slot is two bit scans away, and nothing wraps around.
+//! Time is a number of nanoseconds. Eleven levels of 64 slots cover all of `u64`: a timer lies on the level of the
+//! highest base-64 digit in which its deadline differs from `elapsed`, in the slot of that digit. So all timers of a
+//! level come before those of the levels above, the nearest slot is two bit scans away, nothing wraps around, and
+//! nothing is rounded.
 //!
 //! Invariants:
-//! 1. `elapsed <= seen`, and every armed tick is `>= elapsed`.
+//! 1. `elapsed <= seen`, and every armed deadline is `>= elapsed`.
 //! 2. An armed node on level L shares with `elapsed` all digits above L, and its digit L is the larger one (or equal,
-//!    on level 0). Moving `elapsed` forward keeps this true as long as it stays before the nearest slot's first tick;
-//!    moving it into the slot means to deal the slot's nodes out again (`cascade`), each to a lower level.
-//! 3. `Slot::earliest` is never later than the earliest tick in the slot. It is exact until that timer is cancelled;
-//!    a stale one costs at most one wake-up for nothing per level, because a cascade makes it exact again.
+//!    on level 0). Moving `elapsed` forward keeps this true as long as it stays before the nearest slot's first
+//!    nanosecond; moving it into the slot means to deal the slot's nodes out again (`cascade`), each to a lower level.
+//!    A cascade goes straight to the earliest deadline, so a lone timer moves once and not once a level.
+//! 3. `Slot::earliest` is never later than the earliest deadline in the slot. It is exact until that timer is
+//!    cancelled; a stale one costs at most one wake-up for nothing per level, because a cascade makes it exact again.
 #![forbid(unsafe_code)]
 
 use super::nodes::{FIRED, FREE, NIL, Nodes};
@@ -21,13 +22,12 @@ use super::nodes::{FIRED, FREE, NIL, Nodes};
 #[cfg(test)]
 mod tests;
 
-const TICK_BITS: u32 = 10;
 const LEVEL_BITS: u32 = 6;
 const SLOTS: usize = 1 << LEVEL_BITS;
-/// 10 + 9 * 6 = 64 bits.
-const LEVELS: usize = 9;
-/// The last tick stands for "never": no clock reading gets there, see `Wheel::pop_due`.
-const NEVER: u64 = u64::MAX >> TICK_BITS;
+/// Eleven digits of six bits: 66 bits, of which the last level uses four.
+const LEVELS: usize = u64::BITS.div_ceil(LEVEL_BITS) as usize;
+/// The last nanosecond stands for "never": no clock reading gets there, see `Wheel::pop_due`.
+const NEVER: u64 = u64::MAX;
 
 /// Names an armed or fired timer until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +44,9 @@ struct Slot {
 }
 
 pub(crate) struct Wheel<T> {
-    /// The tick up to which the levels are dealt out.
+    /// The time from which the levels are dealt out.
     elapsed: u64,
-    /// The latest tick that `pop_due` was told of.
+    /// The latest time that `pop_due` was told of.
     seen: u64,
     /// Bit L: level L holds something.
     levels: u16,
@@ -59,7 +59,7 @@ pub(crate) struct Wheel<T> {
 
 impl<T> Wheel<T> {
     pub(crate) fn new(now_ns: u64) -> Wheel<T> {
-        let now = tick_before(now_ns);
+        let now = now_ns.min(NEVER - 1);
         Wheel {
             elapsed: now,
             seen: now,
@@ -79,7 +79,7 @@ impl<T> Wheel<T> {
     /// Whether a timer with this deadline would fire at once.
     #[inline]
     pub(crate) fn has_passed(&self, deadline_ns: u64) -> bool {
-        tick_at_or_after(deadline_ns) <= self.seen
+        deadline_ns <= self.seen
     }
 
     /// Arms a timer. It exists, fired or not, until `remove`.
@@ -87,7 +87,7 @@ impl<T> Wheel<T> {
     pub(crate) fn insert(&mut self, deadline_ns: u64, payload: T) -> TimerKey {
         let index = self.nodes.take();
         let node = &mut self.nodes[index];
-        node.tick = tick_at_or_after(deadline_ns).max(self.seen);
+        node.deadline = deadline_ns.max(self.seen);
         node.payload = Some(payload);
         let generation = node.generation;
         self.link(index);
@@ -114,7 +114,7 @@ impl<T> Wheel<T> {
             return false;
         }
         self.unlink(key.index);
-        self.nodes[key.index].tick = tick_at_or_after(deadline_ns).max(self.seen);
+        self.nodes[key.index].deadline = deadline_ns.max(self.seen);
         self.link(key.index);
         true
     }
@@ -139,14 +139,14 @@ impl<T> Wheel<T> {
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         let (slot, _) = self.nearest()?;
         let earliest = self.slots[slot].earliest;
-        (earliest != NEVER).then_some(earliest << TICK_BITS)
+        (earliest != NEVER).then_some(earliest)
     }
 
-    /// Fires the earliest timer whose deadline is at or before `now_ns`. Timers of one tick fire in the order in which
+    /// Fires the earliest timer whose deadline is at or before `now_ns`. Timers of one deadline fire in the order in which
     /// they were armed. A clock that goes back is taken to stand still.
     #[inline]
     pub(crate) fn pop_due(&mut self, now_ns: u64) -> Option<T> {
-        let now = tick_before(now_ns).max(self.seen);
+        let now = now_ns.min(NEVER - 1).max(self.seen);
         self.seen = now;
         loop {
             let Some((slot, level)) = self.nearest() else {
@@ -155,7 +155,7 @@ impl<T> Wheel<T> {
             };
             if self.slots[slot].earliest > now {
                 // Not into the slot, and never back.
-                self.elapsed = self.elapsed.max(now.min(self.first_tick(slot, level) - 1));
+                self.elapsed = self.elapsed.max(now.min(self.first_ns(slot, level) - 1));
                 return None;
             }
             if level == 0 {
@@ -198,13 +198,13 @@ impl<T> Wheel<T> {
         Some((level as usize * SLOTS + digit as usize, level))
     }
 
-    /// The first tick that belongs to an occupied slot.
-    fn first_tick(&self, slot: usize, level: u32) -> u64 {
-        let above = u64::MAX << (LEVEL_BITS * (level + 1));
+    /// The first nanosecond that belongs to an occupied slot.
+    fn first_ns(&self, slot: usize, level: u32) -> u64 {
+        let above = u64::MAX.checked_shl(LEVEL_BITS * (level + 1)).unwrap_or(0);
         (self.elapsed & above) | ((slot % SLOTS) as u64) << (LEVEL_BITS * level)
     }
 
-    /// Moves `elapsed` to the earliest tick of a slot and deals its nodes out to the levels below, in their order.
+    /// Moves `elapsed` to the earliest deadline of a slot and deals its nodes out to the levels below, in their order.
     fn cascade(&mut self, slot: usize, level: u32) {
         let Slot { earliest, head, .. } = self.slots[slot];
         debug_assert!(earliest >= self.elapsed);
@@ -219,15 +219,15 @@ impl<T> Wheel<T> {
         }
     }
 
-    /// Appends a node to the slot that its tick asks for.
+    /// Appends a node to the slot that its deadline asks for.
     #[inline]
     fn link(&mut self, index: u32) {
-        let tick = self.nodes[index].tick;
-        debug_assert!(tick >= self.elapsed);
+        let deadline = self.nodes[index].deadline;
+        debug_assert!(deadline >= self.elapsed);
         // Setting the lowest digit's bits changes no level and spares the case of no difference at all.
-        let difference = (tick ^ self.elapsed) | (SLOTS as u64 - 1);
+        let difference = (deadline ^ self.elapsed) | (SLOTS as u64 - 1);
         let level = (63 - difference.leading_zeros()) / LEVEL_BITS;
-        let digit = (tick >> (LEVEL_BITS * level)) as usize % SLOTS;
+        let digit = (deadline >> (LEVEL_BITS * level)) as usize % SLOTS;
         let slot_index = level as usize * SLOTS + digit;
 
         let slot = &mut self.slots[slot_index];
@@ -235,11 +235,11 @@ impl<T> Wheel<T> {
         slot.tail = index;
         if tail == NIL {
             slot.head = index;
-            slot.earliest = tick;
+            slot.earliest = deadline;
             self.occupied[level as usize] |= 1 << digit;
             self.levels |= 1 << level;
         } else {
-            slot.earliest = slot.earliest.min(tick);
+            slot.earliest = slot.earliest.min(deadline);
             self.nodes[tail].next = index;
         }
         let node = &mut self.nodes[index];
@@ -278,17 +278,4 @@ impl<T> Wheel<T> {
             self.levels &= !(1 << level);
         }
     }
-}
-
-/// The tick at which a deadline may fire. What lies in the last tick of all never does.
-#[inline]
-fn tick_at_or_after(deadline_ns: u64) -> u64 {
-    let up = (deadline_ns >> TICK_BITS) + u64::from(deadline_ns % (1 << TICK_BITS) != 0);
-    up.min(NEVER)
-}
-
-/// The tick that a clock reading has reached.
-#[inline]
-fn tick_before(now_ns: u64) -> u64 {
-    (now_ns >> TICK_BITS).min(NEVER - 1)
 }

@@ -1,10 +1,9 @@
 //! The wheel against a model: an ordered map in which everything is obvious and slow.
 #![forbid(unsafe_code)]
 
-use super::{LEVELS, NEVER, TICK_BITS, TimerKey, Wheel, tick_at_or_after, tick_before};
+use super::{LEVEL_BITS, LEVELS, NEVER, TimerKey, Wheel};
 use std::collections::BTreeMap;
 
-const TICK: u64 = 1 << TICK_BITS;
 const CENTURY_NS: u64 = 100 * 365 * 24 * 3_600 * 1_000_000_000;
 const OPERATIONS: u64 = if cfg!(miri) {
     20_000
@@ -34,7 +33,7 @@ impl Random {
     }
 }
 
-/// Timers by (tick at which they fire, order of arming).
+/// Timers by (time at which they fire, order of arming).
 #[derive(Default)]
 struct Model {
     armed: BTreeMap<(u64, u64), u64>,
@@ -44,13 +43,13 @@ struct Model {
 
 impl Model {
     fn insert(&mut self, deadline: u64, name: u64) -> (u64, u64) {
-        let at = (tick_at_or_after(deadline).max(self.seen), self.sequence);
+        let at = (deadline.max(self.seen), self.sequence);
         self.sequence += 1;
         self.armed.insert(at, name);
         at
     }
     fn pop_due(&mut self, now: u64) -> Option<u64> {
-        self.seen = self.seen.max(tick_before(now));
+        self.seen = self.seen.max(now.min(NEVER - 1));
         let (&at, _) = self.armed.first_key_value()?;
         if at.0 > self.seen { None } else { self.armed.remove(&at) }
     }
@@ -66,16 +65,15 @@ struct Timer {
 fn deadline(random: &mut Random, now: u64) -> u64 {
     match random.below(10) {
         0 => 0,
-        1 => u64::MAX - random.below(2) * random.below(3 * TICK),
+        1 => u64::MAX - random.below(3),
         2 => now,
         3 => now.saturating_sub(random.below(1 << 20)),
         4 => now.saturating_add(CENTURY_NS),
-        // 2^6k ticks, two ticks and two nanoseconds around, counted from zero and from now.
+        // 2^6k and two nanoseconds around, counted from zero and from now.
         5 | 6 => {
-            let border = 1u64 << (TICK_BITS + 6 * random.below(LEVELS as u64) as u32);
+            let border = 1u64 << (u64::from(LEVEL_BITS) * random.below(LEVELS as u64));
             let from = if random.below(2) == 0 { 0 } else { now };
-            let shift = (random.below(5) as i64 - 2) * TICK as i64 + random.below(5) as i64 - 2;
-            from.saturating_add(border).saturating_add_signed(shift)
+            from.saturating_add(border).saturating_add_signed(random.below(5) as i64 - 2)
         }
         7 => now.saturating_add(random.of_any_size(60)),
         _ => now.saturating_add(random.below(100_000_000)),
@@ -99,7 +97,7 @@ fn run(seed: u64, operations: u64) {
     let start = random.below(4) * random.below(1 << 40);
     let mut now = start;
     let mut wheel = Wheel::new(start);
-    let mut model = Model { seen: tick_before(start), ..Model::default() };
+    let mut model = Model { seen: start, ..Model::default() };
     let mut timers: Vec<Timer> = Vec::new();
     for operation in 0..operations {
         let what = (seed, operation, now);
@@ -143,14 +141,14 @@ fn run(seed: u64, operations: u64) {
             }
         }
         assert_eq!(wheel.len(), model.armed.len(), "{what:?}");
-        let first = model.armed.first_key_value().map(|(at, _)| at.0).filter(|&tick| tick != NEVER);
+        let first = model.armed.first_key_value().map(|(at, _)| at.0).filter(|&at| at != NEVER);
         match (wheel.next_deadline(), first) {
-            (Some(told), Some(tick)) => {
-                assert!(told <= tick << TICK_BITS, "{what:?}: {told} is later than tick {tick}")
+            (Some(told), Some(at)) => {
+                assert!(told <= at, "{what:?}: {told} is later than {at}")
             }
             // Only a deadline that was cancelled can be told although nothing is left to fire.
             (told, None) => assert!(told.is_none() || wheel.len() > 0, "{what:?}"),
-            (None, Some(tick)) => panic!("{what:?}: tick {tick} would be slept through"),
+            (None, Some(at)) => panic!("{what:?}: {at} would be slept through"),
         }
     }
 }
@@ -164,33 +162,28 @@ fn r28_wheel_equals_model() {
     }
 }
 
-/// Every border of every level, approached tick by tick: nothing fires before its tick, nothing after it.
+/// Every border of every level, from both sides: nothing fires before its time, nothing after it.
 #[test]
-fn r28_borders_of_slots_fire_on_their_tick() {
-    for start in [0, 1, TICK - 1, TICK, 63 * TICK, 64 * TICK, CENTURY_NS] {
-        for exponent in 0..LEVELS as u32 {
-            for shift in -2..=2i64 {
-                let border = TICK << (6 * exponent);
-                let Some(deadline) = start
-                    .checked_add(border)
-                    .and_then(|at| at.checked_add_signed(shift * TICK as i64))
-                else {
-                    continue;
-                };
+fn r28_borders_of_slots_fire_on_time() {
+    for start in [0, 1, 63, 64, 1 << 20, CENTURY_NS] {
+        for border in (0..LEVELS as u32).map(|level| 1u64 << (LEVEL_BITS * level)) {
+            for deadline in
+                (-2..=2).filter_map(|shift| start.checked_add(border)?.checked_add_signed(shift))
+            {
                 let mut wheel = Wheel::new(start);
-                let key = wheel.insert(deadline, ());
-                // A timer beside it makes the slot's other inhabitants move along.
-                let other = wheel.insert(deadline.saturating_add(TICK), ());
-                let due = deadline.next_multiple_of(TICK).max(start / TICK * TICK);
-                if due > start {
-                    assert_eq!(wheel.next_deadline(), Some(due));
-                    assert_eq!(wheel.pop_due(due - 1), None, "early: {deadline} from {start}");
+                let key = wheel.insert(deadline, 1);
+                // A timer beside it, which the first one must not drag along.
+                let other = wheel.insert(deadline.max(start) + 1, 2);
+                if deadline > start {
+                    assert_eq!(wheel.next_deadline(), Some(deadline));
+                    assert_eq!(wheel.pop_due(deadline - 1), None, "early: {deadline} from {start}");
                     assert!(!wheel.is_fired(key));
                 }
-                assert_eq!(wheel.pop_due(due), Some(()), "late: {deadline} from {start}");
+                assert_eq!(wheel.pop_due(deadline), Some(1), "late: {deadline} from {start}");
                 assert!(wheel.is_fired(key));
-                wheel.remove(key);
-                wheel.remove(other);
+                assert_eq!(wheel.pop_due(deadline), None);
+                assert_eq!(wheel.remove(key), None);
+                assert_eq!(wheel.remove(other), Some(2));
                 assert_eq!((wheel.len(), wheel.next_deadline()), (0, None));
             }
         }
@@ -203,7 +196,9 @@ fn r28_a_deadline_at_the_end_of_time_never_fires() {
     let never = wheel.insert(u64::MAX, 1);
     assert_eq!(wheel.next_deadline(), None, "a paused clock must not jump to it");
     assert_eq!(wheel.pop_due(u64::MAX), None);
-    assert_eq!(wheel.insert(u64::MAX, 2), TimerKey { index: 1, generation: 0 });
+    wheel.insert(u64::MAX - 1, 3);
+    assert_eq!(wheel.pop_due(u64::MAX), Some(3), "the time before is one like any other");
+    assert_eq!(wheel.insert(u64::MAX, 2), TimerKey { index: 2, generation: 0 });
     assert_eq!(wheel.remove(never), Some(1));
     assert_eq!(wheel.pop_any(), Some(2));
     assert_eq!(wheel.len(), 0);
@@ -217,11 +212,11 @@ fn r28_a_hundred_years_pass_in_one_jump() {
     }
     wheel.insert(1, 0);
     let mut fired = Vec::new();
-    while let Some(century) = wheel.pop_due(3 * CENTURY_NS + TICK) {
+    while let Some(century) = wheel.pop_due(3 * CENTURY_NS) {
         fired.push(century);
     }
     assert_eq!(fired, [0, 1, 2, 3]);
-    assert_eq!(wheel.next_deadline(), Some((5 * CENTURY_NS).next_multiple_of(TICK)));
+    assert_eq!(wheel.next_deadline(), Some(5 * CENTURY_NS));
 }
 
 /// A cancelled timer may leave its deadline behind, once a level.
@@ -245,14 +240,14 @@ fn r28_cancelled_deadlines_cost_few_wake_ups() {
 
 #[test]
 fn r30_a_clock_that_goes_back_stands_still() {
-    let mut wheel = Wheel::new(10 * TICK);
-    wheel.insert(20 * TICK, 20);
-    wheel.insert(30 * TICK, 30);
-    assert_eq!(wheel.pop_due(25 * TICK), Some(20));
+    let mut wheel = Wheel::new(10_000);
+    wheel.insert(20_000, 20);
+    wheel.insert(30_000, 30);
+    assert_eq!(wheel.pop_due(25_000), Some(20));
     assert_eq!(wheel.pop_due(0), None);
-    wheel.insert(5 * TICK, 5);
-    assert_eq!(wheel.next_deadline(), Some(25 * TICK));
+    wheel.insert(5_000, 5);
+    assert_eq!(wheel.next_deadline(), Some(25_000));
     assert_eq!(wheel.pop_due(0), Some(5), "due at the latest time ever seen");
-    assert_eq!(wheel.pop_due(29 * TICK), None);
-    assert_eq!(wheel.pop_due(30 * TICK), Some(30));
+    assert_eq!(wheel.pop_due(29_000), None);
+    assert_eq!(wheel.pop_due(30_000), Some(30));
 }
