@@ -43,10 +43,12 @@ fn is_root(path: &str) -> bool {
         ["xtask", rest @ ..] => rest,
         _ => return false,
     };
-    match inside {
-        ["build.rs"] | ["src", "main.rs" | "lib.rs"] | ["src", "bin", _] => true,
-        ["tests" | "examples" | "benches", _] => true,
-        ["tests" | "examples" | "benches", _, "main.rs"] => true,
-        _ => false,
-    }
+    matches!(
+        inside,
+        ["build.rs"]
+            | ["src", "main.rs" | "lib.rs"]
+            | ["src", "bin", _]
+            | ["tests" | "examples" | "benches", _]
+            | ["tests" | "examples" | "benches", _, "main.rs"]
+    )
 }

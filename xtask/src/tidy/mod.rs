@@ -6,6 +6,7 @@
 
 mod cfg_places;
 mod dead_files;
+mod examples;
 mod exceptions;
 mod lengths;
 mod module_tree;
@@ -78,6 +79,7 @@ const RULES: &[fn(&Repository, &mut Report)] = &[
     dead_files::check,
     test_habits::check,
     rows::check,
+    examples::check,
 ];
 
 fn report() -> Result<Report, String> {

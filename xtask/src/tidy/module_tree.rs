@@ -1,6 +1,6 @@
 //! Which files the `mod` lines of a file lead to.
 
-use syn::{Attribute, Expr, Item, Lit, Meta};
+use syn::{Attribute, Expr, Item, ItemMod, Lit, Meta};
 
 pub(super) struct Child {
     pub(super) name: String,
@@ -10,44 +10,35 @@ pub(super) struct Child {
 
 pub(super) fn children(path: &str, text: &str, is_root: bool) -> Result<Vec<Child>, String> {
     let file = syn::parse_file(text).map_err(|error| format!("is not a Rust file: {error}"))?;
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    // A root and a mod.rs have their children beside them, any other file in a folder of its name.
-    let below = match is_root || name == "mod.rs" {
-        true => folder.to_owned(),
-        false => format!("{folder}/{}", name.trim_end_matches(".rs")),
-    };
     let mut children = Vec::new();
-    collect(&file.items, folder, &below, &mut children);
+    collect(&file.items, path, is_root, &mut Vec::new(), &mut children);
     Ok(children)
 }
 
-fn collect(items: &[Item], folder: &str, below: &str, children: &mut Vec<Child>) {
+fn collect(
+    items: &[Item],
+    path: &str,
+    is_root: bool,
+    inline: &mut Vec<String>,
+    children: &mut Vec<Child>,
+) {
     for item in items {
         match item {
             Item::Mod(module) => {
                 let name = module.ident.to_string();
-                let inline = module.content.as_ref().map(|(_, items)| items);
-                match (inline, string_attribute(&module.attrs, "path")) {
-                    (Some(items), _) => {
-                        collect(items, folder, &format!("{below}/{name}"), children)
-                    }
-                    (None, Some(path)) => {
-                        children.push(Child {
-                            name,
-                            candidates: vec![normal(&format!("{folder}/{path}"))],
-                        });
-                    }
-                    (None, None) => {
-                        let candidates =
-                            vec![format!("{below}/{name}.rs"), format!("{below}/{name}/mod.rs")];
-                        children.push(Child { name, candidates });
-                    }
+                if let Some((_, items)) = &module.content {
+                    inline.push(name);
+                    collect(items, path, is_root, inline, children);
+                    inline.pop();
+                } else {
+                    let candidates = candidates(path, is_root, inline, module);
+                    children.push(Child { name, candidates });
                 }
             }
             Item::Macro(call) if call.mac.path.is_ident("include") => {
                 if let Ok(Lit::Str(file)) = call.mac.parse_body::<Lit>() {
-                    let path = normal(&format!("{folder}/{}", file.value()));
-                    children.push(Child { name: file.value(), candidates: vec![path] });
+                    let candidates = vec![normal(&format!("{}/{}", folder_of(path), file.value()))];
+                    children.push(Child { name: file.value(), candidates });
                 }
             }
             _ => {}
@@ -55,8 +46,35 @@ fn collect(items: &[Item], folder: &str, below: &str, children: &mut Vec<Child>)
     }
 }
 
+/// The paths at which the compiler looks for `mod name;` in the file `path`, inside the inline modules `inline`.
+pub(super) fn candidates(
+    path: &str,
+    is_root: bool,
+    inline: &[String],
+    module: &ItemMod,
+) -> Vec<String> {
+    let folder = folder_of(path);
+    if let Some(file) = string_attribute(&module.attrs, "path") {
+        return vec![normal(&format!("{folder}/{file}"))];
+    }
+    // A root and a mod.rs have their children beside them, any other file in a folder of its name.
+    let mut below = match is_root || path.ends_with("/mod.rs") {
+        true => folder.to_owned(),
+        false => path.trim_end_matches(".rs").to_owned(),
+    };
+    for name in inline {
+        below = format!("{below}/{name}");
+    }
+    let name = module.ident.to_string();
+    vec![format!("{below}/{name}.rs"), format!("{below}/{name}/mod.rs")]
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
 /// The text of `#[name = "text"]`.
-pub(super) fn string_attribute(attributes: &[Attribute], name: &str) -> Option<String> {
+fn string_attribute(attributes: &[Attribute], name: &str) -> Option<String> {
     attributes.iter().find_map(|attribute| string_of(attribute, name))
 }
 
