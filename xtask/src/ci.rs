@@ -19,18 +19,15 @@ pub(crate) struct Run {
 impl Run {
     /// Runs a command, which must exit with 0.
     pub(crate) fn step(&mut self, name: &str, command: &mut Command) {
-        self.watched(name, command);
+        self.watched(name, command, |_| Ok("ok".to_owned()));
     }
 
     /// Runs tests. A filter that matches nothing exits with 0 as well, so at least one test must have passed.
     pub(crate) fn tests(&mut self, name: &str, command: &mut Command) {
-        if let Some(ended) = self.watched(name, command) {
-            let passed = ended.tests_passed();
-            println!("-- {}: {name}: {passed} tests passed", self.lane);
-            if ended.success() && passed == 0 {
-                self.fail(name, "no test ran");
-            }
-        }
+        self.watched(name, command, |ended| match ended.tests_passed() {
+            0 => Err("no test ran".to_owned()),
+            passed => Ok(format!("{passed} tests passed")),
+        });
     }
 
     /// Runs a check of ours.
@@ -48,20 +45,23 @@ impl Run {
         self.failures.push(format!("{name}: {}", reason.lines().next().unwrap_or("")));
     }
 
-    fn watched(&mut self, name: &str, command: &mut Command) -> Option<Ended> {
+    /// `closing` says what a command that exited with 0 is worth.
+    fn watched(
+        &mut self,
+        name: &str,
+        command: &mut Command,
+        closing: fn(&Ended) -> Result<String, String>,
+    ) {
         println!("\n== {}: {name}\n   {}", self.lane, process::describe(command));
-        match process::run(command, STEP_LIMIT, Show::Lines) {
-            Ok(ended) => {
-                match ended.success() {
-                    true => println!("-- {}: {name}: ok, {}", self.lane, wall(ended.wall)),
-                    false => self.fail(name, &ended.verdict()),
-                }
-                Some(ended)
+        let result = process::run(command, STEP_LIMIT, Show::Lines).and_then(|ended| {
+            match ended.success() {
+                true => closing(&ended).map(|closing| format!("{closing}, {}", wall(ended.wall))),
+                false => Err(ended.verdict()),
             }
-            Err(reason) => {
-                self.fail(name, &reason);
-                None
-            }
+        });
+        match result {
+            Ok(closing) => println!("-- {}: {name}: {closing}", self.lane),
+            Err(reason) => self.fail(name, &reason),
         }
     }
 }

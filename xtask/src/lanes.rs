@@ -41,6 +41,7 @@ fn cargo(line: &str) -> Command {
 }
 
 fn linux(run: &mut Run) {
+    run.step("lock file", &mut cargo("fetch --locked"));
     run.step("format", &mut cargo("fmt --all -- --check"));
     run.step("lints", &mut cargo("clippy --workspace --all-targets -- -D warnings"));
     run.step(
@@ -59,9 +60,14 @@ fn linux(run: &mut Run) {
         ),
         Err(reason) => run.fail("dependencies", &reason),
     }
-    run.tests("tests", &mut cargo("test --workspace"));
-    run.tests("tests with bytes", &mut cargo("test -p kael-rt --features bytes"));
+    run.tests("tests", &mut cargo("test --workspace --no-fail-fast"));
+    run.tests("tests with bytes", &mut cargo("test -p kael-rt --features bytes --no-fail-fast"));
     examples(run);
+    // The README's command, shortened: it exits with 1 when a measurement breaks its budget.
+    run.step(
+        "analyze",
+        &mut cargo("run --release -p kael-cli -- analyze --seconds 5 --output target/analysis.md"),
+    );
 }
 
 /// Every example is a demonstration that needs no arguments and ends by itself. `sim_run` is not one: it is the program
@@ -90,7 +96,8 @@ fn examples(run: &mut Run) {
 }
 
 fn simulator(run: &mut Run) {
-    let mut suites = cargo(&format!("test -p kael-rt --lib --tests --target-dir {SIM_TARGET}"));
+    let mut suites =
+        cargo(&format!("test -p kael-rt --lib --tests --no-fail-fast --target-dir {SIM_TARGET}"));
     run.tests("suites", suites.env("RUSTFLAGS", r#"--cfg kael_backend="sim""#));
     run.check("seeds", || sim::campaign(SIM_SEEDS));
 }
@@ -104,8 +111,7 @@ fn loom(run: &mut Run) {
 /// Leaks are not looked for: the tests of `mem::forget` and of the shutdown limit leak on purpose, and count it.
 /// The sanitizer does not see the kernel's writes; the tests have a canary allocator for those.
 fn asan(run: &mut Run) {
-    let arguments =
-        "test -p kael-rt --target x86_64-unknown-linux-gnu --lib --tests --target-dir target/asan";
+    let arguments = "test -p kael-rt --target x86_64-unknown-linux-gnu --lib --tests --no-fail-fast --target-dir target/asan";
     match tools::nightly_cargo(&arguments.split_whitespace().collect::<Vec<_>>()) {
         Ok(mut suites) => run.tests(
             "suites",
