@@ -6,6 +6,7 @@
 
 mod cfg_places;
 mod dead_files;
+mod dependencies;
 mod examples;
 mod exceptions;
 mod lengths;
@@ -77,6 +78,7 @@ const RULES: &[fn(&Repository, &mut Report)] = &[
     words::check,
     lengths::check,
     dead_files::check,
+    dependencies::check,
     test_habits::check,
     rows::check,
     examples::check,
