@@ -134,7 +134,7 @@ fn strace(run: &mut Run) {
 /// Only our runner. The peers are built by who measures them: they are half a million lines of other people's code, and
 /// nothing that they break is ours.
 fn bench(run: &mut Run) {
-    run.step("format", &mut cargo("fmt --manifest-path bench/Cargo.toml --all -- --check"));
+    run.step("format", &mut cargo("fmt --manifest-path bench/Cargo.toml -p runner -- --check"));
     run.step("build", &mut cargo("check --manifest-path bench/Cargo.toml -p runner"));
 }
 
