@@ -42,7 +42,7 @@ fn cargo(line: &str) -> Command {
 
 fn linux(run: &mut Run) {
     run.step("lock file", &mut cargo("fetch --locked"));
-    run.step("format", &mut cargo("fmt --all -- --check"));
+    run.step("format", &mut cargo("fmt --all -- --check --color never"));
     run.step("lints", &mut cargo("clippy --workspace --all-targets -- -D warnings"));
     run.step(
         "lints with bytes",
@@ -134,7 +134,10 @@ fn strace(run: &mut Run) {
 /// Only our runner. The peers are built by who measures them: they are half a million lines of other people's code, and
 /// nothing that they break is ours.
 fn bench(run: &mut Run) {
-    run.step("format", &mut cargo("fmt --manifest-path bench/Cargo.toml -p runner -- --check"));
+    run.step(
+        "format",
+        &mut cargo("fmt --manifest-path bench/Cargo.toml -p runner -- --check --color never"),
+    );
     run.step("build", &mut cargo("check --manifest-path bench/Cargo.toml -p runner"));
 }
 

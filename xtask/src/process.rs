@@ -73,7 +73,7 @@ pub(crate) fn run(command: &mut Command, limit: Duration, show: Show) -> Result<
     let mut in_time = true;
     loop {
         let left = limit.saturating_sub(began.elapsed());
-        match incoming.recv_timeout(left) {
+        match incoming.recv_timeout(left.min(PATIENCE)) {
             Ok(line) => {
                 if show == Show::Lines {
                     println!("{line}");
@@ -84,15 +84,22 @@ pub(crate) fn run(command: &mut Command, limit: Duration, show: Show) -> Result<
             // Both streams are closed: the command and all that it started have ended, or are about to.
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
-                in_time = false;
-                kill_group(child.id());
-                break;
+                let has_ended = child.try_wait().is_ok_and(|status| status.is_some());
+                in_time = began.elapsed() < limit;
+                if has_ended || !in_time {
+                    // What still holds the streams outlived the command: its end must not wait for that.
+                    kill_group(child.id());
+                    break;
+                }
             }
         }
     }
     let status = child.wait().map_err(|error| format!("waiting for a command failed: {error}"))?;
     Ok(Ended { status: in_time.then_some(status), output, wall: began.elapsed() })
 }
+
+/// How long processes that a command has left behind may keep its streams open.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 fn forward(stream: impl Read + Send + 'static, lines: Sender<String>) {
     std::thread::spawn(move || {
@@ -146,6 +153,15 @@ mod tests {
         let ended = run(&mut command, Duration::from_millis(200), Show::Nothing).unwrap();
         assert!(ended.status.is_none());
         assert_eq!(ended.output, "before\n");
+        assert!(ended.wall < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_command_that_leaves_a_process_behind_ends_with_its_own_status() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & exit 3"]);
+        let ended = run(&mut command, Duration::from_secs(300), Show::Nothing).unwrap();
+        assert_eq!(ended.status.and_then(|status| status.code()), Some(3));
         assert!(ended.wall < Duration::from_secs(60));
     }
 

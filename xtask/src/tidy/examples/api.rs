@@ -100,7 +100,7 @@ impl<'a> Api<'a> {
             item,
             syn::Item::Struct(_) | syn::Item::Enum(_) | syn::Item::Union(_) | syn::Item::Trait(_)
         ) {
-            self.types.insert(name, (shown.clone(), own.clone()));
+            self.types.entry(name).or_insert_with(|| (shown.clone(), own.clone()));
         }
         if let syn::Item::Trait(definition) = item {
             self.trait_methods(definition, module, &shown, &own);
