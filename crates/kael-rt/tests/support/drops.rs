@@ -14,16 +14,16 @@ use std::thread;
 use std::time::Duration;
 
 /// Sizes of the scorecard instead of those that run in seconds.
-pub fn full() -> bool {
+pub(crate) fn full() -> bool {
     std::env::var_os("KAEL_FULL").is_some()
 }
 
 /// Long enough for the busiest machine; what has not happened then never will.
-pub const FOREVER: Duration = Duration::from_secs(40);
+pub(crate) const FOREVER: Duration = Duration::from_secs(40);
 
 /// Runs `test` on a thread of its own and fails with `otherwise` if it does not end.
 #[track_caller]
-pub fn within(otherwise: &str, test: impl FnOnce() + Send + 'static) {
+pub(crate) fn within(otherwise: &str, test: impl FnOnce() + Send + 'static) {
     let (ended, end) = channel();
     let thread = thread::spawn(move || {
         test();
@@ -42,7 +42,7 @@ pub fn within(otherwise: &str, test: impl FnOnce() + Send + 'static) {
 
 /// [`within`], in a runtime.
 #[track_caller]
-pub fn runs<F: Future<Output = ()>>(
+pub(crate) fn runs<F: Future<Output = ()>>(
     otherwise: &str,
     test: impl FnOnce() -> F + std::marker::Send + 'static,
 ) {
@@ -50,12 +50,12 @@ pub fn runs<F: Future<Output = ()>>(
 }
 
 /// Polls once, with a waker that wakes nobody.
-pub fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Polls, lets the runtime go on `turns` times, polling in between, and gives up.
-pub async fn briefly<F: Future + Unpin>(mut future: F, turns: u64) -> Option<F::Output> {
+pub(crate) async fn briefly<F: Future + Unpin>(mut future: F, turns: u64) -> Option<F::Output> {
     for turn in 0..=turns {
         if let Poll::Ready(output) = poll_once(&mut future) {
             return Some(output);
@@ -67,13 +67,13 @@ pub async fn briefly<F: Future + Unpin>(mut future: F, turns: u64) -> Option<F::
     None
 }
 
-pub enum First<A, B> {
+pub(crate) enum First<A, B> {
     Left(A),
     Right(B),
 }
 
 /// Polls both, the left one first, until one is ready; the other one is dropped.
-pub async fn race<A: Future, B: Future>(left: A, right: B) -> First<A::Output, B::Output> {
+pub(crate) async fn race<A: Future, B: Future>(left: A, right: B) -> First<A::Output, B::Output> {
     let (mut left, mut right) = (pin!(left), pin!(right));
     poll_fn(|cx| {
         if let Poll::Ready(output) = left.as_mut().poll(cx) {
@@ -85,7 +85,7 @@ pub async fn race<A: Future, B: Future>(left: A, right: B) -> First<A::Output, B
 }
 
 /// Lets the runtime look at its completions a few times.
-pub async fn turns(n: u32) {
+pub(crate) async fn turns(n: u32) {
     for _ in 0..n {
         // A yield alone need not enter the kernel; a timer that is due does.
         kael_rt::time::sleep(Duration::from_micros(50)).await;
@@ -94,23 +94,23 @@ pub async fn turns(n: u32) {
 
 /// Two connected stream sockets without an address: one of the runtime, one of the standard library. They behave as
 /// TCP does towards everything that is tested with them, and use up no ports.
-pub fn pair() -> (TcpStream, UnixStream) {
+pub(crate) fn pair() -> (TcpStream, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     (adopt(ours), theirs)
 }
 
 /// Two connected stream sockets of the runtime.
-pub fn both() -> (TcpStream, TcpStream) {
+pub(crate) fn both() -> (TcpStream, TcpStream) {
     let (a, b) = UnixStream::pair().unwrap();
     (adopt(a), adopt(b))
 }
 
-pub fn adopt(socket: UnixStream) -> TcpStream {
+pub(crate) fn adopt(socket: UnixStream) -> TcpStream {
     TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(socket))).unwrap()
 }
 
 /// The numbers of this process's open descriptors.
-pub fn open_fds() -> Vec<i32> {
+pub(crate) fn open_fds() -> Vec<i32> {
     let listed = std::fs::read_dir("/proc/self/fd").unwrap();
     let mut numbers: Vec<i32> =
         listed.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
