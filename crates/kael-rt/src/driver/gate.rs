@@ -295,7 +295,9 @@ impl Inner {
         let fd = unsafe { node.as_ref() };
         if side == Side::Read && gives.may_be_lost() {
             let held = self.held(index);
-            if held > 0 || (result >= 0 && gives != Gives::Received) {
+            // An empty datagram is one, too; of a stream, nothing is the end, which stays.
+            let whole = gives != Gives::Received || fd.kind() == Kind::Datagram;
+            if held > 0 || (result >= 0 && whole) {
                 if self.carries < self.slots.max() / 8 {
                     self.leave_carry(index, node, held);
                     return Some(End::Carry(node, fd.is_abandoned()));
@@ -309,7 +311,7 @@ impl Inner {
             }
         }
         let gate = fd.gate(side);
-        if result < 0 && result != -libc::ECANCELED && result != -libc::EINTR && gate.sticky.get() == 0 {
+        if is_the_sockets(result) && gate.sticky.get() == 0 {
             gate.sticky.set(result);
             gate.dead.set(side == Side::Write);
         }
@@ -350,7 +352,7 @@ impl Inner {
         debug_assert_eq!(gate.carry.get(), NONE, "one carry at a time");
         gate.carry.set(index);
         gate.holder.set(NONE);
-        if result < 0 && result != -libc::ECANCELED && result != -libc::EINTR {
+        if is_the_sockets(result) {
             gate.sticky.set(result);
         }
     }
@@ -525,6 +527,12 @@ impl Inner {
         self.spend(carry, fd);
         bytes
     }
+}
+
+/// An error of the socket, which the kernel tells once. That an operation was stopped, by the kernel
+/// or for a reason of ours, concerns nobody else.
+fn is_the_sockets(result: i32) -> bool {
+    result < 0 && result != -libc::ECANCELED && result != -libc::EINTR && !Fault::is(result)
 }
 
 /// The regions of a request: its one plain one, or its vectors.
