@@ -7,6 +7,8 @@ mod error;
 mod header;
 mod home;
 mod join;
+#[cfg(all(test, loom))]
+mod models;
 mod pool;
 mod remote;
 mod run;
