@@ -245,7 +245,8 @@ fn case(act: Act, stage: Stage, elsewhere: bool) {
             }
             settle().await;
             if elsewhere && !runs_on {
-                until("the future is dropped", || counts.future_drops.load(Ordering::SeqCst) > 0).await;
+                until("the future is dropped", || counts.future_drops.load(Ordering::SeqCst) > 0)
+                    .await;
             }
             awaited
         }
@@ -253,12 +254,20 @@ fn case(act: Act, stage: Stage, elsewhere: bool) {
 
     let name = format!("{act:?} while {stage:?}, elsewhere: {elsewhere}");
     let get = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
-    assert_eq!(get(&log.future_drops), usize::from(!runs_on), "{name}: future drops before the end");
+    assert_eq!(
+        get(&log.future_drops),
+        usize::from(!runs_on),
+        "{name}: future drops before the end"
+    );
     drop(waker.take());
     drop(runtime);
     assert_eq!(get(&log.future_drops), 1, "{name}: the future is dropped once");
     assert_eq!(get(&log.future_drops_elsewhere), 0, "{name}: and on the core's thread");
-    assert_eq!(get(&log.output_drops), get(&log.outputs_made), "{name}: every output is dropped once");
+    assert_eq!(
+        get(&log.output_drops),
+        get(&log.outputs_made),
+        "{name}: every output is dropped once"
+    );
     let ends = stage == Stage::Done || matches!(act, Act::Await);
     assert_eq!(get(&log.outputs_made), usize::from(ends), "{name}: the task gave its output");
     let expected = match act {
@@ -333,7 +342,11 @@ fn r24_a_handle_outlives_its_runtime() {
 
 #[test]
 fn r24_a_panic_goes_to_the_handle() {
-    let error = kael_rt::block_on(async { kael_rt::spawn(async { std::panic::panic_any(String::from("the reason")) }).await.unwrap_err() });
+    let error = kael_rt::block_on(async {
+        kael_rt::spawn(async { std::panic::panic_any(String::from("the reason")) })
+            .await
+            .unwrap_err()
+    });
     assert!(error.is_panic() && !error.is_cancelled());
     assert_eq!(error.to_string(), "the task panicked: the reason");
     assert_eq!(*error.into_panic().downcast::<String>().unwrap(), "the reason");
