@@ -183,11 +183,18 @@ fn loom_r22_spawn_from_another_thread_against_the_end_of_the_core() {
         let drops = Arc::new(AtomicUsize::new(0));
         let (home, tracked) = (owner.home().clone(), Tracked::new(&drops));
         let remote = thread::spawn(move || {
-            drop(Home::spawn_remote(&home, move || async move { drop(tracked) }))
+            drop(Home::spawn_remote(&home, move || async move {
+                let _tracked = tracked;
+                std::future::pending::<()>().await
+            }))
         });
         drop(owner);
         remote.join().unwrap();
-        assert_eq!(drops.load(Ordering::Relaxed), 1);
+        assert_eq!(
+            drops.load(Ordering::Relaxed),
+            1,
+            "the future, or what it was to be made of, is dropped"
+        );
     });
 }
 
