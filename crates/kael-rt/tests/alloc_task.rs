@@ -89,7 +89,9 @@ async fn remote_wakes() {
             // Odd: asked. Even: answered.
             if asked % 2 == 1 {
                 thread_asked.store(asked + 1, Ordering::Release);
-                thread_waker.clone().wake();
+                // A clone and a drop on this thread, as a real owner of a waker would have them.
+                let waker = thread_waker.clone();
+                waker.wake_by_ref();
                 answered += 1;
             } else {
                 thread::yield_now();
@@ -103,7 +105,11 @@ async fn remote_wakes() {
         }
         asked.fetch_add(1, Ordering::AcqRel);
         poll_fn(|_| {
-            if asked.load(Ordering::Acquire) % 2 == 0 { Poll::Ready(()) } else { Poll::Pending }
+            if asked.load(Ordering::Acquire).is_multiple_of(2) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         })
         .await;
     }

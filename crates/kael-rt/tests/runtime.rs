@@ -108,7 +108,7 @@ fn r34_spawning_outside_names_the_function_and_the_remedy() {
 #[test]
 fn r34_a_panic_out_of_block_on_leaves_the_runtime_usable() {
     let runtime = Builder::new().build().unwrap();
-    let task = runtime.block_on(async { kael_rt::spawn(async { 4 }) });
+    let task = runtime.handle().spawn(|| async { 4 });
     assert_eq!(panic_text(|| runtime.block_on(async { panic!("out") })), "out");
     assert_eq!(runtime.block_on(task).unwrap(), 4);
 }
