@@ -1,10 +1,9 @@
 //! User-mode instructions of the echo server for each request: callgrind's count, which no noise of the machine reaches.
 //!
-//! The count is the difference of two lengths of run, so that setting up and accepting are not in it.
+//! Under one callgrind the server serves a short run, which is thrown away (pools fill), a short one and a long one. The
+//! count is the difference of the last two, so that accepting and closing are not in it.
 
-use std::net::{Ipv4Addr, TcpStream};
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
 use crate::builds::{self, runs};
 use crate::echo::list;
@@ -15,7 +14,6 @@ use crate::results::Results;
 use crate::workload::{self, EchoCase};
 
 const SHORT_SECS: f64 = 0.05;
-const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(options: &Options) -> Result<usize, String> {
     let programs = programs::select(programs::echo(), options)?;
@@ -26,13 +24,16 @@ pub(crate) fn run(options: &Options) -> Result<usize, String> {
     let mut failures = 0;
     for case in options.echo_cases(&workload::INSTRUCTIONS) {
         let results = Results::interleave(programs.clone(), options.rounds, |program| {
-            let (short, short_requests) = count(program, case, SHORT_SECS, options)?;
-            let (long, long_requests) = count(program, case, SHORT_SECS + options.secs, options)?;
-            let requests = long_requests - short_requests;
+            let mut callgrind = Callgrind::start(program, options)?;
+            callgrind.count(case, SHORT_SECS)?;
+            let short = callgrind.count(case, SHORT_SECS)?;
+            let long = callgrind.count(case, SHORT_SECS + options.secs)?;
+            let requests = long.requests - short.requests;
             if requests < 1.0 {
                 return Err("the longer run had no more requests than the shorter".to_owned());
             }
-            Ok(Figures::from([("instructions".to_owned(), (long - short) / requests)]))
+            let instructions = (long.instructions - short.instructions) / requests;
+            Ok(Figures::from([("instructions".to_owned(), instructions)]))
         });
         results.print(
             &format!("User-mode instructions of the server for each request: {case}"),
@@ -44,41 +45,69 @@ pub(crate) fn run(options: &Options) -> Result<usize, String> {
     Ok(failures)
 }
 
-/// The instructions of one run, and its requests.
-fn count(
-    program: &Program,
-    case: EchoCase,
-    secs: f64,
-    options: &Options,
-) -> Result<(f64, f64), String> {
-    let out =
-        builds::bench_root().join("target").join(format!("callgrind-{}.out", std::process::id()));
-    // It may not be there.
-    let _ = std::fs::remove_file(&out);
-    let port = free_port()?;
-    let mut command: Vec<String> =
-        ["valgrind", "-q", "--tool=callgrind"].map(str::to_owned).to_vec();
-    command.push(format!("--callgrind-out-file={}", out.display()));
-    command.extend(program.echo_command(port));
-    let mut server = Server::start(&command, program.tuned, options.server_cpu)?;
-
-    let client = load_command(port, case, secs, 0);
-    let figures = figures(&client, false, &options.client_cpu.to_string())?;
-    let requests = figures.get("total").copied().ok_or("the client printed no total")?;
-    end(&mut server, port)?;
-    Ok((total(&out)?, requests))
+struct Count {
+    instructions: f64,
+    requests: f64,
 }
 
-/// Ends the server so that callgrind writes its file. Valgrind holds signals back during io_uring_enter, so after the
-/// signal a connection is made, which lets that call return.
-fn end(server: &mut Server, port: u16) -> Result<(), String> {
-    if !runs("kill", &["-TERM", &server.pid().to_string()]) {
-        return Err("the server has ended by itself".to_owned());
+/// A server under callgrind.
+struct Callgrind<'a> {
+    server: Server,
+    port: u16,
+    client_cpu: String,
+    /// Where callgrind writes: the first dump to this name and `.1`, and so on.
+    out: PathBuf,
+    dumps: u32,
+    program: &'a Program,
+}
+
+impl<'a> Callgrind<'a> {
+    fn start(program: &'a Program, options: &Options) -> Result<Callgrind<'a>, String> {
+        let out = builds::bench_root()
+            .join("target")
+            .join(format!("callgrind-{}.out", std::process::id()));
+        let port = free_port()?;
+        let mut command: Vec<String> =
+            ["valgrind", "-q", "--tool=callgrind"].map(str::to_owned).to_vec();
+        command.push(format!("--callgrind-out-file={}", out.display()));
+        command.extend(program.echo_command(port));
+        let server = Server::start(&command, program.tuned, options.server_cpu)?;
+        Ok(Callgrind {
+            server,
+            port,
+            client_cpu: options.client_cpu.to_string(),
+            out,
+            dumps: 0,
+            program,
+        })
     }
-    let _connection = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
-    match server.wait(PATIENCE) {
-        true => Ok(()),
-        false => Err("the server did not end on SIGTERM".to_owned()),
+
+    /// Runs the client and gives what was executed since the last count.
+    fn count(&mut self, case: EchoCase, secs: f64) -> Result<Count, String> {
+        let figures = figures(&load_command(self.port, case, secs, 0), false, &self.client_cpu)?;
+        let requests = figures.get("total").copied().ok_or("the client printed no total")?;
+
+        // A dump on request, because a server that waits in io_uring_enter ends on no signal that callgrind would see.
+        // vgdb gets an answer from a process that sleeps in the kernel by ptrace.
+        self.dumps += 1;
+        let dump = self.out.with_extension(format!("out.{}", self.dumps));
+        if !runs("vgdb", &[&format!("--pid={}", self.server.pid()), "--wait=10", "dump"]) {
+            return Err(format!(
+                "callgrind of {} answers nothing (is ptrace allowed here?)",
+                self.program.name
+            ));
+        }
+        let instructions = total(&dump);
+        // What stays behind would be read as the dump of the next program.
+        let _ = std::fs::remove_file(&dump);
+        Ok(Count { instructions: instructions?, requests })
+    }
+}
+
+impl Drop for Callgrind<'_> {
+    fn drop(&mut self) {
+        // It is there or not, depending on how far callgrind came.
+        let _ = std::fs::remove_file(&self.out);
     }
 }
 
