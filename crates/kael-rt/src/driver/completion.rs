@@ -1,0 +1,168 @@
+//! The kernel's answer, as an operation reads it.
+
+use super::{
+    Driver,
+    descriptor::{Fd, Kind},
+};
+use crate::{
+    buf::{IoBufMut, IoBufsMut},
+    error::Fault,
+    op::Gives,
+    sys::{PeerAddr, Scratch, StatBuf},
+};
+use std::{io, ptr::NonNull};
+
+/// The kernel's answer to one request. Only the driver makes one.
+///
+/// Whatever the kernel gave with it (a descriptor, a lent buffer) is inside and goes back when
+/// the completion is dropped unread.
+pub struct Completion<'a> {
+    result: i32,
+    handle: Option<Fd>,
+    lent: Option<Lent>,
+    region: NonNull<u8>,
+    region_len: u32,
+    vectors: u8,
+    scratch: &'a mut Scratch,
+}
+
+impl<'a> Completion<'a> {
+    #[inline]
+    pub(super) fn new(
+        driver: &Driver,
+        result: i32,
+        gives: Gives,
+        lent: Option<Lent>,
+        region: (NonNull<u8>, u32, u8),
+        scratch: &'a mut Scratch,
+    ) -> Completion<'a> {
+        let handle = match gives {
+            Gives::Count | Gives::Received => None,
+            Gives::Handle | Gives::DirectHandle if result < 0 => None,
+            Gives::Handle => Some(driver.adopt(result, Kind::File, false)),
+            Gives::DirectHandle => Some(driver.adopt(result, Kind::File, true)),
+        };
+        let (region, region_len, vectors) = region;
+        Completion { result, handle, lent, region, region_len, vectors, scratch }
+    }
+
+    /// An answer of our own to an operation that never reached the kernel.
+    pub(super) fn refused(fault: Fault, scratch: &'a mut Scratch) -> Completion<'a> {
+        let region = NonNull::dangling();
+        let result = fault.code();
+        Completion { result, handle: None, lent: None, region, region_len: 0, vectors: 0, scratch }
+    }
+
+    /// The plain result: a count, or a negative error.
+    #[inline]
+    pub(crate) fn result(&self) -> i32 {
+        self.result
+    }
+
+    #[inline]
+    pub(crate) fn count(&self) -> io::Result<usize> {
+        match self.result {
+            0.. => Ok(self.result as usize),
+            code => Err(Fault::error(code)),
+        }
+    }
+
+    pub(crate) fn unit(&self) -> io::Result<()> {
+        self.count().map(drop)
+    }
+
+    /// The descriptor that the kernel made.
+    pub(crate) fn into_fd(mut self, kind: Kind) -> io::Result<Fd> {
+        self.count()?;
+        let fd = self.handle.take().expect("the answer is a descriptor");
+        fd.set_kind(kind);
+        Ok(fd)
+    }
+
+    /// The buffer that the backend picked for what was received.
+    #[cfg_attr(not(test), expect(dead_code, reason = "public with buffer pools"))]
+    pub(crate) fn into_lent(mut self) -> io::Result<Option<Lent>> {
+        self.count()?;
+        Ok(self.lent.take())
+    }
+
+    pub(crate) fn peer(&self) -> &PeerAddr {
+        self.scratch.peer()
+    }
+
+    /// The peer's address after a received message.
+    pub(crate) fn message_peer(&mut self) -> &PeerAddr {
+        self.scratch.settle_message();
+        self.scratch.peer()
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "public with pktinfo"))]
+    pub(crate) fn control(&self) -> &[u8] {
+        self.scratch.control()
+    }
+
+    pub(crate) fn stat(&self) -> &StatBuf {
+        self.scratch.stat()
+    }
+
+    /// Tells `buf`, in which `kept` bytes were there already, how much the kernel wrote.
+    #[inline]
+    pub(crate) fn fill<B: IoBufMut>(&self, kept: usize, buf: &mut B) -> io::Result<usize> {
+        let n = self.count()?;
+        let room = buf.as_uninit();
+        assert!(
+            n <= self.region_len as usize
+                && kept + n <= room.len()
+                && room.as_mut_ptr().cast::<u8>().wrapping_add(kept) == self.region.as_ptr(),
+            "the buffer is not where it was when it was lent: its IoBufMut breaks its contract"
+        );
+        // SAFETY: the kernel (or the driver, from a carry) wrote `n` bytes at `region`, which is
+        // this buffer's memory from `kept` on, and the operation says that it filled the rest.
+        unsafe { buf.set_init(kept + n) };
+        Ok(n)
+    }
+
+    /// Tells each of `bufs` how much the kernel wrote into it.
+    pub(crate) fn fill_vectored(&self, bufs: &mut impl IoBufsMut) -> io::Result<usize> {
+        let n = self.count()?;
+        let mut rest = n;
+        let regions = self.scratch.regions(usize::from(self.vectors));
+        for ((at, len), part) in regions.zip(bufs.parts()) {
+            let room = part.room();
+            assert!(
+                std::ptr::eq(room.as_mut_ptr().cast(), at) && room.len() == len,
+                "a buffer is not where it was when it was lent: its IoBufMut breaks its contract"
+            );
+            let filled = rest.min(len);
+            // SAFETY: vectors are filled in order, so this one got `filled` of the `n` bytes.
+            unsafe { part.filled(filled) };
+            rest -= filled;
+        }
+        assert_eq!(rest, 0, "more bytes than there was room for");
+        Ok(n)
+    }
+}
+
+/// A received buffer of a group, lent to us by the backend's ring; dropping it gives it back.
+pub(crate) struct Lent {
+    pub(super) driver: Driver,
+    pub(super) group: u16,
+    pub(super) id: u16,
+    pub(super) bytes: NonNull<u8>,
+    pub(super) len: u32,
+}
+
+impl Lent {
+    #[cfg_attr(not(test), expect(dead_code, reason = "public with buffer pools"))]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: the backend wrote `len` bytes there and leaves them alone until they are given
+        // back; the memory lives as long as the driver, which `self` keeps.
+        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr(), self.len as usize) }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.driver.give_back(self.group, self.id);
+    }
+}

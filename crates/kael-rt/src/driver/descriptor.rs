@@ -1,0 +1,284 @@
+//! Descriptors: one pooled, counted node for each open file or socket, shared by the public
+//! type, its halves, and the operations on it.
+//!
+//! A node counts everybody who uses it (`refs`) and those among them that are orphans, operations
+//! whose future is gone (`orphans`). When only orphans are left, nobody can ask for more: they are
+//! cancelled. When nobody is left, the descriptor is closed. So a close never overtakes a queued
+//! or running operation on the same number, and the number is not reused under one.
+
+use super::{Driver, slot::NONE};
+use crate::op::Side;
+use std::{
+    cell::{Cell, RefCell},
+    ptr::{self, NonNull},
+};
+
+/// What a descriptor is: it decides whether the gates are used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    File,
+    Stream,
+    Datagram,
+    Listener,
+}
+
+/// One side of a socket: who is with the kernel, who waits, and what was left behind.
+pub(crate) struct Gate {
+    /// The slot whose operation has the side; [`NONE`] if it is free.
+    pub(super) holder: Cell<u32>,
+    /// The operations that wait for it, in the order of their first poll.
+    pub(super) first: Cell<u32>,
+    pub(super) last: Cell<u32>,
+    /// The slot of a dropped operation that had received something.
+    pub(super) carry: Cell<u32>,
+    /// An error that nobody has seen yet, or one that stays (see `dead`).
+    pub(super) sticky: Cell<i32>,
+    /// The sticky error stays: the stream is over on this side.
+    pub(super) dead: Cell<bool>,
+}
+
+impl Gate {
+    const fn new() -> Gate {
+        Gate {
+            holder: Cell::new(NONE),
+            first: Cell::new(NONE),
+            last: Cell::new(NONE),
+            carry: Cell::new(NONE),
+            sticky: Cell::new(0),
+            dead: Cell::new(false),
+        }
+    }
+
+    fn reset(&self) {
+        debug_assert!(self.holder.get() == NONE && self.first.get() == NONE);
+        self.carry.set(NONE);
+        self.sticky.set(0);
+        self.dead.set(false);
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.holder.get() == NONE && self.first.get() == NONE && self.carry.get() == NONE
+    }
+}
+
+pub(crate) struct Descriptor {
+    number: Cell<i32>,
+    direct: Cell<bool>,
+    kind: Cell<Kind>,
+    refs: Cell<u32>,
+    pub(super) orphans: Cell<u32>,
+    /// Accepting failed for want of a descriptor, and somebody was told.
+    pub(crate) starved: Cell<bool>,
+    pub(super) read: Gate,
+    pub(super) write: Gate,
+    /// The driver, while the node is in use. It keeps the node's own memory alive.
+    driver: RefCell<Option<Driver>>,
+    next: Cell<*const Descriptor>,
+}
+
+impl Descriptor {
+    #[inline]
+    pub(super) fn gate(&self, side: Side) -> &Gate {
+        match side {
+            Side::Read => &self.read,
+            Side::Write => &self.write,
+        }
+    }
+
+    /// Whether requests pass the gate of that side. Files are positional, and datagrams do not
+    /// interleave.
+    #[inline]
+    pub(super) fn is_gated(&self, side: Side) -> bool {
+        match self.kind.get() {
+            Kind::Stream | Kind::Listener => true,
+            Kind::Datagram => side == Side::Read,
+            Kind::File => false,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind.get()
+    }
+
+    /// The number, as the kernel knows it; -1 once it was given away.
+    #[inline]
+    pub(crate) fn number(&self) -> i32 {
+        self.number.get()
+    }
+
+    /// The number is an index into the ring's own table.
+    #[inline]
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct.get()
+    }
+
+    /// Only orphans are left.
+    #[inline]
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.refs.get() == self.orphans.get()
+    }
+}
+
+/// A counted pointer to a [`Descriptor`].
+pub struct Fd(NonNull<Descriptor>);
+
+impl Fd {
+    #[inline]
+    pub(super) fn node(&self) -> NonNull<Descriptor> {
+        self.0
+    }
+
+    pub(crate) fn set_kind(&self, kind: Kind) {
+        self.kind.set(kind);
+    }
+
+    #[inline]
+    pub(crate) fn belongs_to(&self, driver: &Driver) -> bool {
+        self.driver.borrow().as_ref().is_some_and(|own| own.is(driver))
+    }
+
+    /// As [`belongs_to`](Self::belongs_to), for the inner driver, which knows only its address.
+    #[inline]
+    pub(super) fn belongs_to_tag(&self, tag: *const ()) -> bool {
+        self.driver.borrow().as_ref().is_some_and(|own| own.tag() == tag)
+    }
+
+    pub(crate) fn driver(&self) -> Driver {
+        self.driver.borrow().clone().expect("a descriptor in use has a driver")
+    }
+
+    /// Takes the number out, so that the end of this node closes nothing. Only for the last user
+    /// of a quiet descriptor with a number of its own; otherwise the node comes back.
+    pub(crate) fn release_number(self) -> Result<i32, Fd> {
+        let quiet = self.read.is_quiet() && self.write.is_quiet();
+        if self.refs.get() != 1 || self.direct.get() || !quiet {
+            return Err(self);
+        }
+        Ok(self.number.replace(-1))
+    }
+
+    /// The descriptor was closed by an operation: nothing is left to close.
+    pub(crate) fn forget_number(&self) {
+        self.number.set(-1);
+    }
+}
+
+impl std::ops::Deref for Fd {
+    type Target = Descriptor;
+    #[inline]
+    fn deref(&self) -> &Descriptor {
+        // SAFETY: a node in use stays where it is, and this reference is one of its users.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for Fd {
+    #[inline]
+    fn clone(&self) -> Fd {
+        self.refs.set(self.refs.get() + 1);
+        Fd(self.0)
+    }
+}
+
+impl Drop for Fd {
+    #[inline]
+    fn drop(&mut self) {
+        let refs = self.refs.get() - 1;
+        self.refs.set(refs);
+        if refs == 0 {
+            self.end();
+        } else if self.is_abandoned() {
+            let driver = self.driver();
+            driver.abandon(self.0);
+        }
+    }
+}
+
+impl Fd {
+    /// Nobody is left: closes, and puts the node back into its pool.
+    fn end(&self) {
+        let driver = self.driver.borrow_mut().take().expect("a descriptor in use has a driver");
+        let number = self.number.replace(-1);
+        if number >= 0 {
+            driver.close(number, self.direct.get());
+        }
+        self.read.reset();
+        self.write.reset();
+        driver.descriptors().put(self.0);
+        // The driver may end here, and the node's memory with it: it is not touched any more.
+    }
+}
+
+/// The pool of nodes of one driver.
+pub(crate) struct Descriptors {
+    free: Cell<*const Descriptor>,
+    chunks: RefCell<Vec<NonNull<[Descriptor]>>>,
+}
+
+/// Nodes made at once.
+const CHUNK: usize = 32;
+
+impl Descriptors {
+    pub(super) fn new() -> Descriptors {
+        Descriptors { free: Cell::new(ptr::null()), chunks: RefCell::new(Vec::new()) }
+    }
+
+    /// A node for a descriptor that the kernel just made and nobody else owns.
+    pub(super) fn take(&self, driver: &Driver, number: i32, kind: Kind, direct: bool) -> Fd {
+        if self.free.get().is_null() {
+            self.grow();
+        }
+        let node = NonNull::new(self.free.get().cast_mut()).expect("the pool has just grown");
+        // SAFETY: free nodes are alive as long as the pool, which is ours.
+        let fresh = unsafe { node.as_ref() };
+        self.free.set(fresh.next.get());
+        fresh.number.set(number);
+        fresh.direct.set(direct);
+        fresh.kind.set(kind);
+        fresh.refs.set(1);
+        fresh.orphans.set(0);
+        fresh.starved.set(false);
+        *fresh.driver.borrow_mut() = Some(driver.clone());
+        Fd(node)
+    }
+
+    fn put(&self, node: NonNull<Descriptor>) {
+        // SAFETY: the node came from this pool.
+        unsafe { node.as_ref() }.next.set(self.free.get());
+        self.free.set(node.as_ptr());
+    }
+
+    fn grow(&self) {
+        let chunk: Box<[Descriptor]> = (0..CHUNK)
+            .map(|_| Descriptor {
+                number: Cell::new(-1),
+                direct: Cell::new(false),
+                kind: Cell::new(Kind::File),
+                refs: Cell::new(0),
+                orphans: Cell::new(0),
+                starved: Cell::new(false),
+                read: Gate::new(),
+                write: Gate::new(),
+                driver: RefCell::new(None),
+                next: Cell::new(ptr::null()),
+            })
+            .collect();
+        let chunk = NonNull::from(Box::leak(chunk));
+        // SAFETY: just made, and never freed before the pool ends.
+        for node in unsafe { chunk.as_ref() } {
+            self.put(NonNull::from(node));
+        }
+        self.chunks.borrow_mut().push(chunk);
+    }
+}
+
+impl Drop for Descriptors {
+    fn drop(&mut self) {
+        for chunk in self.chunks.get_mut().drain(..) {
+            // SAFETY: made by `grow`. Each node in use holds the driver and thereby this pool, so
+            // none is in use.
+            drop(unsafe { Box::from_raw(chunk.as_ptr()) });
+        }
+    }
+}

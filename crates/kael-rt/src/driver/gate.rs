@@ -1,0 +1,501 @@
+//! The drop protocol of sockets: gates, orphans, and what they leave behind.
+//!
+//! One operation at a time has each side of a socket; the others wait in the order of their first
+//! poll. The side is given up when the answer is *taken*, not when it comes: else a later read
+//! could overtake one whose future is dropped before it looked.
+//!
+//! ```text
+//!              first poll                terminal completion           taken
+//!   (future) ────────────▶ holder ─────────────────────────────▶ Done ───────▶ next waiter
+//!                 │ busy     │ future dropped                      │ future dropped
+//!                 ▼          ▼                                     ▼
+//!               Queued     orphan ── n > 0 ──▶ Carry ◀── n > 0 ────┤
+//!                            │                   │ read by the next │ n <= 0
+//!                            │ n <= 0            ▼                  ▼
+//!                            └──▶ sticky errno, operation dropped, next waiter
+//! ```
+//!
+//! What an orphaned receive brought is a *carry*: the slot stays, and the next receive copies from
+//! it and submits nothing. For a listener the carry is a connection. A write is not cancelled when
+//! it is dropped: it holds the gate until it is finished, and its error stays.
+
+use super::{
+    Driver, FailOnPanic, Launch,
+    descriptor::{Descriptor, Gate, Kind},
+    inner::Inner,
+    ops::Vtable,
+    slot::{Body, NONE, SlotId, State},
+};
+use crate::{
+    error::Fault,
+    op::{Gives, Side},
+};
+use std::{
+    mem,
+    ptr::{self, NonNull},
+    task::Waker,
+};
+
+impl Driver {
+    /// The future is gone. What happens to its operation depends on how far it is.
+    pub(super) fn orphan(&self, id: SlotId) {
+        let Some(fate) = self.with(|inner| inner.orphan(id)) else { return };
+        match fate {
+            Fate::Nothing => {}
+            Fate::Discard(pump) => {
+                if let Some((node, side)) = pump {
+                    self.pump(node, side);
+                }
+                self.discard(id);
+            }
+            Fate::Keeps(waker, abandoned) => {
+                drop(waker);
+                if let Some(node) = abandoned {
+                    self.abandon(node);
+                }
+            }
+            Fate::Conclude(waker) => {
+                drop(waker);
+                self.conclude(id);
+            }
+        }
+    }
+
+    /// An operation has its last completion: wakes its future, or ends it if that is gone.
+    pub(super) fn conclude(&self, id: SlotId) {
+        let Some(Some(end)) = self.with(|inner| inner.conclude(id)) else { return };
+        match end {
+            End::Wake(waker, pump) => {
+                if let Some((node, side)) = pump {
+                    self.pump(node, side);
+                }
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+            End::Carry(node, abandoned) => {
+                if abandoned {
+                    self.abandon(node);
+                } else {
+                    self.pump(node, Side::Read);
+                }
+            }
+            End::Finish(pump) => {
+                if let Some((node, side)) = pump {
+                    self.pump(node, side);
+                }
+                self.finish(id);
+            }
+        }
+    }
+
+    /// Answers an orphan and drops the output, with nothing borrowed.
+    fn finish(&self, id: SlotId) {
+        let Some((vtable, done)) = self.with(|inner| inner.finishing(id)) else { return };
+        let release = super::Release { driver: self, index: id.index() };
+        // SAFETY: the kernel has let go, the future is gone, and the slot is released only after.
+        unsafe {
+            let scratch = &mut (*done.body.as_ptr()).scratch;
+            (vtable.finish)(done.body, done.completion(self, scratch));
+        }
+        drop(release);
+    }
+
+    /// Lets the next waiters at a gate go. The caller knows somebody who uses the descriptor.
+    pub(super) fn pump(&self, node: NonNull<Descriptor>, side: Side) {
+        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten() {
+            let failed = FailOnPanic { driver: self, id };
+            // SAFETY: the operation is in its body and the kernel has nothing of it.
+            let request = unsafe { (vtable.request)(body) };
+            mem::forget(failed);
+            let Some(launch) = self.with(|inner| inner.launch(id, request, true)) else { return };
+            if launch == Launch::Now && self.follow_waiter(id) == Launch::Now {
+                self.conclude(id);
+            }
+        }
+    }
+
+    /// As `follow`, but what was left behind is read only when the future takes its answer.
+    fn follow_waiter(&self, id: SlotId) -> Launch {
+        match self.with(|inner| inner.slots.head(id.index()).state) {
+            Some(State::CarryReady) => {
+                if let Some(Some(waker)) = self.with(|inner| inner.slots.head(id.index()).waker.take()) {
+                    waker.wake();
+                }
+                Launch::Pending
+            }
+            _ => self.follow(id, Launch::Now),
+        }
+    }
+
+    /// The future whose turn it is reads what was left behind.
+    pub(super) fn serve_taker(&self, id: SlotId) {
+        self.with(|inner| inner.serve(id.index()));
+        self.drop_spent_carries();
+    }
+
+    /// Drops the operations of carries that were read to their end.
+    pub(super) fn drop_spent_carries(&self) {
+        while let Some(id) = self.with(|inner| inner.spent.pop()).flatten() {
+            self.discard(id);
+        }
+    }
+
+    /// Only orphans use the descriptor: ends what they do and drops what they left.
+    pub(super) fn abandon(&self, node: NonNull<Descriptor>) {
+        if let Some(carry) = self.with(|inner| inner.abandon(node)).flatten() {
+            // The last use of the node may end in here: it is not touched any more.
+            self.finish(carry);
+        }
+    }
+
+    /// Unread bytes of a quiet stream, taken out.
+    pub(crate) fn unread(&self, fd: &super::Fd) -> Vec<u8> {
+        let bytes = self.with(|inner| inner.unread(fd)).unwrap_or_default();
+        self.drop_spent_carries();
+        bytes
+    }
+}
+
+type Pump = Option<(NonNull<Descriptor>, Side)>;
+
+pub(super) enum Fate {
+    Nothing,
+    Discard(Pump),
+    /// The kernel has it still. The descriptor may have only orphans now.
+    Keeps(Option<Waker>, Option<NonNull<Descriptor>>),
+    Conclude(Option<Waker>),
+}
+
+pub(super) enum End {
+    Wake(Option<Waker>, Pump),
+    /// What was received stays in the slot. True: the descriptor has only orphans.
+    Carry(NonNull<Descriptor>, bool),
+    Finish(Pump),
+}
+
+impl Inner {
+    pub(super) fn enqueue(&mut self, index: u32, gate: &Gate) {
+        let last = gate.last.replace(index);
+        let head = self.slots.head(index);
+        head.state = State::Queued;
+        head.prev = last;
+        head.next = NONE;
+        match last {
+            NONE => gate.first.set(index),
+            last => self.slots.head(last).next = index,
+        }
+    }
+
+    /// The first waiter of a gate that is free.
+    fn dequeue(
+        &mut self,
+        node: NonNull<Descriptor>,
+        side: Side,
+    ) -> Option<(SlotId, &'static Vtable, NonNull<Body>)> {
+        // SAFETY: whoever pumps knows a user of the node.
+        let gate = unsafe { node.as_ref() }.gate(side);
+        let index = gate.first.get();
+        if gate.holder.get() != NONE || index == NONE {
+            return None;
+        }
+        let head = self.slots.head(index);
+        let id = SlotId::new(index, head.generation);
+        self.unlink(id);
+        let head = self.slots.head(index);
+        head.state = State::Reserved;
+        Some((id, head.vtable, self.slots.body(index)))
+    }
+
+    /// Gives a gate up. True: somebody waits for it.
+    #[inline]
+    pub(super) fn leave_gate(&mut self, index: u32, node: NonNull<Descriptor>, side: Side) -> bool {
+        // SAFETY: the operation in the slot, or the caller, still uses the descriptor.
+        let gate = unsafe { node.as_ref() }.gate(side);
+        if gate.holder.get() != index {
+            return false;
+        }
+        gate.holder.set(NONE);
+        gate.first.get() != NONE
+    }
+
+    fn leave(&mut self, index: u32) -> Pump {
+        let head = self.slots.head(index);
+        let (node, side) = (head.fd?, head.side?);
+        self.leave_gate(index, node, side).then_some((node, side))
+    }
+
+    pub(super) fn orphan(&mut self, id: SlotId) -> Fate {
+        let Some(head) = self.slots.current(id) else { return Fate::Nothing };
+        let waker = head.waker.take();
+        match head.state {
+            State::Queued
+            | State::Backlog
+            | State::Delayed
+            | State::CarryReady
+            | State::Reserved => {
+                head.waker = waker;
+                self.unlink(id);
+                Fate::Discard(self.leave(id.index()))
+            }
+            State::InFlight => {
+                head.orphan = true;
+                let (cancel, fd) = (head.vtable.traits.cancel_on_drop, head.fd);
+                if cancel {
+                    self.cancel(id.index());
+                }
+                Fate::Keeps(waker, fd.filter(|&node| Self::add_orphan(node)))
+            }
+            State::Done => {
+                head.orphan = true;
+                if let Some(node) = head.fd {
+                    Self::add_orphan(node);
+                }
+                Fate::Conclude(waker)
+            }
+            State::Free | State::Carry => {
+                unreachable!("a future's slot is neither free nor left behind")
+            }
+        }
+    }
+
+    /// Counts an orphan. True: the descriptor has no other user.
+    fn add_orphan(node: NonNull<Descriptor>) -> bool {
+        // SAFETY: the orphaned operation uses the descriptor.
+        let fd = unsafe { node.as_ref() };
+        fd.orphans.set(fd.orphans.get() + 1);
+        fd.is_abandoned()
+    }
+
+    pub(super) fn conclude(&mut self, id: SlotId) -> Option<End> {
+        let index = id.index();
+        let head = self.slots.current(id)?;
+        if !head.orphan {
+            let waker = head.waker.take();
+            let pump = match head.side {
+                Some(Side::Write) => self.leave(index),
+                _ => None,
+            };
+            return Some(End::Wake(waker, pump));
+        }
+        let (result, fd, side, gives) = (head.result, head.fd, head.side, head.gives);
+        let (Some(node), Some(side)) = (fd, side) else { return Some(End::Finish(None)) };
+        // SAFETY: the orphan in the slot uses the descriptor.
+        let fd = unsafe { node.as_ref() };
+        if side == Side::Read && gives.may_be_lost() {
+            let held = self.held(index);
+            if held > 0 || (result >= 0 && gives != Gives::Received) {
+                if self.carries < self.slots.max() / 8 {
+                    self.leave_carry(index, node, held);
+                    return Some(End::Carry(node, fd.is_abandoned()));
+                }
+                // Bytes are never skipped in silence: the stream is over.
+                if fd.kind() == Kind::Stream {
+                    fd.read.sticky.set(Fault::CarryFull.code());
+                    fd.read.dead.set(true);
+                    self.backend.shut_down(fd);
+                }
+            }
+        }
+        let gate = fd.gate(side);
+        if result < 0 && result != -libc::ECANCELED && result != -libc::EINTR && gate.sticky.get() == 0 {
+            gate.sticky.set(result);
+            gate.dead.set(side == Side::Write);
+        }
+        Some(End::Finish(self.leave(index)))
+    }
+
+    /// How many bytes an orphaned receive holds, from the start of its buffer on.
+    fn held(&mut self, index: u32) -> usize {
+        let body = self.slots.body(index);
+        let head = self.slots.head(index);
+        let last = head.result.max(0) as usize;
+        if head.gives != Gives::Received {
+            return 0;
+        }
+        if !head.vtable.traits.steps {
+            return last;
+        }
+        // SAFETY: the kernel has let go of the operation.
+        let kept = unsafe { (head.vtable.kept)(body) };
+        // If the operation has seen this completion, it counts the last bytes already.
+        let (before, total) =
+            if head.seen { (kept - last, kept) } else { (kept, kept + last) };
+        // SAFETY: the bytes of the earlier steps lie directly before the region.
+        head.region = unsafe { head.region.sub(before) };
+        total
+    }
+
+    fn leave_carry(&mut self, index: u32, node: NonNull<Descriptor>, held: usize) {
+        let head = self.slots.head(index);
+        head.state = State::Carry;
+        head.held = held as u32;
+        head.offset = 0;
+        // An error that came after the bytes is for the read after them.
+        let result = head.result;
+        self.carries += 1;
+        // SAFETY: the orphan in the slot uses the descriptor.
+        let gate = unsafe { node.as_ref() }.gate(Side::Read);
+        debug_assert_eq!(gate.carry.get(), NONE, "one carry at a time");
+        gate.carry.set(index);
+        gate.holder.set(NONE);
+        if result < 0 && result != -libc::ECANCELED && result != -libc::EINTR {
+            gate.sticky.set(result);
+        }
+    }
+
+    /// Answers a receive from what was left behind. Its slot holds the gate.
+    pub(super) fn serve(&mut self, index: u32) -> Launch {
+        let head = self.slots.head(index);
+        let node = head.fd.expect("a gated operation has a descriptor");
+        // SAFETY: the operation in the slot uses the descriptor.
+        let fd = unsafe { node.as_ref() };
+        let carry = fd.read.carry.get();
+        let (from, to) = (self.slots.body(carry), self.slots.body(index));
+        // SAFETY: the kernel has let go of the carry's body, and does not have the other one: both
+        // scratches are ours, and they are two.
+        let (from_scratch, to_scratch) =
+            unsafe { (&(*from.as_ptr()).scratch, &mut (*to.as_ptr()).scratch) };
+        to_scratch.take_peer(from_scratch);
+        let source = self.slots.head(carry);
+        let (held, mut offset) = (source.held as usize, source.offset as usize);
+        let (start, source_vectors, source_result, gives) =
+            (source.region, source.vectors, source.result, source.gives);
+        let head = self.slots.head(index);
+        head.state = State::Done;
+        if gives != Gives::Received {
+            head.result = source_result;
+            self.spend(carry, fd);
+            return Launch::Now;
+        }
+        let peek = head.gives == Gives::Count;
+        let mut copied = 0;
+        {
+            let plain_to = (head.region.as_ptr(), head.region_len as usize);
+            let plain_from = (start.as_ptr(), held);
+            let (to_n, from_n) = (usize::from(head.vectors), usize::from(source_vectors));
+            let sources = regions(plain_from, from_scratch.regions(from_n), from_n);
+            let mut targets = regions(plain_to, to_scratch.regions(to_n), to_n);
+            let (mut at, mut room) = targets.next().unwrap_or((ptr::null_mut(), 0));
+            let mut skip = offset;
+            let mut rest = held;
+            for (source, len) in sources {
+                let len = len.min(rest);
+                rest -= len;
+                let skipped = skip.min(len);
+                skip -= skipped;
+                let (mut source, mut len) = (source.wrapping_add(skipped), len - skipped);
+                while len > 0 {
+                    if room == 0 {
+                        match targets.next() {
+                            Some(next) => (at, room) = next,
+                            None => break,
+                        }
+                        continue;
+                    }
+                    let n = len.min(room);
+                    // SAFETY: both regions were named by requests of operations that rest in
+                    // their slots and own the memory; the kernel has neither; they are different
+                    // buffers, since each operation owns its own.
+                    unsafe { ptr::copy_nonoverlapping(source, at, n) };
+                    (source, len) = (source.wrapping_add(n), len - n);
+                    (at, room) = (at.wrapping_add(n), room - n);
+                    copied += n;
+                }
+            }
+        }
+        head.result = copied as i32;
+        head.flags = 0;
+        if !peek {
+            offset = if fd.kind() == Kind::Datagram { held } else { offset + copied };
+            self.slots.head(carry).offset = offset as u32;
+            if offset == held {
+                self.spend(carry, fd);
+            }
+        }
+        Launch::Now
+    }
+
+    /// The carry was read to its end: its operation will be dropped, its answer is used up.
+    fn spend(&mut self, carry: u32, fd: &Descriptor) {
+        fd.read.carry.set(NONE);
+        let id = SlotId::new(carry, self.slots.head(carry).generation);
+        self.end_orphan(carry);
+        self.carries -= 1;
+        self.spent.push(id);
+    }
+
+    /// An orphan is about to be dropped: it no longer counts as one.
+    fn end_orphan(&mut self, index: u32) {
+        let head = self.slots.head(index);
+        head.orphan = false;
+        if let Some(node) = head.fd {
+            // SAFETY: the orphan in the slot uses the descriptor.
+            let fd = unsafe { node.as_ref() };
+            fd.orphans.set(fd.orphans.get() - 1);
+        }
+    }
+
+    fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done) {
+        let index = id.index();
+        self.end_orphan(index);
+        let done = self.done(index);
+        let head = self.slots.head(index);
+        head.state = State::Reserved;
+        (head.vtable, done)
+    }
+
+    /// Cancels the orphans of a descriptor, and hands out its carry.
+    fn abandon(&mut self, node: NonNull<Descriptor>) -> Option<SlotId> {
+        // SAFETY: the orphans use the descriptor, and nothing here drops them.
+        let fd = unsafe { node.as_ref() };
+        for gate in [&fd.read, &fd.write] {
+            let holder = gate.holder.get();
+            if holder != NONE && self.slots.head(holder).state == State::InFlight {
+                self.slots.head(holder).stop.get_or_insert(Fault::Closed);
+                self.cancel(holder);
+            }
+        }
+        let carry = fd.read.carry.replace(NONE);
+        (carry != NONE).then(|| {
+            self.carries -= 1;
+            SlotId::new(carry, self.slots.head(carry).generation)
+        })
+    }
+
+    fn unread(&mut self, fd: &super::Fd) -> Vec<u8> {
+        let carry = fd.read.carry.get();
+        if carry == NONE {
+            return Vec::new();
+        }
+        let body = self.slots.body(carry);
+        let head = self.slots.head(carry);
+        let (mut rest, mut skip) = (head.held as usize, head.offset as usize);
+        let n = usize::from(head.vectors);
+        let mut bytes = Vec::with_capacity(rest - skip);
+        // SAFETY: the kernel has let go of the carry's body.
+        let scratch = unsafe { &(*body.as_ptr()).scratch };
+        let plain = (head.region.as_ptr(), rest);
+        for (at, len) in regions(plain, scratch.regions(n), n) {
+            let len = len.min(rest);
+            rest -= len;
+            let skipped = skip.min(len);
+            skip -= skipped;
+            // SAFETY: the kernel filled the first `held` bytes of the carry's regions.
+            bytes.extend_from_slice(unsafe {
+                std::slice::from_raw_parts(at.wrapping_add(skipped), len - skipped)
+            });
+        }
+        self.spend(carry, fd);
+        bytes
+    }
+}
+
+/// The regions of a request: its one plain one, or its vectors.
+fn regions(
+    plain: (*mut u8, usize),
+    vectors: impl Iterator<Item = (*mut u8, usize)>,
+    n: usize,
+) -> impl Iterator<Item = (*mut u8, usize)> {
+    (n == 0).then_some(plain).into_iter().chain(vectors)
+}

@@ -1,0 +1,174 @@
+//! The errors that are ours and not the kernel's.
+#![forbid(unsafe_code)]
+
+use std::{error, fmt, io};
+
+/// An error of the runtime itself, found inside an [`io::Error`].
+///
+/// What the kernel answers is passed on as it is; this type is for what only the runtime knows.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::{Error, net::TcpListener, time::Duration};
+/// let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+/// let late = listener.accept().timeout(Duration::from_millis(1)).await.unwrap_err();
+/// assert_eq!(late.kind(), std::io::ErrorKind::TimedOut);
+/// assert!(Error::of(&late).is_none_or(|e| e.is_timed_out()));
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct Error {
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Fault(Fault),
+    /// A transfer that was stopped after some bytes.
+    Partial { fault: Fault, transferred: usize },
+    Setup(String),
+}
+
+/// What can befall an operation besides the kernel's errors. It travels in a completion's result
+/// as a number that no kernel uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fault {
+    OtherRuntime = 1,
+    Ended = 2,
+    TimedOut = 3,
+    CarryFull = 4,
+    Closed = 5,
+    /// Becomes the kernel's own ECANCELED.
+    Cancelled = 6,
+}
+
+/// Kernel errors lie above -4096.
+const BASE: i32 = -8192;
+
+impl Fault {
+    pub(crate) fn code(self) -> i32 {
+        BASE - self as i32
+    }
+
+    fn of(code: i32) -> Option<Fault> {
+        match BASE - code {
+            1 => Some(Fault::OtherRuntime),
+            2 => Some(Fault::Ended),
+            3 => Some(Fault::TimedOut),
+            4 => Some(Fault::CarryFull),
+            5 => Some(Fault::Closed),
+            6 => Some(Fault::Cancelled),
+            _ => None,
+        }
+    }
+
+    fn kind(self) -> io::ErrorKind {
+        match self {
+            Fault::TimedOut => io::ErrorKind::TimedOut,
+            Fault::Cancelled => io::ErrorKind::Other,
+            Fault::OtherRuntime => io::ErrorKind::InvalidInput,
+            Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
+            Fault::CarryFull => io::ErrorKind::ConnectionAborted,
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Fault::OtherRuntime => {
+                "this file or socket belongs to another Kael runtime: use it on the thread and in \
+                 the runtime that opened it, or move it with detach()"
+            }
+            Fault::Ended => "the Kael runtime that this file or socket belongs to has ended",
+            Fault::TimedOut => "the operation's time limit passed",
+            Fault::Cancelled => "the operation was cancelled",
+            Fault::CarryFull => {
+                "too many dropped reads left bytes behind (an eighth of Builder::max_in_flight): \
+                 the connection was shut down rather than lose any in silence"
+            }
+            Fault::Closed => "this file or socket was closed",
+        }
+    }
+
+    /// The `io::Error` for a negative result.
+    pub(crate) fn error(code: i32) -> io::Error {
+        match Fault::of(code) {
+            None => io::Error::from_raw_os_error(-code),
+            // A time limit is part of ordinary work, and must not allocate.
+            Some(Fault::TimedOut) => io::ErrorKind::TimedOut.into(),
+            Some(Fault::Cancelled) => io::Error::from_raw_os_error(libc::ECANCELED),
+            Some(fault) => io::Error::new(fault.kind(), Error { what: What::Fault(fault) }),
+        }
+    }
+
+    /// The error of a transfer that had moved some bytes already.
+    pub(crate) fn partial(code: i32, transferred: usize) -> io::Error {
+        match Fault::of(code) {
+            Some(fault) if transferred > 0 => {
+                let what = What::Partial { fault, transferred };
+                io::Error::new(fault.kind(), Error { what })
+            }
+            _ => Fault::error(code),
+        }
+    }
+}
+
+impl Error {
+    /// The runtime's own error inside `error`, if there is one.
+    pub fn of(error: &io::Error) -> Option<&Error> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    pub(crate) fn setup(kind: io::ErrorKind, text: impl Into<String>) -> io::Error {
+        io::Error::new(kind, Error { what: What::Setup(text.into()) })
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        match self.what {
+            What::Fault(fault) | What::Partial { fault, .. } => Some(fault),
+            What::Setup(_) => None,
+        }
+    }
+
+    /// A time limit set with `.timeout()` passed.
+    pub fn is_timed_out(&self) -> bool {
+        self.fault() == Some(Fault::TimedOut)
+    }
+
+    /// The operation was cancelled by its token after it had moved some bytes. (Before that, the
+    /// error is the kernel's ECANCELED.)
+    pub fn is_cancelled(&self) -> bool {
+        self.fault() == Some(Fault::Cancelled)
+    }
+
+    /// The file or socket belongs to another runtime, or its runtime has ended.
+    pub fn is_wrong_runtime(&self) -> bool {
+        matches!(self.fault(), Some(Fault::OtherRuntime | Fault::Ended))
+    }
+
+    /// The runtime could not be set up; the text says what to do.
+    pub fn is_setup(&self) -> bool {
+        matches!(self.what, What::Setup(_))
+    }
+
+    /// How many bytes an operation that moves all or nothing had moved when it was stopped.
+    pub fn transferred(&self) -> Option<usize> {
+        match self.what {
+            What::Partial { transferred, .. } => Some(transferred),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Fault(fault) => f.write_str(fault.text()),
+            What::Partial { fault, transferred } => {
+                write!(f, "{} after {transferred} bytes", fault.text())
+            }
+            What::Setup(text) => f.write_str(text),
+        }
+    }
+}
+
+impl error::Error for Error {}

@@ -1,0 +1,246 @@
+//! The operations: what each asks of the kernel, what must stay alive meanwhile (the operation
+//! itself), and how its answer is read.
+//!
+//! Nothing here knows a platform, and nothing here is unsafe. A typed operation owns its
+//! descriptor and its buffer. It lowers to one plain [`Request`] that *borrows from it*, so a
+//! request can only point at memory that its operation owns. A backend is one exhaustive match
+//! on the request: adding a variant makes the compiler list every place that must learn it.
+#![forbid(unsafe_code)]
+
+mod cancel;
+mod fs;
+mod net;
+mod operation;
+
+#[cfg(test)]
+mod shapes;
+
+pub use cancel::{CancelOn, CancelToken, Cancelled, WithTimeout};
+pub use fs::*;
+pub use net::*;
+pub use operation::Operation;
+
+use crate::{
+    driver::{Completion, Fd, Scratch},
+    sys::{Message, MessageMut, PeerAddr, StatBuf, Vectors, VectorsMut},
+};
+use std::{ffi::CStr, mem::MaybeUninit, net::Shutdown};
+
+/// The offset that means "at the descriptor's own position" (pipes, terminals).
+pub(crate) const AT_POSITION: u64 = u64::MAX;
+
+/// One request to the kernel: plain, closed, shared by every backend. Our own SQE.
+pub enum Request<'a> {
+    /// Does nothing, and completes.
+    Nop,
+    /// Passes the gate of its descriptor, and completes: what came before it is over.
+    Pass { fd: &'a Fd },
+    Read { fd: &'a Fd, into: &'a mut [MaybeUninit<u8>], at: u64 },
+    Write { fd: &'a Fd, from: &'a [u8], at: u64 },
+    ReadVectored { fd: &'a Fd, into: VectorsMut<'a>, at: u64 },
+    WriteVectored { fd: &'a Fd, from: Vectors<'a>, at: u64 },
+    Sync { fd: &'a Fd, data_only: bool },
+    Truncate { fd: &'a Fd, len: u64 },
+    Allocate { fd: &'a Fd, offset: u64, len: u64 },
+    Stat { fd: &'a Fd, out: &'a mut StatBuf },
+    StatPath { path: &'a CStr, follow: bool, out: &'a mut StatBuf },
+    Open { path: &'a CStr, flags: i32, mode: u32 },
+    Unlink { path: &'a CStr, dir: bool },
+    Rename { from: &'a CStr, to: &'a CStr },
+    MakeDir { path: &'a CStr, mode: u32 },
+    /// Ends the descriptor. The operation gives it up; the number is free when this completes.
+    Close { fd: &'a Fd },
+    Recv { fd: &'a Fd, into: &'a mut [MaybeUninit<u8>], flags: RecvFlags },
+    /// Receives into buffers that the backend picks from `group`, again and again if `multishot`.
+    RecvPooled { fd: &'a Fd, group: u16, multishot: bool },
+    RecvMessage { fd: &'a Fd, message: MessageMut<'a>, flags: RecvFlags },
+    Send { fd: &'a Fd, from: &'a [u8], flags: SendFlags },
+    /// Sends without copying: the buffer is ours again only at the notification.
+    SendZeroCopy { fd: &'a Fd, from: &'a [u8] },
+    SendMessage { fd: &'a Fd, message: Message<'a>, flags: SendFlags },
+    /// `direct`: the new descriptor goes to the ring's own table and never gets a number.
+    Accept { fd: &'a Fd, peer: &'a mut PeerAddr, direct: bool },
+    Connect { fd: &'a Fd, peer: &'a PeerAddr },
+    Shutdown { fd: &'a Fd, how: Shutdown },
+    /// Blocks a thread of the pool until told to go on, then writes: a job that is stuck.
+    #[cfg(test)]
+    Stall { on: &'a std::sync::Arc<shapes::Stall>, into: &'a mut [MaybeUninit<u8>] },
+}
+
+/// How a receive differs from the plain one.
+#[derive(Clone, Copy, Default)]
+pub struct RecvFlags {
+    /// Leaves the bytes in the socket.
+    pub peek: bool,
+    /// Waits until the whole buffer is full, the peer has closed, or an error came.
+    pub wait_all: bool,
+}
+
+/// How a send differs from the plain one.
+#[derive(Clone, Copy, Default)]
+pub struct SendFlags {
+    /// Waits until everything is sent or an error came.
+    pub wait_all: bool,
+}
+
+/// Which of a descriptor's gates a request passes: at most one request at a time is with the
+/// kernel on either side of a socket, and the others wait in the order of their first poll.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    Read,
+    Write,
+}
+
+/// What a good answer is made of. It is noted before the request leaves for the kernel, so that
+/// no operation can take a count for a descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Gives {
+    Count,
+    /// Bytes that were taken out of a socket: they must not get lost.
+    Received,
+    /// A descriptor with a number of its own.
+    Handle,
+    /// A descriptor in the ring's table.
+    DirectHandle,
+}
+
+impl Request<'_> {
+    pub(crate) fn gives(&self) -> Gives {
+        match self {
+            Request::Recv { flags, .. } | Request::RecvMessage { flags, .. } => {
+                if flags.peek { Gives::Count } else { Gives::Received }
+            }
+            Request::Open { .. } | Request::Accept { direct: false, .. } => Gives::Handle,
+            Request::Accept { direct: true, .. } => Gives::DirectHandle,
+            Request::Nop
+            | Request::Pass { .. }
+            | Request::Read { .. }
+            | Request::Write { .. }
+            | Request::ReadVectored { .. }
+            | Request::WriteVectored { .. }
+            | Request::Sync { .. }
+            | Request::Truncate { .. }
+            | Request::Allocate { .. }
+            | Request::Stat { .. }
+            | Request::StatPath { .. }
+            | Request::Unlink { .. }
+            | Request::Rename { .. }
+            | Request::MakeDir { .. }
+            | Request::Close { .. }
+            | Request::RecvPooled { .. }
+            | Request::Send { .. }
+            | Request::SendZeroCopy { .. }
+            | Request::SendMessage { .. }
+            | Request::Connect { .. }
+            | Request::Shutdown { .. } => Gives::Count,
+            #[cfg(test)]
+            Request::Stall { .. } => Gives::Count,
+        }
+    }
+
+    /// The descriptor that the request is about.
+    pub(crate) fn fd(&self) -> Option<&Fd> {
+        match self {
+            Request::Pass { fd }
+            | Request::Read { fd, .. }
+            | Request::Write { fd, .. }
+            | Request::ReadVectored { fd, .. }
+            | Request::WriteVectored { fd, .. }
+            | Request::Sync { fd, .. }
+            | Request::Truncate { fd, .. }
+            | Request::Allocate { fd, .. }
+            | Request::Stat { fd, .. }
+            | Request::Close { fd }
+            | Request::Recv { fd, .. }
+            | Request::RecvPooled { fd, .. }
+            | Request::RecvMessage { fd, .. }
+            | Request::Send { fd, .. }
+            | Request::SendZeroCopy { fd, .. }
+            | Request::SendMessage { fd, .. }
+            | Request::Accept { fd, .. }
+            | Request::Connect { fd, .. }
+            | Request::Shutdown { fd, .. } => Some(fd),
+            Request::Nop
+            | Request::StatPath { .. }
+            | Request::Open { .. }
+            | Request::Unlink { .. }
+            | Request::Rename { .. }
+            | Request::MakeDir { .. } => None,
+            #[cfg(test)]
+            Request::Stall { .. } => None,
+        }
+    }
+}
+
+/// What follows a completion.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The operation is over: [`Op::complete`] reads this completion.
+    Done,
+    /// Ask again: [`Op::request`] is called once more (a short write, a partial read).
+    Again,
+    /// Ask again after so many milliseconds (accepting while no descriptor is free).
+    Later(u32),
+}
+
+/// How an operation behaves towards the slots and towards being dropped.
+#[derive(Clone, Copy)]
+pub(crate) struct Traits {
+    /// It may wait for a peer as long as the peer likes, so it may not take the last slots.
+    pub(crate) waits_for_peer: bool,
+    /// Dropping its future asks the kernel to stop it. (A write is finished instead.)
+    pub(crate) cancel_on_drop: bool,
+    /// The gate that it passes, if its descriptor is a stream or a listener.
+    pub(crate) side: Option<Side>,
+    /// [`Op::advance`] wants to see its completions.
+    pub(crate) steps: bool,
+    /// It completes again and again.
+    pub(crate) multishot: bool,
+}
+
+impl Traits {
+    /// A request that the kernel answers by itself: files, options, metadata.
+    pub(crate) const PROMPT: Traits =
+        Traits { waits_for_peer: false, cancel_on_drop: false, side: None, steps: false, multishot: false };
+    /// Takes something out of a socket: bytes or a connection.
+    pub(crate) const RECEIVE: Traits =
+        Traits { side: Some(Side::Read), waits_for_peer: true, cancel_on_drop: true, ..Traits::PROMPT };
+    /// Puts bytes into a stream: it is finished even when its future is dropped.
+    pub(crate) const SEND: Traits =
+        Traits { side: Some(Side::Write), steps: true, ..Traits::PROMPT };
+}
+
+/// An operation: facts, all safe to state.
+///
+/// The trait is public only because [`Operation`] names it; nobody outside can implement it,
+/// since its parts are private.
+#[expect(private_interfaces, reason = "the trait is closed: its parts are the driver's")]
+pub trait Op: Sized + 'static {
+    /// What awaiting the operation gives.
+    type Output;
+
+    #[doc(hidden)]
+    const TRAITS: Traits;
+
+    /// Says what to ask. Called when the operation has come to rest at its final address, and
+    /// again after [`Step::Again`] or when the request had to wait.
+    #[doc(hidden)]
+    fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a>;
+
+    /// Looks at a completion before the future does. `orphan`: the future is gone.
+    #[doc(hidden)]
+    fn advance(&mut self, completion: &Completion<'_>, orphan: bool) -> Step {
+        let _ = (completion, orphan);
+        Step::Done
+    }
+
+    /// How many received bytes of earlier steps lie directly before the last request's memory.
+    #[doc(hidden)]
+    fn kept(&self) -> usize {
+        0
+    }
+
+    /// Reads the answer, once, after the kernel has let go.
+    #[doc(hidden)]
+    fn complete(self, completion: Completion<'_>) -> Self::Output;
+}

@@ -1,0 +1,140 @@
+//! [`Builder`]: the settings of a runtime, their ranges and defaults. What they mean is known elsewhere.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::runtime::Runtime;
+
+/// Sets up a [`Runtime`].
+///
+/// ```
+/// use kael_rt::runtime::Builder;
+///
+/// let runtime = Builder::new().queue_depth(64).blocking_threads(4).build()?;
+/// assert_eq!(runtime.block_on(async { 1 + 1 }), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Builder {
+    pub(super) cores: usize,
+    pub(super) pin_cores: bool,
+    pub(super) queue_depth: u32,
+    pub(super) max_in_flight: u32,
+    pub(super) blocking_threads: usize,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) start_paused: bool,
+    pub(super) seed: u64,
+}
+
+const QUEUE_DEPTHS: RangeInclusive<u32> = 2..=32_768;
+const MAX_IN_FLIGHTS: RangeInclusive<u32> = 16..=1_048_576;
+const BLOCKING_THREADS: RangeInclusive<usize> = 1..=4_096;
+
+impl Builder {
+    /// One core, not pinned; see the methods for the other defaults.
+    pub fn new() -> Builder {
+        Builder {
+            cores: 1,
+            pin_cores: false,
+            queue_depth: 256,
+            max_in_flight: 65_536,
+            blocking_threads: 64,
+            shutdown_timeout: Duration::from_secs(10),
+            start_paused: false,
+            seed: 0,
+        }
+    }
+
+    /// The number of cores, each a thread with its own ring and tasks. This release runs one core per runtime:
+    /// [`build`](Builder::build) gives `Unsupported` for more, and `InvalidInput` for none.
+    pub fn cores(mut self, cores: usize) -> Builder {
+        self.cores = cores;
+        self
+    }
+
+    /// Whether the thread that calls [`Runtime::block_on`] is bound to CPU 0 for the length of the call. Default: no.
+    pub fn pin_cores(mut self, pin: bool) -> Builder {
+        self.pin_cores = pin;
+        self
+    }
+
+    /// Submissions that one system call can carry, from 2 to 32,768. Default: 256. The kernel rounds up to a power of
+    /// two. More may wait to be submitted; nothing fails when the queue is full.
+    pub fn queue_depth(mut self, entries: u32) -> Builder {
+        self.queue_depth = entries;
+        self
+    }
+
+    /// Operations in flight at a time, from 16 to 1,048,576. Default: 65,536. Further ones wait for their turn.
+    pub fn max_in_flight(mut self, operations: u32) -> Builder {
+        self.max_in_flight = operations;
+        self
+    }
+
+    /// The most threads that run blocking jobs at a time, from 1 to 4,096. Default: 64. They are started when there
+    /// is work for them, and end when there was none for 10 seconds.
+    pub fn blocking_threads(mut self, threads: usize) -> Builder {
+        self.blocking_threads = threads;
+        self
+    }
+
+    /// How long dropping the runtime waits for the kernel to let go of what is in flight. Default: 10 seconds. What it
+    /// holds longer is leaked, never freed, and counted in [`CoreMetrics::leaked`](super::CoreMetrics).
+    pub fn shutdown_timeout(mut self, limit: Duration) -> Builder {
+        self.shutdown_timeout = limit;
+        self
+    }
+
+    /// Whether time stands still and jumps to the next deadline whenever nothing else can go on. For tests.
+    pub fn start_paused(mut self, paused: bool) -> Builder {
+        self.start_paused = paused;
+        self
+    }
+
+    /// The seed of the simulated kernel (`--cfg kael_backend="sim"`); no other backend uses it. Default: 0.
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = seed;
+        self
+    }
+
+    /// Builds the runtime, which belongs to the calling thread.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a setting that is out of its range, `Unsupported` for more than one core, and what the
+    /// platform answers when the ring is set up.
+    pub fn build(self) -> io::Result<Runtime> {
+        if self.cores > 1 {
+            let error = format!(
+                "Builder::cores({}): this release runs one core per runtime; build one runtime on each thread",
+                self.cores
+            );
+            return Err(io::Error::new(io::ErrorKind::Unsupported, error));
+        }
+        check("cores", self.cores, 1..=1)?;
+        check("queue_depth", self.queue_depth, QUEUE_DEPTHS)?;
+        check("max_in_flight", self.max_in_flight, MAX_IN_FLIGHTS)?;
+        check("blocking_threads", self.blocking_threads, BLOCKING_THREADS)?;
+        Runtime::new(self)
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder::new()
+    }
+}
+
+fn check<T: PartialOrd + std::fmt::Display>(
+    name: &str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> io::Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (low, high) = range.into_inner();
+    let error = format!("Builder::{name}({value}): it must be at least {low} and at most {high}");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, error))
+}

@@ -1,0 +1,101 @@
+//! One core: its driver, its timers, its tasks. It is on one thread and knows no other core. The loop that runs it is
+//! in `run_loop.rs`.
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use super::blocking::BlockingPool;
+use super::builder::Builder;
+use super::handle::Shared;
+use crate::driver::{Driver, DriverConfig};
+use crate::task::Owner;
+use crate::time::{Clock, Timers};
+
+pub(crate) struct Core {
+    pub(crate) driver: Driver,
+    pub(crate) timers: Timers,
+    pub(crate) tasks: Owner,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) pool: Arc<BlockingPool>,
+    /// Set when the future of `block_on` wants to be polled.
+    pub(super) main_woken: Rc<Cell<bool>>,
+    /// Wakes it, from any thread: the waker of a small task that sets the flag above. So the future of `block_on`
+    /// waits in the same queue as the tasks, and its wakes cost the same.
+    pub(super) main_waker: Waker,
+    pub(super) turns: Cell<u64>,
+    pub(super) sleeps: Cell<u64>,
+}
+
+impl Core {
+    pub(super) fn new(builder: &Builder) -> io::Result<Rc<Core>> {
+        let pool = Arc::new(BlockingPool::new(builder.blocking_threads));
+        let config = DriverConfig {
+            queue_depth: builder.queue_depth,
+            max_in_flight: builder.max_in_flight,
+            seed: builder.seed,
+        };
+        let driver = Driver::new(&config, pool.clone())?;
+        let clock = if builder.start_paused || Driver::MOVES_CLOCK {
+            Clock::paused()
+        } else {
+            Clock::real()
+        };
+        let tasks = Owner::new(driver.unpark());
+        let main_woken = Rc::new(Cell::new(false));
+        let main_waker = spawn_main(&tasks, main_woken.clone());
+        let shared = Arc::new(Shared::new(tasks.home().clone(), pool.clone()));
+        Ok(Rc::new(Core {
+            driver,
+            timers: Timers::new(clock),
+            tasks,
+            shared,
+            pool,
+            main_woken,
+            main_waker,
+            turns: Cell::new(0),
+            sleeps: Cell::new(0),
+        }))
+    }
+
+    /// Whether something can be polled without waiting.
+    #[inline]
+    pub(super) fn is_runnable(&self) -> bool {
+        self.main_woken.get() || !self.tasks.is_idle()
+    }
+
+    /// Makes the counters visible to other threads.
+    pub(super) fn publish(&self) {
+        let driver = self.driver.counters();
+        let counters = &self.shared.counters;
+        counters.syscalls.set(driver.syscalls);
+        counters.submitted.set(driver.submitted);
+        counters.completed.set(driver.completed);
+        counters.in_flight.set(u64::from(self.driver.in_flight()));
+        // Without the one that stands for the future of `block_on`.
+        counters.tasks.set(self.tasks.tasks().saturating_sub(1));
+        counters.task_polls.set(self.tasks.polls());
+        counters.wakes_remote.set(self.tasks.wakes_remote());
+        counters.turns.set(self.turns.get());
+        counters.sleeps.set(self.sleeps.get());
+        counters.timers.set(self.timers.len() as u64);
+    }
+}
+
+/// Starts the task that stands for the future of `block_on`, and returns its waker.
+fn spawn_main(tasks: &Owner, woken: Rc<Cell<bool>>) -> Waker {
+    let _current = tasks.enter();
+    let waker = Rc::new(RefCell::new(None));
+    let slot = waker.clone();
+    drop(tasks.spawn(poll_fn::<(), _>(move |cx| {
+        woken.set(true);
+        slot.borrow_mut().get_or_insert_with(|| cx.waker().clone());
+        Poll::Pending
+    })));
+    tasks.run(1, &Cell::new(false));
+    waker.take().expect("the first task of a core was just polled")
+}

@@ -1,0 +1,75 @@
+//! [`Metrics`]: what a runtime has done, as numbers. It only carries them.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A runtime's counters at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// One entry per core.
+    pub cores: Vec<CoreMetrics>,
+}
+
+/// One counter that its core writes and others read. Not exact across counters: each is right for itself.
+#[derive(Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub(super) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+}
+
+/// Declares the counters once, for the public struct and for the one the core writes.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// One core's counters. Totals count from the core's beginning.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct CoreMetrics {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        #[derive(Default)]
+        pub(super) struct Counters {
+            $(pub(super) $name: Counter,)*
+        }
+
+        impl Counters {
+            pub(super) fn read(&self) -> CoreMetrics {
+                CoreMetrics { $($name: self.$name.0.load(Ordering::Relaxed),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// System calls made by the core's driver: total.
+    syscalls,
+    /// Operations submitted to the kernel: total.
+    submitted,
+    /// Completions reaped: total.
+    completed,
+    /// Operations that the kernel has now.
+    in_flight,
+    /// Polls of tasks and of the future of `block_on`: total.
+    task_polls,
+    /// Tasks that have not ended.
+    tasks,
+    /// Wakes and aborts that came from other threads: total.
+    wakes_remote,
+    /// Looks at completions, timers and other threads: total.
+    turns,
+    /// Times that the core had nothing to do and waited: total.
+    sleeps,
+    /// Timers that have not fired.
+    timers,
+    /// Operations that the kernel still held at the runtime's end, and whose memory was leaked for that reason.
+    leaked,
+    /// Threads of the blocking pool now.
+    blocking_threads,
+    /// Blocking jobs that were still running at the runtime's end.
+    blocking_left,
+}

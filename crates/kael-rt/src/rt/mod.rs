@@ -1,0 +1,21 @@
+//! The runtime: what builds a core, runs its tasks until a future is done, and ends it.
+#![forbid(unsafe_code)]
+
+mod blocking;
+mod builder;
+mod core;
+mod handle;
+mod metrics;
+mod outcome;
+mod run_loop;
+mod runtime;
+mod spawn;
+
+pub(crate) use self::core::Core;
+pub(crate) use blocking::{BlockingPool, Job};
+pub use builder::Builder;
+pub use handle::Handle;
+pub use metrics::{CoreMetrics, Metrics};
+pub(crate) use outcome::Outcome;
+pub use runtime::Runtime;
+pub use spawn::{YieldNow, block_on, spawn, spawn_blocking, yield_now};

@@ -1,0 +1,99 @@
+//! [`Runtime`]: owns a core, runs futures on it, and ends it in a sound order.
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::builder::Builder;
+use super::core::Core;
+use super::handle::Handle;
+use super::run_loop;
+use crate::sys;
+use crate::task::context;
+
+/// A runtime on the thread that built it. It runs only inside [`block_on`](Runtime::block_on).
+///
+/// Dropping it drops all its tasks' futures, cancels what is in flight and waits (at most
+/// [`Builder::shutdown_timeout`]) until the kernel has let go of every buffer. Wakers and handles may outlive it, on
+/// any thread: a wake does nothing then, and a spawn gives a handle that says "cancelled".
+///
+/// A thread may have several runtimes, but runs one at a time: `block_on` inside `block_on` panics.
+pub struct Runtime {
+    core: Rc<Core>,
+    pin: bool,
+    shutdown_timeout: Duration,
+}
+
+impl Runtime {
+    pub(super) fn new(builder: Builder) -> io::Result<Runtime> {
+        if builder.pin_cores {
+            // So that a CPU that this process may not use is an error here and not a panic later.
+            drop(sys::pin_to_cpu(0)?);
+        }
+        let core = Core::new(&builder)?;
+        Ok(Runtime { core, pin: builder.pin_cores, shutdown_timeout: builder.shutdown_timeout })
+    }
+
+    /// Runs `future` on this thread until it is done, and the runtime's tasks along with it. Tasks that are not done
+    /// then stay where they are until the next `block_on`.
+    ///
+    /// # Panics
+    /// When called inside a runtime, and with the future's own panic; the runtime may be used again after both.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        assert_outside("Runtime::block_on");
+        let _pinned = self.pin.then(|| match sys::pin_to_cpu(0) {
+            Ok(pinned) => pinned,
+            Err(error) => panic!("Builder::pin_cores: CPU 0 cannot be used any more: {error}"),
+        });
+        run_loop::block_on(&self.core, future)
+    }
+
+    /// A handle for other threads.
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.core.shared.clone())
+    }
+
+    /// The number of cores.
+    pub fn cores(&self) -> usize {
+        1
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        let core = &self.core;
+        let _current = context::enter(core);
+        // Tasks first: their operations are cancelled by their drops. What they spawn now is refused.
+        core.shared.close();
+        core.tasks.cancel_all();
+        // Nothing is freed that the kernel may still write to.
+        let leaked = core.driver.shutdown(self.shutdown_timeout);
+        // What that woke has ended already; from here on other threads find the core closed.
+        core.tasks.close();
+        let left = core.pool.close();
+        core.publish();
+        core.shared.counters.tasks.set(0);
+        core.shared.counters.leaked.set(leaked);
+        core.shared.counters.blocking_left.set(left as u64);
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("cores", &self.cores()).finish_non_exhaustive()
+    }
+}
+
+/// A core waits in one place only. A future that another one waits for is awaited or spawned.
+#[track_caller]
+pub(super) fn assert_outside(what: &str) {
+    if context::try_with(|_| ()).is_some() {
+        panic!(
+            "{what} inside a running Kael runtime would block it: await the future, or spawn it"
+        );
+    }
+}

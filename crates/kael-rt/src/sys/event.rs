@@ -1,0 +1,112 @@
+//! What passes between the driver and a backend.
+
+use crate::op::Request;
+use std::ptr::NonNull;
+
+/// More completions of this operation follow.
+pub(crate) const MORE: u32 = 1;
+/// Not a result but the notice that a zero-copy send has let go of its buffer.
+pub(crate) const NOTIFICATION: u32 = 2;
+/// A buffer of a group comes with it.
+const BUFFER: u32 = 4;
+
+/// The flags that say which buffer the backend has picked.
+pub(crate) fn buffer_flags(group: u16, buffer: u16) -> u32 {
+    // Groups are few: twelve bits hold them beside the flags.
+    debug_assert!(group < 1 << 12);
+    BUFFER | u32::from(group) << 4 | u32::from(buffer) << 16
+}
+
+/// The (group, buffer) that flags name.
+#[inline]
+pub(crate) fn buffer_of(flags: u32) -> Option<(u16, u16)> {
+    (flags & BUFFER != 0).then(|| ((flags >> 4 & 0xfff) as u16, (flags >> 16) as u16))
+}
+
+/// One completion, as the backend reports it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    /// The slot id that the request was started with.
+    pub(crate) user: u64,
+    /// A count, a descriptor's number, or a negative errno.
+    pub(crate) result: i32,
+    pub(crate) flags: u32,
+}
+
+/// How many completions a turn handles at most, so that tasks get their turn between.
+const BATCH: usize = 256;
+
+/// The completions of one turn, in storage made once.
+pub(crate) struct Batch {
+    events: Vec<Event>,
+}
+
+impl Batch {
+    pub(crate) fn new() -> Batch {
+        Batch { events: Vec::with_capacity(BATCH) }
+    }
+    pub(crate) fn is_full(&self) -> bool {
+        self.events.len() == BATCH
+    }
+    #[inline]
+    pub(crate) fn push(&mut self, event: Event) {
+        debug_assert!(!self.is_full());
+        self.events.push(event);
+    }
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+    #[inline]
+    pub(crate) fn get(&self, i: usize) -> Event {
+        self.events[i]
+    }
+    pub(crate) fn clear(&mut self) {
+        self.events.clear();
+    }
+}
+
+/// What became of a request.
+pub(crate) enum Started {
+    /// A completion will come.
+    Queued,
+    /// It is done, and none will come. (io_uring never answers so; readiness mostly does.)
+    #[cfg_attr(not(kael_backend = "sim"), expect(dead_code))]
+    Done(i32),
+    /// There is no room for it now; nothing was kept.
+    Full,
+}
+
+/// The memory that a request names, for a receive.
+#[derive(Clone, Copy)]
+pub(crate) struct Region {
+    pub(crate) at: NonNull<u8>,
+    pub(crate) len: u32,
+    pub(crate) vectors: u8,
+}
+
+impl Region {
+    /// Nothing to be filled.
+    const NONE: Region = Region { at: NonNull::dangling(), len: 0, vectors: 0 };
+
+    #[inline]
+    pub(crate) fn of(request: &Request<'_>) -> Region {
+        match request {
+            Request::Read { into, .. } | Request::Recv { into, .. } => Region {
+                at: NonNull::new(into.as_ptr().cast_mut().cast()).unwrap_or(NonNull::dangling()),
+                len: clamp(into.len()),
+                vectors: 0,
+            },
+            Request::ReadVectored { into, .. } => {
+                Region { vectors: into.count() as u8, ..Region::NONE }
+            }
+            Request::RecvMessage { message, .. } => message.region(),
+            // The others fill nothing whose count matters.
+            _ => Region::NONE,
+        }
+    }
+}
+
+/// Linux moves at most this many bytes in one call: `MAX_RW_COUNT`, 2 GiB less a page.
+pub(crate) fn clamp(len: usize) -> u32 {
+    len.min(0x7fff_f000) as u32
+}

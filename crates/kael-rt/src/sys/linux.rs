@@ -1,0 +1,116 @@
+//! Linux's calls that never block: making sockets, asking for addresses, options.
+
+use super::uring::Backend;
+use crate::driver::Fd;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    time::Duration,
+};
+
+/// Closes a number at once.
+pub(crate) fn close_now(number: i32) {
+    // SAFETY: the caller owns the number and gives it up.
+    drop(unsafe { OwnedFd::from_raw_fd(number) });
+}
+
+/// Binds the calling thread to one processor.
+pub(crate) fn pin_to_cpu(cpu: usize) -> io::Result<()> {
+    if cpu >= 8 * size_of::<libc::cpu_set_t>() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: a set of processors is plain bits.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: in bounds, checked above.
+    unsafe { libc::CPU_SET(cpu, &mut set) };
+    // SAFETY: the set is one set.
+    match unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The descriptor as the standard library borrows it; `None` for one in the ring's own table.
+pub(crate) fn borrow(fd: &Fd) -> Option<BorrowedFd<'_>> {
+    // SAFETY: the number is open as long as `fd` is held: only its last user closes it.
+    (!fd.is_direct() && fd.number() >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd.number()) })
+}
+
+fn with_socket<R>(fd: &Fd, f: impl FnOnce(SockRef<'_>) -> io::Result<R>) -> io::Result<R> {
+    match borrow(fd) {
+        Some(fd) => f(SockRef::from(&fd)),
+        None => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+/// A socket option with its value.
+pub(crate) enum SocketOption {
+    Nodelay(bool),
+    Ttl(u32),
+    Broadcast(bool),
+    Linger(Option<Duration>),
+}
+
+impl Backend {
+    /// A socket that listens. 4 system calls.
+    pub(crate) fn listen(&mut self, addr: SocketAddr, backlog: i32) -> io::Result<i32> {
+        self.calls += 4;
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&SockAddr::from(addr))?;
+        socket.listen(backlog)?;
+        Ok(socket.into_raw_fd())
+    }
+
+    /// A stream socket to connect with. 1 system call.
+    pub(crate) fn stream_socket(&mut self, to: SocketAddr) -> io::Result<i32> {
+        self.calls += 1;
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
+        Ok(socket.into_raw_fd())
+    }
+
+    /// A bound datagram socket. 2 system calls.
+    pub(crate) fn datagram_socket(&mut self, addr: SocketAddr) -> io::Result<i32> {
+        self.calls += 2;
+        let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.bind(&SockAddr::from(addr))?;
+        Ok(socket.into_raw_fd())
+    }
+
+    pub(crate) fn set_option(&mut self, fd: &Fd, option: SocketOption) -> io::Result<()> {
+        self.calls += 1;
+        with_socket(fd, |socket| match option {
+            SocketOption::Nodelay(on) => socket.set_tcp_nodelay(on),
+            SocketOption::Ttl(ttl) => socket.set_ttl_v4(ttl),
+            SocketOption::Broadcast(on) => socket.set_broadcast(on),
+            SocketOption::Linger(time) => socket.set_linger(time),
+        })
+    }
+
+    pub(crate) fn nodelay(&mut self, fd: &Fd) -> io::Result<bool> {
+        self.calls += 1;
+        with_socket(fd, |socket| socket.tcp_nodelay())
+    }
+
+    pub(crate) fn local_addr(&mut self, fd: &Fd) -> io::Result<SocketAddr> {
+        self.calls += 1;
+        with_socket(fd, |socket| internet(socket.local_addr()?))
+    }
+
+    pub(crate) fn peer_addr(&mut self, fd: &Fd) -> io::Result<SocketAddr> {
+        self.calls += 1;
+        with_socket(fd, |socket| internet(socket.peer_addr()?))
+    }
+
+    /// Sets the one peer of a datagram socket. It does not wait.
+    pub(crate) fn set_peer(&mut self, fd: &Fd, addr: SocketAddr) -> io::Result<()> {
+        self.calls += 1;
+        with_socket(fd, |socket| socket.connect(&addr.into()))
+    }
+}
+
+fn internet(addr: SockAddr) -> io::Result<SocketAddr> {
+    addr.as_socket().ok_or_else(|| io::ErrorKind::InvalidData.into())
+}

@@ -1,0 +1,55 @@
+//! The one place that knows the platform. A platform exports:
+//!
+//! * `Backend`: `new`, `start`, `cancel`, `turn`, `flush`, `has_work`, `has_room`, `unpark`,
+//!   `close`, `shut_down`, `provide`, `buffer_at`, `give_back`, `syscalls`, `submitted`; and the
+//!   calls that never block: `socket`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
+//!   `duplicate`.
+//! * `Unpark`: wakes a core that sleeps in `turn`; Send and Sync.
+//! * `PoolJob`: a request that a thread of the blocking pool carries out.
+//! * `Scratch`, `PeerAddr`, `StatBuf`, `Message`, `MessageMut`, `Vectors`, `VectorsMut`: the
+//!   structures that the kernel wants beside a buffer.
+//! * `close_now`, `pin_to_cpu`, `Target`: the rest.
+//!
+//! No other file, `lib.rs` aside, has a `cfg` of the platform.
+
+mod event;
+mod scratch;
+
+/// What the system granted when the backend was made, for reports.
+#[derive(Clone, Debug)]
+pub(crate) struct Granted {
+    pub(crate) interface: &'static str,
+    pub(crate) flags: Vec<&'static str>,
+    /// Entries of the submission and of the completion queue.
+    pub(crate) queue_entries: [u32; 2],
+    pub(crate) bytes_mapped: usize,
+    pub(crate) lost_completions: u64,
+}
+
+#[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
+mod linux;
+#[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
+mod posix;
+#[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
+mod uring;
+#[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
+pub(crate) use {
+    linux::{SocketOption, borrow, close_now, pin_to_cpu},
+    posix::PoolJob,
+    uring::{Backend, Unpark},
+};
+
+#[cfg(kael_backend = "sim")]
+mod sim;
+#[cfg(kael_backend = "sim")]
+pub(crate) use sim::{Backend, PoolJob, SocketOption, Unpark, borrow, close_now, pin_to_cpu};
+
+#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+compile_error!(
+    "kael-rt runs on Linux (io_uring) so far; on any Unix, --cfg kael_backend=\"sim\" builds it \
+     over the simulator"
+);
+
+pub(crate) use event::{Batch, Event, MORE, NOTIFICATION, Region, Started, buffer_flags, buffer_of};
+pub(crate) use scratch::Scratch;
+pub use scratch::{Message, MessageMut, PeerAddr, StatBuf, Vectors, VectorsMut};

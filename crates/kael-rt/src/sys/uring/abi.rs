@@ -1,0 +1,207 @@
+//! The io_uring ABI: the structures and numbers of `<linux/io_uring.h>` that we use, no more.
+//! Source: Linux 6.18, include/uapi/linux/io_uring.h. A table; no logic.
+
+/// One submission: `struct io_uring_sqe`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Sqe {
+    pub(super) opcode: u8,
+    pub(super) flags: u8,
+    pub(super) ioprio: u16,
+    pub(super) fd: i32,
+    /// Offset, or a second address.
+    pub(super) off: u64,
+    pub(super) addr: u64,
+    pub(super) len: u32,
+    pub(super) op_flags: u32,
+    pub(super) user_data: u64,
+    pub(super) buf_group: u16,
+    pub(super) personality: u16,
+    pub(super) file_index: u32,
+    pub(super) addr3: u64,
+    pub(super) pad: u64,
+}
+const _: () = assert!(size_of::<Sqe>() == 64);
+
+/// One completion: `struct io_uring_cqe`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct Cqe {
+    pub(super) user_data: u64,
+    pub(super) res: i32,
+    pub(super) flags: u32,
+}
+const _: () = assert!(size_of::<Cqe>() == 16);
+
+/// `struct io_uring_params`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Params {
+    pub(super) sq_entries: u32,
+    pub(super) cq_entries: u32,
+    pub(super) flags: u32,
+    pub(super) sq_thread_cpu: u32,
+    pub(super) sq_thread_idle: u32,
+    pub(super) features: u32,
+    pub(super) wq_fd: u32,
+    pub(super) resv: [u32; 3],
+    pub(super) sq_off: SqOffsets,
+    pub(super) cq_off: CqOffsets,
+}
+const _: () = assert!(size_of::<Params>() == 120);
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct SqOffsets {
+    pub(super) head: u32,
+    pub(super) tail: u32,
+    pub(super) ring_mask: u32,
+    pub(super) ring_entries: u32,
+    pub(super) flags: u32,
+    pub(super) dropped: u32,
+    pub(super) array: u32,
+    pub(super) resv1: u32,
+    pub(super) user_addr: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct CqOffsets {
+    pub(super) head: u32,
+    pub(super) tail: u32,
+    pub(super) ring_mask: u32,
+    pub(super) ring_entries: u32,
+    pub(super) overflow: u32,
+    pub(super) cqes: u32,
+    pub(super) flags: u32,
+    pub(super) resv1: u32,
+    pub(super) user_addr: u64,
+}
+
+/// `struct io_uring_getevents_arg`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct WaitArg {
+    pub(super) sigmask: u64,
+    pub(super) sigmask_len: u32,
+    pub(super) min_wait_us: u32,
+    pub(super) timeout: u64,
+}
+
+/// `struct __kernel_timespec`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Timespec {
+    pub(super) seconds: i64,
+    pub(super) nanoseconds: i64,
+}
+
+/// `struct io_uring_buf_reg`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct BufReg {
+    pub(super) ring_addr: u64,
+    pub(super) ring_entries: u32,
+    pub(super) group: u16,
+    pub(super) flags: u16,
+    pub(super) resv: [u64; 3],
+}
+
+/// `struct io_uring_buf`: an entry of a ring of provided buffers.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct BufEntry {
+    pub(super) addr: u64,
+    pub(super) len: u32,
+    pub(super) id: u16,
+    /// In entry 0 this is the ring's tail.
+    pub(super) tail: u16,
+}
+
+/// `struct io_uring_rsrc_register`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct ResourceRegister {
+    pub(super) count: u32,
+    pub(super) flags: u32,
+    pub(super) resv: u64,
+    pub(super) data: u64,
+    pub(super) tags: u64,
+}
+
+/// `struct io_uring_rsrc_update`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct ResourceUpdate {
+    pub(super) offset: u32,
+    pub(super) resv: u32,
+    pub(super) data: u64,
+}
+
+pub(super) const SYS_SETUP: usize = 425;
+pub(super) const SYS_ENTER: usize = 426;
+pub(super) const SYS_REGISTER: usize = 427;
+
+pub(super) const SETUP_CQSIZE: u32 = 1 << 3;
+pub(super) const SETUP_SUBMIT_ALL: u32 = 1 << 7;
+pub(super) const SETUP_TASKRUN_FLAG: u32 = 1 << 9;
+pub(super) const SETUP_SINGLE_ISSUER: u32 = 1 << 12;
+pub(super) const SETUP_DEFER_TASKRUN: u32 = 1 << 13;
+pub(super) const SETUP_NO_SQARRAY: u32 = 1 << 16;
+
+pub(super) const FEATURE_NO_IOWAIT: u32 = 1 << 17;
+
+pub(super) const OFFSET_SQES: i64 = 0x1000_0000;
+
+pub(super) const SQ_CQ_OVERFLOW: u32 = 1 << 1;
+pub(super) const SQ_TASKRUN: u32 = 1 << 2;
+
+pub(super) const ENTER_GETEVENTS: u32 = 1 << 0;
+pub(super) const ENTER_EXT_ARG: u32 = 1 << 3;
+pub(super) const ENTER_REGISTERED_RING: u32 = 1 << 4;
+pub(super) const ENTER_NO_IOWAIT: u32 = 1 << 7;
+
+pub(super) const REGISTER_PROBE: u32 = 8;
+pub(super) const REGISTER_FILES2: u32 = 13;
+pub(super) const REGISTER_RING_FDS: u32 = 20;
+pub(super) const REGISTER_PBUF_RING: u32 = 22;
+pub(super) const RESOURCE_SPARSE: u32 = 1;
+
+pub(super) const SQE_FIXED_FILE: u8 = 1 << 0;
+pub(super) const SQE_IO_LINK: u8 = 1 << 2;
+pub(super) const SQE_BUFFER_SELECT: u8 = 1 << 5;
+pub(super) const SQE_CQE_SKIP: u8 = 1 << 6;
+
+pub(super) const CQE_BUFFER: u32 = 1 << 0;
+pub(super) const CQE_MORE: u32 = 1 << 1;
+pub(super) const CQE_NOTIF: u32 = 1 << 3;
+
+pub(super) const RECV_MULTISHOT: u16 = 1 << 1;
+pub(super) const FSYNC_DATASYNC: u32 = 1;
+pub(super) const POLL_ADD_MULTI: u32 = 1;
+pub(super) const FILE_INDEX_ALLOC: u32 = u32::MAX;
+
+pub(super) const OP_NOP: u8 = 0;
+pub(super) const OP_READV: u8 = 1;
+pub(super) const OP_WRITEV: u8 = 2;
+pub(super) const OP_FSYNC: u8 = 3;
+pub(super) const OP_POLL_ADD: u8 = 6;
+pub(super) const OP_SENDMSG: u8 = 9;
+pub(super) const OP_RECVMSG: u8 = 10;
+pub(super) const OP_ACCEPT: u8 = 13;
+pub(super) const OP_ASYNC_CANCEL: u8 = 14;
+pub(super) const OP_CONNECT: u8 = 16;
+pub(super) const OP_FALLOCATE: u8 = 17;
+pub(super) const OP_OPENAT: u8 = 18;
+pub(super) const OP_CLOSE: u8 = 19;
+pub(super) const OP_STATX: u8 = 21;
+pub(super) const OP_READ: u8 = 22;
+pub(super) const OP_WRITE: u8 = 23;
+pub(super) const OP_SEND: u8 = 26;
+pub(super) const OP_RECV: u8 = 27;
+pub(super) const OP_SHUTDOWN: u8 = 34;
+pub(super) const OP_RENAMEAT: u8 = 35;
+pub(super) const OP_UNLINKAT: u8 = 36;
+pub(super) const OP_MKDIRAT: u8 = 37;
+pub(super) const OP_SEND_ZC: u8 = 47;
+pub(super) const OP_FTRUNCATE: u8 = 55;

@@ -1,0 +1,200 @@
+//! Each request as a submission: one arm an operation. A table; no logic beyond it.
+
+use super::abi::*;
+use crate::{
+    driver::Fd,
+    op::{RecvFlags, Request, SendFlags},
+    sys::event::clamp,
+};
+use std::net::Shutdown;
+
+/// The submission, or the request back if it is one for the pool.
+pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe, Request<'static>> {
+    let none = Sqe { fd: -1, ..Sqe::default() };
+    Ok(match request {
+        Request::Nop | Request::Pass { .. } => Sqe { opcode: OP_NOP, ..none },
+        Request::Read { fd, into, at } => Sqe {
+            opcode: OP_READ,
+            addr: into.as_mut_ptr() as u64,
+            len: clamp(into.len()),
+            off: at,
+            ..on(fd)
+        },
+        Request::Write { fd, from, at } => Sqe {
+            opcode: OP_WRITE,
+            addr: from.as_ptr() as u64,
+            len: clamp(from.len()),
+            off: at,
+            ..on(fd)
+        },
+        Request::ReadVectored { fd, into, at } => Sqe {
+            opcode: OP_READV,
+            addr: into.vectors.as_ptr() as u64,
+            len: into.vectors.len() as u32,
+            off: at,
+            ..on(fd)
+        },
+        Request::WriteVectored { fd, from, at } => Sqe {
+            opcode: OP_WRITEV,
+            addr: from.vectors.as_ptr() as u64,
+            len: from.vectors.len() as u32,
+            off: at,
+            ..on(fd)
+        },
+        Request::Sync { fd, data_only } => Sqe {
+            opcode: OP_FSYNC,
+            op_flags: if data_only { FSYNC_DATASYNC } else { 0 },
+            ..on(fd)
+        },
+        Request::Truncate { fd, len } if has_truncate => {
+            Sqe { opcode: OP_FTRUNCATE, off: len, ..on(fd) }
+        }
+        Request::Truncate { .. } => return Err(request),
+        Request::Allocate { fd, offset, len } => {
+            Sqe { opcode: OP_FALLOCATE, off: offset, addr: len, ..on(fd) }
+        }
+        Request::Stat { fd, out } => Sqe {
+            opcode: OP_STATX,
+            // statx(2) of the descriptor itself: an empty path and AT_EMPTY_PATH.
+            addr: c"".as_ptr() as u64,
+            len: STAT_MASK,
+            op_flags: libc::AT_EMPTY_PATH as u32,
+            off: &raw mut out.0 as u64,
+            ..on(fd)
+        },
+        Request::StatPath { path, follow, out } => Sqe {
+            opcode: OP_STATX,
+            fd: libc::AT_FDCWD,
+            addr: path.as_ptr() as u64,
+            len: STAT_MASK,
+            op_flags: if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW as u32 },
+            off: &raw mut out.0 as u64,
+            ..none
+        },
+        Request::Open { path, flags, mode } => Sqe {
+            opcode: OP_OPENAT,
+            fd: libc::AT_FDCWD,
+            addr: path.as_ptr() as u64,
+            len: mode,
+            op_flags: (flags | libc::O_CLOEXEC) as u32,
+            ..none
+        },
+        Request::Unlink { path, dir } => Sqe {
+            opcode: OP_UNLINKAT,
+            fd: libc::AT_FDCWD,
+            addr: path.as_ptr() as u64,
+            op_flags: if dir { libc::AT_REMOVEDIR as u32 } else { 0 },
+            ..none
+        },
+        Request::Rename { from, to } => Sqe {
+            opcode: OP_RENAMEAT,
+            fd: libc::AT_FDCWD,
+            addr: from.as_ptr() as u64,
+            len: libc::AT_FDCWD as u32,
+            off: to.as_ptr() as u64,
+            ..none
+        },
+        Request::MakeDir { path, mode } => Sqe {
+            opcode: OP_MKDIRAT,
+            fd: libc::AT_FDCWD,
+            addr: path.as_ptr() as u64,
+            len: mode,
+            ..none
+        },
+        Request::Close { fd } => close(fd.number(), fd.is_direct()),
+        Request::Recv { fd, into, flags } => Sqe {
+            opcode: OP_RECV,
+            addr: into.as_mut_ptr() as u64,
+            len: clamp(into.len()),
+            op_flags: recv_flags(flags),
+            ..on(fd)
+        },
+        Request::RecvPooled { fd, group, multishot } => {
+            let mut sqe = Sqe { opcode: OP_RECV, buf_group: group, ..on(fd) };
+            sqe.flags |= SQE_BUFFER_SELECT;
+            sqe.ioprio = if multishot { RECV_MULTISHOT } else { 0 };
+            sqe
+        }
+        Request::RecvMessage { fd, message, flags } => Sqe {
+            opcode: OP_RECVMSG,
+            addr: message.header as *mut _ as u64,
+            len: 1,
+            op_flags: recv_flags(flags),
+            ..on(fd)
+        },
+        Request::Send { fd, from, flags } => Sqe {
+            opcode: OP_SEND,
+            addr: from.as_ptr() as u64,
+            len: clamp(from.len()),
+            op_flags: send_flags(flags),
+            ..on(fd)
+        },
+        Request::SendZeroCopy { fd, from } => Sqe {
+            opcode: OP_SEND_ZC,
+            addr: from.as_ptr() as u64,
+            len: clamp(from.len()),
+            op_flags: send_flags(SendFlags { wait_all: true }),
+            ..on(fd)
+        },
+        Request::SendMessage { fd, message, flags } => Sqe {
+            opcode: OP_SENDMSG,
+            addr: message.header as *const _ as u64,
+            len: 1,
+            op_flags: send_flags(flags),
+            ..on(fd)
+        },
+        Request::Accept { fd, peer, direct } => Sqe {
+            opcode: OP_ACCEPT,
+            addr: peer.storage.as_mut_ptr() as u64,
+            off: &raw mut peer.len as u64,
+            op_flags: if direct { 0 } else { libc::SOCK_CLOEXEC as u32 },
+            file_index: if direct { FILE_INDEX_ALLOC } else { 0 },
+            ..on(fd)
+        },
+        Request::Connect { fd, peer } => Sqe {
+            opcode: OP_CONNECT,
+            addr: peer.storage.as_ptr() as u64,
+            off: u64::from(peer.len),
+            ..on(fd)
+        },
+        Request::Shutdown { fd, how } => Sqe {
+            opcode: OP_SHUTDOWN,
+            len: match how {
+                Shutdown::Read => libc::SHUT_RD,
+                Shutdown::Write => libc::SHUT_WR,
+                Shutdown::Both => libc::SHUT_RDWR,
+            } as u32,
+            ..on(fd)
+        },
+        #[cfg(test)]
+        Request::Stall { .. } => return Err(request),
+    })
+}
+
+/// Everything that metadata shows, and the alignment that direct I/O wants.
+const STAT_MASK: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_DIOALIGN;
+
+fn on(fd: &Fd) -> Sqe {
+    let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
+    Sqe { fd: fd.number(), flags, ..Sqe::default() }
+}
+
+/// Closes a number, or an entry of the ring's table.
+pub(super) fn close(number: i32, direct: bool) -> Sqe {
+    if direct {
+        Sqe { opcode: OP_CLOSE, file_index: number as u32 + 1, ..Sqe::default() }
+    } else {
+        Sqe { opcode: OP_CLOSE, fd: number, ..Sqe::default() }
+    }
+}
+
+fn recv_flags(flags: RecvFlags) -> u32 {
+    let peek = if flags.peek { libc::MSG_PEEK } else { 0 };
+    let all = if flags.wait_all { libc::MSG_WAITALL } else { 0 };
+    (peek | all | libc::MSG_CMSG_CLOEXEC) as u32
+}
+
+fn send_flags(flags: SendFlags) -> u32 {
+    let all = if flags.wait_all { libc::MSG_WAITALL } else { 0 };
+    (all | libc::MSG_NOSIGNAL) as u32
+}

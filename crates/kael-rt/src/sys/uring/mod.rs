@@ -1,0 +1,348 @@
+//! The io_uring backend: requests become submissions, completions become events.
+//!
+//! SQ full, CQ overflow, EINTR, EAGAIN, EBUSY, ETIME and ENOMEM from io_uring_enter(2) are
+//! ordinary events here: the first makes the driver try again later, the others end the turn early.
+
+mod abi;
+mod buffers;
+mod lower;
+mod refusal;
+mod ring;
+mod syscall;
+
+use super::{
+    event::{Batch, Event, MORE, NOTIFICATION, Started, buffer_flags},
+    posix::{Inbox, PoolJob},
+};
+use crate::{
+    driver::{DriverConfig, Fd, SlotId, Wait},
+    op::Request,
+    rt::blocking::{BlockingPool, Job},
+};
+use abi::*;
+use buffers::Group;
+use ring::{Probe, Ring};
+use std::{
+    io,
+    os::fd::AsRawFd,
+    ptr::NonNull,
+    sync::{Arc, atomic::Ordering::*},
+};
+
+pub(crate) use super::posix::Unpark;
+
+/// `user_data` of submissions that belong to no slot. Generations never reach these values,
+/// because an index never has all its high bits set.
+const NOBODY: u64 = u64::MAX;
+const WAKE: u64 = u64::MAX - 1;
+
+/// How long a turn waits when the kernel could not take submissions for want of memory.
+const SHORT_OF_MEMORY_NS: u64 = 2_000_000;
+
+pub(crate) struct Backend {
+    ring: Ring,
+    probe: Probe,
+    unpark: Unpark,
+    /// The poll of the wake descriptor is with the kernel.
+    wake_armed: bool,
+    groups: Vec<Group>,
+    pool: Arc<BlockingPool>,
+    inbox: Arc<Inbox>,
+    /// Jobs that are with the pool.
+    jobs: u32,
+    /// Events that did not come from the ring.
+    own: Vec<Event>,
+    /// Calls outside the ring.
+    pub(super) calls: u64,
+}
+
+impl Backend {
+    pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
+        let entries = config.queue_depth.next_power_of_two();
+        let mut ring = Ring::new(entries, entries * 4)
+            .map_err(|(errno, step)| refusal::explain(errno, step))?;
+        let probe = ring.probe().map_err(|errno| refusal::explain(errno, "io_uring_register"))?;
+        if !probe.has(OP_SEND_ZC) {
+            return Err(refusal::explain(libc::EINVAL, "io_uring_register(IORING_REGISTER_PROBE)"));
+        }
+        let unpark = Unpark::new().map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
+        let inbox = Arc::new(Inbox::new(unpark.clone()));
+        let own = Vec::with_capacity(16);
+        Ok(Backend { ring, probe, unpark, wake_armed: false, groups: Vec::new(), pool, inbox, jobs: 0, own, calls: 1 })
+    }
+
+    /// Asks the kernel. Nothing is handed over before the next turn, unless the queue is full.
+    #[inline]
+    pub(crate) fn start(&mut self, id: SlotId, request: Request<'static>) -> Started {
+        if !self.has_room() {
+            return Started::Full;
+        }
+        match lower::lower(request, self.probe.has(OP_FTRUNCATE)) {
+            Ok(sqe) => {
+                // SAFETY: the driver keeps what the request points at until we report the slot.
+                unsafe { self.ring.push(Sqe { user_data: id.0, ..sqe }) };
+                Started::Queued
+            }
+            Err(request) => {
+                let job = PoolJob::new(id.0, request, self.inbox.clone());
+                match self.pool.submit(Job::Request(job)) {
+                    Ok(()) => self.jobs += 1,
+                    Err((_, error)) => {
+                        let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
+                        self.own.push(Event { user: id.0, result: -errno, flags: 0 });
+                    }
+                }
+                Started::Queued
+            }
+        }
+    }
+
+    /// Two requests of which the second runs only if the first succeeds. The chain must be
+    /// handed over in one call, so the room is made first; false: there is none.
+    #[cfg(test)]
+    pub(crate) fn start_linked(
+        &mut self,
+        first: (SlotId, Request<'static>),
+        second: (SlotId, Request<'static>),
+    ) -> bool {
+        if self.ring.room() < 2 {
+            self.flush();
+        }
+        if self.ring.room() < 2 {
+            return false;
+        }
+        let truncate = self.probe.has(OP_FTRUNCATE);
+        let (Ok(mut a), Ok(b)) = (lower::lower(first.1, truncate), lower::lower(second.1, truncate)) else {
+            panic!("only requests of the ring can be linked");
+        };
+        a.flags |= SQE_IO_LINK;
+        // SAFETY: as in `start`.
+        unsafe {
+            self.ring.push(Sqe { user_data: first.0.0, ..a });
+            self.ring.push(Sqe { user_data: second.0.0, ..b });
+        }
+        true
+    }
+
+    /// Room for one submission; enters the kernel if the queue is full.
+    #[inline]
+    pub(crate) fn has_room(&mut self) -> bool {
+        if self.ring.room() == 0 {
+            self.flush();
+        }
+        self.ring.room() > 0
+    }
+
+    /// Hands over what is queued, without waiting.
+    pub(crate) fn flush(&mut self) {
+        if self.ring.unsubmitted() > 0 {
+            // What the kernel does not take stays queued, and the next turn tries again.
+            let _ = self.ring.enter(true, 0, None);
+        }
+    }
+
+    /// Asks the kernel to stop an operation. `Err`: there is no room now.
+    pub(crate) fn cancel(&mut self, id: SlotId) -> Result<(), ()> {
+        if self.jobs > 0 {
+            let tag = Arc::as_ptr(&self.inbox) as usize;
+            if self.pool.remove_request(tag, id.0).is_some() {
+                self.jobs -= 1;
+                self.own.push(Event { user: id.0, result: -libc::ECANCELED, flags: 0 });
+                return Ok(());
+            }
+        }
+        self.push_own(Sqe { opcode: OP_ASYNC_CANCEL, fd: -1, addr: id.0, ..Sqe::default() })
+    }
+
+    /// Queues a submission whose answer concerns nobody.
+    fn push_own(&mut self, sqe: Sqe) -> Result<(), ()> {
+        if !self.has_room() {
+            return Err(());
+        }
+        let flags = sqe.flags | SQE_CQE_SKIP;
+        // SAFETY: no submission that comes here points at memory.
+        unsafe { self.ring.push(Sqe { user_data: NOBODY, flags, ..sqe }) };
+        Ok(())
+    }
+
+    /// Ends a descriptor that nobody uses. It is closed by the ring, with whatever is submitted
+    /// next; what was queued before it about the same number comes first.
+    pub(crate) fn close(&mut self, number: i32, direct: bool) {
+        if self.push_own(lower::close(number, direct)).is_err() && !direct {
+            self.calls += 1;
+            super::close_now(number);
+        }
+    }
+
+    /// Ends a stream in both directions; its descriptor stays.
+    pub(crate) fn shut_down(&mut self, fd: &crate::driver::Descriptor) {
+        let sqe = Sqe { opcode: OP_SHUTDOWN, fd: fd.number(), len: libc::SHUT_RDWR as u32, ..Sqe::default() };
+        let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
+        let _ = self.push_own(Sqe { flags, ..sqe });
+    }
+
+    /// A look at memory: is there anything to do for a turn?
+    #[inline]
+    pub(crate) fn has_work(&self) -> bool {
+        self.ring.ready() > 0
+            || self.ring.unsubmitted() > 0
+            || self.ring.wants_entry()
+            || !self.own.is_empty()
+            || self.inbox.is_filled()
+    }
+
+    /// Hands over what is queued, waits as told, and reads completions.
+    #[inline]
+    pub(crate) fn turn(&mut self, wait: Wait, batch: &mut Batch) -> io::Result<()> {
+        if !self.wake_armed {
+            self.arm_wake();
+        }
+        let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.inbox.is_filled();
+        let (want, until) = match wait {
+            Wait::Until(until) if !ready => (1, until),
+            _ => (0, None),
+        };
+        if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
+            let timeout = until.map(|until| until.saturating_sub(crate::time::real_now_ns()));
+            match self.ring.enter(true, want, timeout) {
+                Ok(_) | Err(libc::EINTR | libc::ETIME | libc::EBUSY) => {}
+                Err(libc::EAGAIN | libc::ENOMEM) => {
+                    // The kernel could not take a submission. What is in flight may free memory:
+                    // wait for that, or for a while, but do not spin.
+                    if want > 0 {
+                        let short = timeout.unwrap_or(u64::MAX).min(SHORT_OF_MEMORY_NS);
+                        let _ = self.ring.enter(false, 1, Some(short));
+                    }
+                }
+                Err(errno) => return Err(io::Error::from_raw_os_error(errno)),
+            }
+        }
+        self.read(batch);
+        Ok(())
+    }
+
+    #[inline]
+    fn read(&mut self, batch: &mut Batch) {
+        while !batch.is_full()
+            && let Some(event) = self.own.pop()
+        {
+            batch.push(event);
+        }
+        if self.jobs > 0 {
+            self.jobs -= self.inbox.take(batch);
+        }
+        while !batch.is_full() {
+            let Some(cqe) = self.ring.pop() else { break };
+            let more = cqe.flags & CQE_MORE != 0;
+            match cqe.user_data {
+                WAKE => self.wake_armed = more,
+                NOBODY => {}
+                user => {
+                    let mut flags = if more { MORE } else { 0 };
+                    if cqe.flags & CQE_NOTIF != 0 {
+                        flags |= NOTIFICATION;
+                    }
+                    if cqe.flags & CQE_BUFFER != 0 {
+                        // One group so far; a completion does not name it.
+                        flags |= buffer_flags(self.group_of(), (cqe.flags >> 16) as u16);
+                    }
+                    batch.push(Event { user, result: cqe.res, flags });
+                }
+            }
+        }
+    }
+
+    fn group_of(&self) -> u16 {
+        self.groups.first().map_or(0, |group| group.id)
+    }
+
+    /// A multishot poll of the wake descriptor: each write to it makes one completion, and
+    /// nothing has to be read back.
+    fn arm_wake(&mut self) {
+        if self.has_room() {
+            let sqe = Sqe {
+                opcode: OP_POLL_ADD,
+                fd: self.unpark.descriptor(),
+                len: POLL_ADD_MULTI,
+                op_flags: libc::POLLIN as u32,
+                user_data: WAKE,
+                ..Sqe::default()
+            };
+            // SAFETY: a poll points at no memory.
+            unsafe { self.ring.push(sqe) };
+            self.wake_armed = true;
+        }
+    }
+
+    pub(crate) fn unpark(&self) -> Unpark {
+        self.unpark.clone()
+    }
+
+    pub(crate) fn syscalls(&self) -> u64 {
+        self.ring.syscalls + self.calls + self.unpark.writes()
+    }
+
+    pub(crate) fn submitted(&self) -> u64 {
+        self.ring.submitted
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "public with buffer pools"))]
+    pub(crate) fn provide(&mut self, group: u16, count: u16, size: u32) -> io::Result<()> {
+        assert!(self.groups.is_empty(), "one group a ring so far");
+        self.groups.push(Group::new(&mut self.ring, group, count, size)?);
+        Ok(())
+    }
+
+    pub(crate) fn buffer_at(&self, group: u16, buffer: u16) -> Option<NonNull<u8>> {
+        Some(self.groups.iter().find(|g| g.id == group)?.at(buffer))
+    }
+
+    pub(crate) fn give_back(&mut self, group: u16, buffer: u16) {
+        if let Some(group) = self.groups.iter_mut().find(|g| g.id == group) {
+            group.give_back(buffer);
+        }
+    }
+
+    /// Gives the ring a table of descriptors of its own.
+    #[cfg(test)]
+    pub(crate) fn enable_direct(&mut self, count: u32) -> io::Result<()> {
+        let mut register = ResourceRegister { count, flags: RESOURCE_SPARSE, ..Default::default() };
+        let len = size_of::<ResourceRegister>() as u32;
+        self.ring
+            .register(REGISTER_FILES2, &raw mut register as usize, len)
+            .map(drop)
+            .map_err(io::Error::from_raw_os_error)
+    }
+
+    /// Behaves as a kernel that lacks ftruncate in the ring (before 6.9).
+    #[cfg(test)]
+    pub(crate) fn forget_truncate(&mut self) {
+        self.probe.without(OP_FTRUNCATE);
+    }
+
+    /// What the ring was granted, for reports.
+    pub(crate) fn describe(&self) -> super::Granted {
+        let setup = [
+            (SETUP_SINGLE_ISSUER, "SINGLE_ISSUER"),
+            (SETUP_DEFER_TASKRUN, "DEFER_TASKRUN"),
+            (SETUP_TASKRUN_FLAG, "TASKRUN_FLAG"),
+            (SETUP_SUBMIT_ALL, "SUBMIT_ALL"),
+            (SETUP_NO_SQARRAY, "NO_SQARRAY"),
+        ];
+        let mut flags: Vec<&'static str> =
+            setup.iter().filter(|(bit, _)| self.ring.setup_flags & bit != 0).map(|(_, n)| *n).collect();
+        if self.ring.is_registered() {
+            flags.push("registered ring fd");
+        }
+        if self.ring.features & FEATURE_NO_IOWAIT != 0 {
+            flags.push("NO_IOWAIT");
+        }
+        super::Granted {
+            interface: "io_uring",
+            flags,
+            queue_entries: [self.ring.sq_entries(), self.ring.cq_entries()],
+            bytes_mapped: self.ring.bytes_mapped(),
+            lost_completions: u64::from(self.ring.lost()),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! One ring: its memory, its two queues, and the call that moves them.
+//!
+//! The ring knows nothing of operations. It is used by the thread that made it and no other
+//! (SINGLE_ISSUER), and the kernel's half of the work runs only inside [`Ring::enter`]
+//! (DEFER_TASKRUN): looking at the completion queue alone shows nothing new.
+
+use super::{abi::*, syscall};
+use std::{
+    io,
+    marker::PhantomData,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    ptr::{self, NonNull},
+    sync::atomic::{AtomicU32, Ordering::*},
+};
+
+pub(super) struct Ring {
+    fd: OwnedFd,
+    /// The number to enter with: the registered index, or the descriptor.
+    enter_fd: u32,
+    enter_flags: u32,
+    queues: Map,
+    entries: Map,
+    sq: Queue,
+    cq: Queue,
+    sq_flags: NonNull<AtomicU32>,
+    cq_overflow: NonNull<AtomicU32>,
+    cqes: NonNull<Cqe>,
+    /// Submissions are published by `publish`; until then the kernel does not see them.
+    sq_tail: u32,
+    pub(super) setup_flags: u32,
+    pub(super) features: u32,
+    pub(super) syscalls: u64,
+    pub(super) submitted: u64,
+    /// Used by its own thread only.
+    thread: PhantomData<*const ()>,
+}
+
+/// Head, tail and mask of one queue, in memory shared with the kernel.
+struct Queue {
+    head: NonNull<AtomicU32>,
+    tail: NonNull<AtomicU32>,
+    mask: u32,
+    entries: u32,
+}
+
+/// A mapping that ends with the ring.
+struct Map {
+    at: NonNull<u8>,
+    len: usize,
+}
+
+impl Map {
+    fn new(fd: &OwnedFd, len: usize, offset: i64) -> Result<Map, i32> {
+        let (rights, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_POPULATE);
+        // SAFETY: a new mapping of the ring's own memory, wherever the kernel likes.
+        let at = unsafe { libc::mmap(ptr::null_mut(), len, rights, flags, fd.as_raw_fd(), offset) };
+        if at == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error().raw_os_error().unwrap_or(libc::ENOMEM));
+        }
+        Ok(Map { at: NonNull::new(at.cast()).expect("the kernel maps nothing at 0"), len })
+    }
+
+    fn at<T>(&self, offset: u32) -> NonNull<T> {
+        assert!(offset as usize + size_of::<T>() <= self.len, "the kernel's offsets are inside");
+        // SAFETY: in bounds, asserted.
+        unsafe { self.at.add(offset as usize).cast() }
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and the ring that points into it ends with it.
+        unsafe { libc::munmap(self.at.as_ptr().cast(), self.len) };
+    }
+}
+
+impl Ring {
+    /// Makes a ring. The error is the kernel's, with the step that failed.
+    pub(super) fn new(entries: u32, cq_entries: u32) -> Result<Ring, (i32, &'static str)> {
+        let base = SETUP_SINGLE_ISSUER
+            | SETUP_DEFER_TASKRUN
+            | SETUP_TASKRUN_FLAG
+            | SETUP_SUBMIT_ALL
+            | SETUP_CQSIZE;
+        let mut params = Params { flags: base | SETUP_NO_SQARRAY, cq_entries, ..Params::default() };
+        let fd = match syscall::setup(entries, &mut params) {
+            // NO_SQARRAY came with Linux 6.6.
+            Err(libc::EINVAL) => {
+                params = Params { flags: base, cq_entries, ..Params::default() };
+                syscall::setup(entries, &mut params)
+            }
+            other => other,
+        }
+        .map_err(|errno| (errno, "io_uring_setup"))?;
+        // SAFETY: the kernel just made it for us.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+        let (sq_off, cq_off) = (params.sq_off, params.cq_off);
+        let sq_len = sq_off.array as usize + params.sq_entries as usize * 4;
+        let cq_len = cq_off.cqes as usize + params.cq_entries as usize * size_of::<Cqe>();
+        let queues = Map::new(&fd, sq_len.max(cq_len), 0).map_err(|errno| (errno, "mmap"))?;
+        let sqes_len = params.sq_entries as usize * size_of::<Sqe>();
+        let sqes = Map::new(&fd, sqes_len, OFFSET_SQES).map_err(|errno| (errno, "mmap"))?;
+        if params.flags & SETUP_NO_SQARRAY == 0 {
+            for i in 0..params.sq_entries {
+                // SAFETY: the array of indices lies in the mapping; nothing is submitted yet. It
+                // is filled once: entry i always names submission i.
+                unsafe { queues.at::<u32>(sq_off.array + i * 4).write(i) };
+            }
+        }
+        let mut ring = Ring {
+            enter_fd: fd.as_raw_fd() as u32,
+            enter_flags: ENTER_GETEVENTS
+                | if params.features & FEATURE_NO_IOWAIT != 0 { ENTER_NO_IOWAIT } else { 0 },
+            sq: Queue {
+                head: queues.at(sq_off.head),
+                tail: queues.at(sq_off.tail),
+                mask: params.sq_entries - 1,
+                entries: params.sq_entries,
+            },
+            cq: Queue {
+                head: queues.at(cq_off.head),
+                tail: queues.at(cq_off.tail),
+                mask: params.cq_entries - 1,
+                entries: params.cq_entries,
+            },
+            sq_flags: queues.at(sq_off.flags),
+            cq_overflow: queues.at(cq_off.overflow),
+            cqes: queues.at(cq_off.cqes),
+            queues,
+            entries: sqes,
+            fd,
+            sq_tail: 0,
+            setup_flags: params.flags,
+            features: params.features,
+            syscalls: 4,
+            submitted: 0,
+            thread: PhantomData,
+        };
+        ring.register_itself();
+        Ok(ring)
+    }
+
+    /// Entering by a registered index spares the kernel the look-up of the descriptor.
+    fn register_itself(&mut self) {
+        let mut update = ResourceUpdate { offset: u32::MAX, resv: 0, data: self.fd.as_raw_fd() as u64 };
+        let arg = &raw mut update;
+        if self.register(REGISTER_RING_FDS, arg as usize, 1) == Ok(1) {
+            self.enter_fd = update.offset;
+            self.enter_flags |= ENTER_REGISTERED_RING;
+        }
+    }
+
+    /// io_uring_register(2) on this ring, for calls whose memory may go when it returns, or that
+    /// the caller keeps.
+    pub(super) fn register(&mut self, opcode: u32, arg: usize, count: u32) -> Result<u32, i32> {
+        self.syscalls += 1;
+        // SAFETY: the callers in this folder pass structures of `abi` that fit the opcode.
+        unsafe { syscall::register(self.fd.as_raw_fd() as u32, opcode, arg, count) }
+    }
+
+    /// Which operations the kernel has.
+    pub(super) fn probe(&mut self) -> Result<Probe, i32> {
+        // struct io_uring_probe: last_op u8, ops_len u8, then 14 bytes, then 8 bytes an operation.
+        let mut raw = [0u8; 16 + 8 * 256];
+        self.register(REGISTER_PROBE, raw.as_mut_ptr() as usize, 256)?;
+        let mut probe = Probe { ops: [false; 256] };
+        for i in 0..usize::from(raw[1]) {
+            probe.ops[i] = raw[16 + i * 8 + 2] & 1 != 0;
+        }
+        Ok(probe)
+    }
+
+    #[inline]
+    fn load(&self, at: NonNull<AtomicU32>) -> u32 {
+        // SAFETY: the mapping lives as long as the ring, and both sides use atomics.
+        unsafe { at.as_ref() }.load(Acquire)
+    }
+
+    /// Free entries of the submission queue.
+    #[inline]
+    pub(super) fn room(&self) -> u32 {
+        self.sq.entries - self.unsubmitted()
+    }
+
+    /// Entries that the kernel has not taken yet.
+    #[inline]
+    pub(super) fn unsubmitted(&self) -> u32 {
+        self.sq_tail.wrapping_sub(self.load(self.sq.head))
+    }
+
+    /// Queues a submission. The queue must have room.
+    ///
+    /// # Safety
+    /// What it points at stays, and is not used by anybody else, until its last completion.
+    #[inline]
+    pub(super) unsafe fn push(&mut self, sqe: Sqe) {
+        debug_assert!(self.room() > 0);
+        let index = self.sq_tail & self.sq.mask;
+        // SAFETY: the entry is free: the kernel's head has passed it.
+        unsafe { self.entries.at.cast::<Sqe>().add(index as usize).write(sqe) };
+        self.sq_tail = self.sq_tail.wrapping_add(1);
+    }
+
+    /// Something is to be had or done by entering the kernel.
+    #[inline]
+    pub(super) fn wants_entry(&self) -> bool {
+        self.load(self.sq_flags) & (SQ_TASKRUN | SQ_CQ_OVERFLOW) != 0
+    }
+
+    /// Completions that can be read without entering the kernel.
+    #[inline]
+    pub(super) fn ready(&self) -> u32 {
+        // SAFETY: as in `load`; the head is written by us only.
+        let head = unsafe { self.cq.head.as_ref() }.load(Relaxed);
+        self.load(self.cq.tail).wrapping_sub(head)
+    }
+
+    /// Completions that the kernel dropped for want of memory.
+    pub(super) fn lost(&self) -> u32 {
+        self.load(self.cq_overflow)
+    }
+
+    /// Hands over what is queued, lets the kernel do its half, and waits for `want` completions,
+    /// for at most `timeout_ns` if that is given.
+    #[inline]
+    pub(super) fn enter(&mut self, submit: bool, want: u32, timeout_ns: Option<u64>) -> Result<u32, i32> {
+        let count = if submit { self.unsubmitted() } else { 0 };
+        // SAFETY: as in `load`; only we write the tail. Release: the entries come before it.
+        unsafe { self.sq.tail.as_ref() }.store(self.sq_tail, Release);
+        let timeout;
+        let mut arg = WaitArg::default();
+        let (mut flags, mut at, mut len) = (self.enter_flags, 0, 0);
+        if let Some(ns) = timeout_ns {
+            timeout = Timespec {
+                seconds: (ns / 1_000_000_000) as i64,
+                nanoseconds: (ns % 1_000_000_000) as i64,
+            };
+            arg.timeout = &raw const timeout as u64;
+            flags |= ENTER_EXT_ARG;
+            at = &raw const arg as usize;
+            len = size_of::<WaitArg>();
+        }
+        self.syscalls += 1;
+        // SAFETY: submissions were pushed under `push`'s contract; `arg` is a WaitArg.
+        let result = unsafe { syscall::enter(self.enter_fd, count, want, flags, at, len) };
+        if let Ok(n) = result {
+            self.submitted += u64::from(n);
+        }
+        result
+    }
+
+    /// The next completion.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<Cqe> {
+        // SAFETY: as in `load`.
+        let head = unsafe { self.cq.head.as_ref() }.load(Relaxed);
+        if head == self.load(self.cq.tail) {
+            return None;
+        }
+        let index = head & self.cq.mask;
+        // SAFETY: the kernel has published the entry (Acquire above) and leaves it alone until the
+        // head has passed it.
+        let cqe = unsafe { self.cqes.add(index as usize).read() };
+        // SAFETY: as in `load`. Release: the entry was read before it is given back.
+        unsafe { self.cq.head.as_ref() }.store(head.wrapping_add(1), Release);
+        Some(cqe)
+    }
+
+    pub(super) fn is_registered(&self) -> bool {
+        self.enter_flags & ENTER_REGISTERED_RING != 0
+    }
+
+    pub(super) fn sq_entries(&self) -> u32 {
+        self.sq.entries
+    }
+
+    pub(super) fn cq_entries(&self) -> u32 {
+        self.cq.entries
+    }
+
+    pub(super) fn bytes_mapped(&self) -> usize {
+        self.queues.len + self.entries.len
+    }
+}
+
+/// Which operations the kernel has.
+pub(super) struct Probe {
+    ops: [bool; 256],
+}
+
+impl Probe {
+    pub(super) fn has(&self, opcode: u8) -> bool {
+        self.ops[usize::from(opcode)]
+    }
+
+    #[cfg(test)]
+    pub(super) fn without(&mut self, opcode: u8) {
+        self.ops[usize::from(opcode)] = false;
+    }
+}
