@@ -310,18 +310,18 @@ impl Peer for Floor {
 
     #[expect(clippy::manual_async_fn, reason = "the trait asks for a 'static future")]
     fn sleep(_: Duration) -> impl Future<Output = ()> + 'static {
-        async { unimplemented!("the floor has no timers") }
+        async { panic!("the floor has no timers") }
     }
 
     async fn socket_rounds(_: u64) -> u64 {
-        unimplemented!("the floor has no sockets")
+        panic!("the floor has no sockets")
     }
 
     async fn echo(_: u16) {
-        unimplemented!("the floor has no sockets")
+        panic!("the floor has no sockets")
     }
 
     async fn files(_: FileConfig) {
-        unimplemented!("the floor has no files")
+        panic!("the floor has no files")
     }
 }

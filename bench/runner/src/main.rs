@@ -45,8 +45,10 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<usize, String> {
     builds::check_tools(options)?;
     machine::raise_file_limit();
-    println!("{}", machine::describe());
-    println!("Load average {} at the start.", machine::load_average());
+    if !options.list {
+        println!("{}", machine::describe());
+        println!("Load average {} at the start.", machine::load_average());
+    }
     let failures = match options.section {
         Section::Echo => echo::run(options),
         Section::Files => files::run(options),
@@ -54,6 +56,8 @@ fn run(options: &Options) -> Result<usize, String> {
         Section::Syscalls => syscalls::run(options),
         Section::Instructions => instructions::run(options),
     }?;
-    println!("\nLoad average {} at the end.", machine::load_average());
+    if !options.list {
+        println!("\nLoad average {} at the end.", machine::load_average());
+    }
     Ok(failures)
 }

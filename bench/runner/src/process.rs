@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::builds::bench_root;
 use crate::programs::Program;
@@ -36,18 +35,6 @@ impl Server {
 
     pub(crate) fn pid(&self) -> u32 {
         self.0.id()
-    }
-
-    /// Whether it ended by itself within this time.
-    pub(crate) fn wait(&mut self, limit: Duration) -> bool {
-        let end = Instant::now() + limit;
-        while Instant::now() < end {
-            if !matches!(self.0.try_wait(), Ok(None)) {
-                return true;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        false
     }
 }
 
@@ -109,7 +96,7 @@ pub(crate) fn free_port() -> Result<u16, String> {
     Ok(listener.local_addr().map_err(|error| error.to_string())?.port())
 }
 
-/// The programs' echo server on a port of its own.
+/// The program's echo server on a port of its own.
 pub(crate) fn start_echo(program: &Program, cpu: usize) -> Result<(Server, u16), String> {
     let port = free_port()?;
     Ok((Server::start(&program.echo_command(port), program.tuned, cpu)?, port))
