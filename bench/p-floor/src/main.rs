@@ -270,10 +270,8 @@ impl Peer for Floor {
             }
         }
         // SAFETY: alive, because the handle owns a reference.
-        assert!(
-            unsafe { (*main.task).done.get() },
-            "the queue is empty and the main future is not done"
-        );
+        let done = unsafe { (*main.task).done.get() };
+        assert!(done, "the queue is empty and the main future is not done");
         // SAFETY: it is done, and its output has not been taken.
         unsafe { (main.take)(main.task) }
     }
