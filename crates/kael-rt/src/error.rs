@@ -62,6 +62,11 @@ impl Fault {
         }
     }
 
+    /// The number is one of ours: the kernel never saw the request.
+    pub(crate) fn is(code: i32) -> bool {
+        Fault::of(code).is_some()
+    }
+
     fn kind(self) -> io::ErrorKind {
         match self {
             Fault::TimedOut => io::ErrorKind::TimedOut,

@@ -115,7 +115,7 @@ impl Inner {
             let head = self.slots.head(index);
             head.fd = Some(fd.node());
             if let Some(side) = head.side {
-                if !fd.is_gated(side) {
+                if !fd.is_gated(side) || request.skips_gate() {
                     head.side = None;
                 } else {
                     let gate = fd.gate(side);

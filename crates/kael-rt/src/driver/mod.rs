@@ -28,7 +28,7 @@ pub(crate) use slot::SlotId;
 use crate::{
     error::Fault,
     op::{Op, Step},
-    rt::blocking::BlockingPool,
+    rt::BlockingPool,
     sys::{Backend, Batch, Event},
 };
 use descriptor::Descriptors;
@@ -102,6 +102,9 @@ pub(crate) enum Submitted<O: Op> {
 }
 
 impl Driver {
+    /// The backend keeps the time (a simulated kernel does).
+    pub(crate) const MOVES_CLOCK: bool = Backend::MOVES_CLOCK;
+
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Driver> {
         let backend = Backend::new(config, pool)?;
         Ok(Driver(Rc::new_cyclic(|shell| Shell {
@@ -396,6 +399,17 @@ impl Key {
             None => panic!("the runtime that this operation belongs to has ended"),
         }
         Poll::Ready(driver.take::<O>(self.id))
+    }
+
+    /// Looks at the operation while it rests in its slot.
+    pub(crate) fn inspect<O: Op, R>(&self, f: impl FnOnce(&O) -> R) -> Option<R> {
+        let body = self.driver.with(|inner| {
+            inner.slots.current(self.id)?;
+            Some(inner.slots.body(self.id.index()))
+        })??;
+        // SAFETY: a live key's slot holds its operation. The kernel may use the operation's buffer,
+        // but not the operation; our own code changes it only in a turn, which cannot run now.
+        Some(f(unsafe { &*(&raw const (*body.as_ptr()).room).cast::<O>() }))
     }
 
     /// Asks the kernel to stop; the answer says `fault` if it did. The operation stays pending

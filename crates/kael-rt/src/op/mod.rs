@@ -53,6 +53,7 @@ pub enum Request<'a> {
     Recv { fd: &'a Fd, into: &'a mut [MaybeUninit<u8>], flags: RecvFlags },
     /// Receives into buffers that the backend picks from `group`, again and again if `multishot`.
     RecvPooled { fd: &'a Fd, group: u16, multishot: bool },
+    RecvVectored { fd: &'a Fd, message: MessageMut<'a> },
     RecvMessage { fd: &'a Fd, message: MessageMut<'a>, flags: RecvFlags },
     Send { fd: &'a Fd, from: &'a [u8], flags: SendFlags },
     /// Sends without copying: the buffer is ours again only at the notification.
@@ -110,6 +111,7 @@ impl Request<'_> {
             Request::Recv { flags, .. } | Request::RecvMessage { flags, .. } => {
                 if flags.peek { Gives::Count } else { Gives::Received }
             }
+            Request::RecvVectored { .. } => Gives::Received,
             Request::Open { .. } | Request::Accept { direct: false, .. } => Gives::Handle,
             Request::Accept { direct: true, .. } => Gives::DirectHandle,
             Request::Nop
@@ -138,6 +140,11 @@ impl Request<'_> {
         }
     }
 
+    /// It does not wait for its turn: ending the reading direction shall end a read that waits.
+    pub(crate) fn skips_gate(&self) -> bool {
+        matches!(self, Request::Shutdown { how: Shutdown::Read | Shutdown::Both, .. })
+    }
+
     /// The descriptor that the request is about.
     pub(crate) fn fd(&self) -> Option<&Fd> {
         match self {
@@ -153,6 +160,7 @@ impl Request<'_> {
             | Request::Close { fd }
             | Request::Recv { fd, .. }
             | Request::RecvPooled { fd, .. }
+            | Request::RecvVectored { fd, .. }
             | Request::RecvMessage { fd, .. }
             | Request::Send { fd, .. }
             | Request::SendZeroCopy { fd, .. }

@@ -74,6 +74,15 @@ impl<O: Op> Operation<O> {
         CancelOn::new(self, token.clone())
     }
 
+    /// Looks at the operation, wherever it is.
+    pub(super) fn look<R>(&self, f: impl FnOnce(&O) -> R) -> Option<R> {
+        match &self.state {
+            Stage::Fresh(op) | Stage::Waiting(op, ..) => Some(f(op)),
+            Stage::Begun(key) => key.inspect(f),
+            Stage::Over => None,
+        }
+    }
+
     /// Asks for the operation to stop, with `fault` (or ECANCELED) as its result.
     pub(super) fn stop(&mut self, fault: Fault) {
         match &self.state {

@@ -99,6 +99,9 @@ impl Region {
             Request::ReadVectored { into, .. } => {
                 Region { vectors: into.count() as u8, ..Region::NONE }
             }
+            Request::RecvVectored { message, .. } => {
+                Region { vectors: message.count() as u8, ..Region::NONE }
+            }
             Request::RecvMessage { message, .. } => message.region(),
             // The others fill nothing whose count matters.
             _ => Region::NONE,

@@ -116,7 +116,7 @@ impl PoolJob {
     }
 
     /// Which core's job it is.
-    pub(crate) fn tag(&self) -> usize {
+    pub(crate) fn driver_tag(&self) -> usize {
         Arc::as_ptr(&self.inbox) as usize
     }
 

@@ -128,6 +128,47 @@ impl Scratch {
         MessageMut { header, room: PhantomData }
     }
 
+    /// What a stream receives into several buffers.
+    pub(crate) fn message_into<'a>(&'a mut self, bufs: &'a mut impl IoBufsMut) -> MessageMut<'a> {
+        let n = self.vectors_mut(bufs).count();
+        self.aim(n);
+        MessageMut { header: &mut self.header, room: PhantomData }
+    }
+
+    /// What a stream sends from several buffers, less the first `skip` bytes.
+    pub(crate) fn message_from<'a>(&'a mut self, bufs: &'a impl IoBufs, mut skip: usize) -> Message<'a> {
+        // SAFETY: as in `vectors_mut`.
+        let vectors = unsafe { &mut self.parts.vectors };
+        let mut n = 0;
+        for i in 0..bufs.count() {
+            let bytes = bufs.get(i);
+            let skipped = skip.min(bytes.len());
+            skip -= skipped;
+            let rest = &bytes[skipped..];
+            if !rest.is_empty() && n < MAX_VECTORS {
+                let iov_base = rest.as_ptr().cast_mut().cast();
+                vectors[n] = libc::iovec { iov_base, iov_len: rest.len() };
+                n += 1;
+            }
+        }
+        self.aim(n);
+        Message { header: &self.header, bytes: PhantomData }
+    }
+
+    /// Makes the header name the first `n` vectors and nothing else.
+    fn aim(&mut self, n: usize) {
+        // SAFETY: as in `vectors_mut`; only its address is taken.
+        let vectors = unsafe { self.parts.vectors.as_mut_ptr() };
+        let header = &mut self.header;
+        header.msg_name = std::ptr::null_mut();
+        header.msg_namelen = 0;
+        header.msg_iov = vectors;
+        header.msg_iovlen = n as _;
+        header.msg_control = std::ptr::null_mut();
+        header.msg_controllen = 0;
+        header.msg_flags = 0;
+    }
+
     /// A message to be sent to `peer`.
     pub(crate) fn message<'a>(&'a mut self, bytes: &'a [u8], peer: SocketAddr) -> Message<'a> {
         self.peer.set(peer);
@@ -195,6 +236,10 @@ pub struct MessageMut<'a> {
 }
 
 impl MessageMut<'_> {
+    pub(super) fn count(&self) -> usize {
+        self.header.msg_iovlen as usize
+    }
+
     /// The memory of the message's bytes.
     pub(super) fn region(&self) -> super::Region {
         // SAFETY: `Scratch::message_mut` made the header with one vector, beside it.

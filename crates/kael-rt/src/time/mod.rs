@@ -4,7 +4,8 @@
 //! system call: the nearest deadline is the timeout of the wait in which the core sleeps anyway. Arming, cancelling and
 //! firing allocate nothing once as many timers have existed before.
 //!
-//! A core has at most 2^31 timers; the next one panics.
+//! A core has at most 2^31 timers at a time; the next one panics. Each takes 40 bytes, which are kept for the next ones
+//! until the runtime ends.
 #![forbid(unsafe_code)]
 
 mod clock;

@@ -53,16 +53,18 @@ impl<T> Nodes<T> {
         index
     }
 
-    /// Gives a node back. Its payload must have been taken out before.
+    /// Gives a node back and returns what was in it.
     #[inline]
-    pub(super) fn give_back(&mut self, index: u32) {
+    pub(super) fn give_back(&mut self, index: u32) -> Option<T> {
         let free = self.free;
         let node = &mut self[index];
-        debug_assert!(node.payload.is_none() && node.slot != FREE);
+        debug_assert!(node.slot != FREE);
         node.generation = node.generation.wrapping_add(1);
         node.slot = FREE;
         node.next = free;
+        let payload = node.payload.take();
         self.free = index;
+        payload
     }
 
     #[inline]

@@ -78,6 +78,9 @@ enum State {
     Done,
 }
 
+// It lies in every future that has a time limit.
+const _: () = assert!(size_of::<Sleep>() == 32);
+
 impl Sleep {
     /// When it completes.
     #[must_use]
@@ -99,16 +102,20 @@ impl Sleep {
         self.deadline = deadline;
         match &self.state {
             State::Armed { queue, key } if queue.rearm(*key, deadline.as_ns()) => {}
-            _ => self.disarm(),
+            _ => {
+                self.disarm();
+                self.state = State::Idle;
+            }
         }
     }
 
-    /// Back to `Idle`, with the timer and its waker gone.
+    /// An armed one goes back to `Idle`, its timer and its waker are gone.
     #[inline]
     fn disarm(&mut self) {
-        if let State::Armed { queue, key } = std::mem::replace(&mut self.state, State::Idle) {
-            // The waker drops here, after the borrow inside `remove`.
-            drop(queue.remove(key));
+        if let State::Armed { queue, key } = &self.state {
+            // The waker is user code: it drops at the very end, when nothing here is half done.
+            let _waker = queue.remove(*key);
+            self.state = State::Idle;
         }
     }
 

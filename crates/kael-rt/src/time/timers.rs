@@ -133,3 +133,73 @@ impl TimerQueue {
         self.wheel.borrow_mut().pop_any()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Clock, Timers};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::{Wake, Waker};
+
+    #[derive(Default)]
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn counter() -> (Arc<Count>, Waker) {
+        let count = Arc::new(Count::default());
+        (count.clone(), Waker::from(count))
+    }
+
+    #[test]
+    fn the_budget_leaves_the_rest_due() {
+        let timers = Timers::new(Clock::paused());
+        let (count, waker) = counter();
+        for deadline in 1..=10 {
+            timers.insert(deadline, waker.clone());
+        }
+        assert_eq!(timers.fire(8, 5), 5);
+        assert_eq!((count.0.load(Ordering::Relaxed), timers.next_deadline()), (5, Some(6)));
+        assert_eq!(timers.fire(8, 5), 3);
+        assert_eq!((timers.len(), timers.next_deadline()), (2, Some(9)));
+        assert_eq!(timers.fire(8, 5), 0);
+    }
+
+    #[test]
+    fn r30_after_a_jump_every_timer_fires_once_and_in_portions() {
+        const HOUR: u64 = 3_600_000_000_000;
+        let clock = Clock::paused();
+        let timers = Timers::new(clock.clone());
+        let (count, waker) = counter();
+        let keys: Vec<_> =
+            (0..10_000).map(|nth| timers.insert(nth * nth * 1_000, waker.clone())).collect();
+        clock.set_virtual(HOUR);
+        clock.set_virtual(0);
+        assert_eq!(clock.now_ns(), HOUR, "it never goes back");
+        let mut portions = 0;
+        while timers.next_deadline().is_some_and(|deadline| deadline <= clock.now_ns()) {
+            assert!((1..=256).contains(&timers.fire(clock.now_ns(), 256)));
+            portions += 1;
+        }
+        assert_eq!((portions, count.0.load(Ordering::Relaxed)), (10_000_u32.div_ceil(256), 10_000));
+        assert!(keys.into_iter().all(|key| timers.is_fired(key) && timers.remove(key).is_none()));
+    }
+
+    #[test]
+    fn set_waker_replaces_and_drops_the_old_one() {
+        let timers = Timers::new(Clock::paused());
+        let ((first, first_waker), (second, second_waker)) = (counter(), counter());
+        let key = timers.insert(5, first_waker);
+        timers.set_waker(key, &second_waker);
+        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 3));
+        timers.set_waker(key, &second_waker);
+        assert_eq!(Arc::strong_count(&second), 3, "the same waker is not cloned again");
+        timers.fire(5, 1);
+        timers.set_waker(key, &second_waker);
+        assert_eq!((Arc::strong_count(&second), second.0.load(Ordering::Relaxed)), (2, 1));
+    }
+}

@@ -17,7 +17,7 @@
 //!    cancelled; a stale one costs at most one wake-up for nothing per level, because a cascade makes it exact again.
 #![forbid(unsafe_code)]
 
-use super::nodes::{FIRED, FREE, NIL, Nodes};
+use super::nodes::{FIRED, FREE, NIL, Node, Nodes};
 
 #[cfg(test)]
 mod tests;
@@ -86,12 +86,9 @@ impl<T> Wheel<T> {
     #[inline]
     pub(crate) fn insert(&mut self, deadline_ns: u64, payload: T) -> TimerKey {
         let index = self.nodes.take();
-        let node = &mut self.nodes[index];
-        node.deadline = deadline_ns.max(self.seen);
+        let node = self.link(index, deadline_ns.max(self.seen));
         node.payload = Some(payload);
-        let generation = node.generation;
-        self.link(index);
-        TimerKey { index, generation }
+        TimerKey { index, generation: node.generation }
     }
 
     /// Ends a timer and returns the payload if it had not fired.
@@ -100,11 +97,11 @@ impl<T> Wheel<T> {
         if !self.exists(key) {
             return None;
         }
-        if self.nodes[key.index].slot != FIRED {
-            self.unlink(key.index);
+        let Node { prev, next, slot, .. } = self.nodes[key.index];
+        let payload = self.nodes.give_back(key.index);
+        if slot != FIRED {
+            self.unlink(prev, next, slot);
         }
-        let payload = self.nodes[key.index].payload.take();
-        self.nodes.give_back(key.index);
         payload
     }
 
@@ -113,9 +110,9 @@ impl<T> Wheel<T> {
         if self.is_fired(key) {
             return false;
         }
-        self.unlink(key.index);
-        self.nodes[key.index].deadline = deadline_ns.max(self.seen);
-        self.link(key.index);
+        let Node { prev, next, slot, .. } = self.nodes[key.index];
+        self.unlink(prev, next, slot);
+        self.link(key.index, deadline_ns.max(self.seen));
         true
     }
 
@@ -180,11 +177,12 @@ impl<T> Wheel<T> {
 
     #[inline]
     fn fire_head(&mut self, slot: usize) -> Option<T> {
-        let index = self.slots[slot].head;
-        self.unlink(index);
-        let node = &mut self.nodes[index];
+        let node = &mut self.nodes[self.slots[slot].head];
+        let payload = node.payload.take();
+        let next = node.next;
         node.slot = FIRED;
-        node.payload.take()
+        self.unlink(NIL, next, slot as u16);
+        payload
     }
 
     /// The slot that holds the earliest timers, and its level.
@@ -212,17 +210,16 @@ impl<T> Wheel<T> {
         self.vacate(slot, level);
         let mut index = head;
         while index != NIL {
-            let next = self.nodes[index].next;
+            let Node { next, deadline, .. } = self.nodes[index];
             self.armed -= 1;
-            self.link(index);
+            self.link(index, deadline);
             index = next;
         }
     }
 
     /// Appends a node to the slot that its deadline asks for.
     #[inline]
-    fn link(&mut self, index: u32) {
-        let deadline = self.nodes[index].deadline;
+    fn link(&mut self, index: u32, deadline: u64) -> &mut Node<T> {
         debug_assert!(deadline >= self.elapsed);
         // Setting the lowest digit's bits changes no level and spares the case of no difference at all.
         let difference = (deadline ^ self.elapsed) | (SLOTS as u64 - 1);
@@ -231,38 +228,40 @@ impl<T> Wheel<T> {
         let slot_index = level as usize * SLOTS + digit;
 
         let slot = &mut self.slots[slot_index];
-        let tail = slot.tail;
+        let prev = slot.tail;
         slot.tail = index;
-        if tail == NIL {
+        if prev == NIL {
             slot.head = index;
             slot.earliest = deadline;
             self.occupied[level as usize] |= 1 << digit;
             self.levels |= 1 << level;
         } else {
             slot.earliest = slot.earliest.min(deadline);
-            self.nodes[tail].next = index;
+            self.nodes[prev].next = index;
         }
+        self.armed += 1;
         let node = &mut self.nodes[index];
-        node.prev = tail;
+        node.deadline = deadline;
+        node.prev = prev;
         node.next = NIL;
         node.slot = slot_index as u16;
-        self.armed += 1;
+        node
     }
 
+    /// Takes the node between `prev` and `next` out of a slot's list.
     #[inline]
-    fn unlink(&mut self, index: u32) {
-        let node = &self.nodes[index];
-        let (prev, next, slot) = (node.prev, node.next, node.slot as usize);
+    fn unlink(&mut self, prev: u32, next: u32, slot_index: u16) {
+        let slot = &mut self.slots[slot_index as usize];
         match prev {
-            NIL => self.slots[slot].head = next,
+            NIL => slot.head = next,
             _ => self.nodes[prev].next = next,
         }
         match next {
-            NIL => self.slots[slot].tail = prev,
+            NIL => slot.tail = prev,
             _ => self.nodes[next].prev = prev,
         }
         if prev == NIL && next == NIL {
-            self.vacate(slot, (slot / SLOTS) as u32);
+            self.vacate(slot_index as usize, u32::from(slot_index) / SLOTS as u32);
         }
         self.armed -= 1;
     }

@@ -115,6 +115,12 @@ pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe
             sqe.ioprio = if multishot { RECV_MULTISHOT } else { 0 };
             sqe
         }
+        Request::RecvVectored { fd, message } => Sqe {
+            opcode: OP_RECVMSG,
+            addr: message.header as *mut _ as u64,
+            len: 1,
+            ..on(fd)
+        },
         Request::RecvMessage { fd, message, flags } => Sqe {
             opcode: OP_RECVMSG,
             addr: message.header as *mut _ as u64,

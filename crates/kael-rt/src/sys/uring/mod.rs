@@ -17,7 +17,7 @@ use super::{
 use crate::{
     driver::{DriverConfig, Fd, SlotId, Wait},
     op::Request,
-    rt::blocking::{BlockingPool, Job},
+    rt::{BlockingPool, Job},
 };
 use abi::*;
 use buffers::Group;
@@ -57,6 +57,9 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
+    /// Time is the system's.
+    pub(crate) const MOVES_CLOCK: bool = false;
+
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
         let mut ring = Ring::new(entries, entries * 4)

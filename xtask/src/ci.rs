@@ -1,0 +1,108 @@
+//! `cargo xtask ci`: runs lanes in order, each step with its heading and wall time, and prints the table of lanes.
+//! What a lane consists of is written in `lanes.rs`.
+
+use crate::lanes::LANES;
+use crate::process::{self, Ended, Show};
+use crate::table::{Table, wall};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// No step may hang the machine: the whole of CI ends within 60 minutes on two cores, and no step comes near this.
+const STEP_LIMIT: Duration = Duration::from_secs(25 * 60);
+
+/// A lane while it runs. A failed step does not stop the lane, because the next step may say why it failed.
+pub(crate) struct Run {
+    lane: &'static str,
+    failures: Vec<String>,
+}
+
+impl Run {
+    /// Runs a command, which must exit with 0.
+    pub(crate) fn step(&mut self, name: &str, command: &mut Command) {
+        self.watched(name, command, |_| Ok("ok".to_owned()));
+    }
+
+    /// Runs tests. A filter that matches nothing exits with 0 as well, so at least one test must have passed.
+    pub(crate) fn tests(&mut self, name: &str, command: &mut Command) {
+        self.watched(name, command, |ended| match ended.tests_passed() {
+            0 => Err("no test ran".to_owned()),
+            passed => Ok(format!("{passed} tests passed")),
+        });
+    }
+
+    /// Runs a check of ours.
+    pub(crate) fn check(&mut self, name: &str, check: impl FnOnce() -> Result<(), String>) {
+        let began = Instant::now();
+        println!("\n== {}: {name}", self.lane);
+        match check() {
+            Ok(()) => println!("-- {}: {name}: ok, {}", self.lane, wall(began.elapsed())),
+            Err(reason) => self.fail(name, &reason),
+        }
+    }
+
+    pub(crate) fn fail(&mut self, name: &str, reason: &str) {
+        println!("-- {}: {name}: FAILED: {reason}", self.lane);
+        self.failures.push(format!("{name}: {}", reason.lines().next().unwrap_or("")));
+    }
+
+    /// `closing` says what a command that exited with 0 is worth.
+    fn watched(
+        &mut self,
+        name: &str,
+        command: &mut Command,
+        closing: fn(&Ended) -> Result<String, String>,
+    ) {
+        println!("\n== {}: {name}\n   {}", self.lane, process::describe(command));
+        let result = process::run(command, STEP_LIMIT, Show::Lines).and_then(|ended| {
+            match ended.success() {
+                true => closing(&ended).map(|closing| format!("{closing}, {}", wall(ended.wall))),
+                false => Err(ended.verdict()),
+            }
+        });
+        match result {
+            Ok(closing) => println!("-- {}: {name}: {closing}", self.lane),
+            Err(reason) => self.fail(name, &reason),
+        }
+    }
+}
+
+pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
+    let mut wanted: Vec<&str> = Vec::new();
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--list" => {
+                for lane in LANES {
+                    println!("{:<8} {}", lane.name, lane.about);
+                }
+                return Ok(());
+            }
+            "--lane" => wanted.push(words.next().ok_or("--lane needs a name; --list prints them")?),
+            other => return Err(format!("`{other}` is not an argument of ci")),
+        }
+    }
+    if let Some(unknown) = wanted.iter().find(|name| LANES.iter().all(|lane| lane.name != **name)) {
+        return Err(format!("there is no lane `{unknown}`; `cargo xtask ci --list` prints them"));
+    }
+
+    let began = Instant::now();
+    let mut table = Table::new(&["lane", "result", "wall time"]);
+    let mut failures = Vec::new();
+    for lane in LANES.iter().filter(|lane| wanted.is_empty() || wanted.contains(&lane.name)) {
+        println!("\n==== lane {}: {}", lane.name, lane.about);
+        let lane_began = Instant::now();
+        let mut run = Run { lane: lane.name, failures: Vec::new() };
+        (lane.steps)(&mut run);
+        let result = if run.failures.is_empty() { "ok" } else { "FAILED" };
+        table.row(vec![lane.name.to_owned(), result.to_owned(), wall(lane_began.elapsed())]);
+        failures.extend(run.failures.iter().map(|failure| format!("{}: {failure}", lane.name)));
+    }
+    let result = if failures.is_empty() { "ok" } else { "FAILED" };
+    table.row(vec!["all".to_owned(), result.to_owned(), wall(began.elapsed())]);
+    println!();
+    table.print();
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(format!("{} failed:\n  {}", failures.len(), failures.join("\n  "))),
+    }
+}

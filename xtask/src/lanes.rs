@@ -1,0 +1,146 @@
+//! The lanes of CI, in the order in which they run: what is quick and likely to fail comes first.
+
+use crate::ci::Run;
+use crate::{red, sim, tidy, tools, workspace};
+use std::process::Command;
+
+pub(crate) struct Lane {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) steps: fn(&mut Run),
+}
+
+pub(crate) const LANES: &[Lane] = &[
+    Lane {
+        name: "linux",
+        about: "format, lints, documents, dependencies, tidy, tests, examples",
+        steps: linux,
+    },
+    Lane {
+        name: "sim",
+        about: "the suites and 2,000 seeds on the simulated kernel",
+        steps: simulator,
+    },
+    Lane { name: "loom", about: "task state and queues under all interleavings", steps: loom },
+    Lane {
+        name: "asan",
+        about: "the suites under AddressSanitizer (nightly toolchain)",
+        steps: asan,
+    },
+    Lane { name: "strace", about: "the counted system calls agree with strace", steps: strace },
+    Lane { name: "bench-build", about: "the benchmarks' runner builds", steps: bench },
+    Lane { name: "red", about: "each mutant is found by its test", steps: red },
+];
+
+/// The simulator's own target folder: its flags would otherwise rebuild everything twice per round of work.
+const SIM_TARGET: &str = "target/sim";
+const SIM_SEEDS: u64 = 2_000;
+
+fn cargo(line: &str) -> Command {
+    workspace::cargo(&line.split_whitespace().collect::<Vec<_>>())
+}
+
+fn linux(run: &mut Run) {
+    run.step("lock file", &mut cargo("fetch --locked"));
+    run.step("format", &mut cargo("fmt --all -- --check --color never"));
+    run.step("lints", &mut cargo("clippy --workspace --all-targets -- -D warnings"));
+    run.step(
+        "lints with bytes",
+        &mut cargo("clippy -p kael-rt --features bytes --all-targets -- -D warnings"),
+    );
+    run.check("tidy", || tidy::main(&[]));
+    run.step("documents", cargo("doc --workspace --no-deps").env("RUSTDOCFLAGS", "-Dwarnings"));
+    match tools::cargo_deny() {
+        // Advisories are left out: they need a database from the network, and their answer changes without a commit.
+        Ok(program) => run.step(
+            "dependencies",
+            Command::new(program)
+                .args(["--locked", "check", "bans", "licenses", "sources"])
+                .current_dir(workspace::root()),
+        ),
+        Err(reason) => run.fail("dependencies", &reason),
+    }
+    run.tests("tests", &mut cargo("test --workspace --no-fail-fast"));
+    run.tests("tests with bytes", &mut cargo("test -p kael-rt --features bytes --no-fail-fast"));
+    examples(run);
+    // The README's command, shortened: it exits with 1 when a measurement breaks its budget.
+    run.step(
+        "analyze",
+        &mut cargo("run --release -p kael-cli -- analyze --seconds 5 --output target/analysis.md"),
+    );
+}
+
+/// Every example is a demonstration that needs no arguments and ends by itself. `sim_run` is not one: it is the program
+/// that `cargo xtask sim` builds for the simulated kernel.
+fn examples(run: &mut Run) {
+    run.step("examples", &mut cargo("build -p kael-rt --examples"));
+    let files = match workspace::files() {
+        Ok(files) => files,
+        Err(reason) => return run.fail("examples", &reason),
+    };
+    let names: Vec<&str> = files
+        .iter()
+        .filter_map(|file| file.strip_prefix("crates/kael-rt/examples/")?.strip_suffix(".rs"))
+        .map(|name| name.strip_suffix("/main").unwrap_or(name))
+        .filter(|name| !name.contains('/') && *name != sim::EXAMPLE)
+        .collect();
+    if names.is_empty() {
+        run.fail("examples", "there is no example");
+    }
+    for name in names {
+        run.step(
+            &format!("example {name}"),
+            &mut cargo(&format!("run --quiet -p kael-rt --example {name}")),
+        );
+    }
+}
+
+fn simulator(run: &mut Run) {
+    let mut suites =
+        cargo(&format!("test -p kael-rt --lib --tests --no-fail-fast --target-dir {SIM_TARGET}"));
+    run.tests("suites", suites.env("RUSTFLAGS", r#"--cfg kael_backend="sim""#));
+    run.check("seeds", || sim::campaign(SIM_SEEDS));
+}
+
+fn loom(run: &mut Run) {
+    let mut models = cargo("test -p kael-rt --release --lib --target-dir target/loom loom_");
+    workspace::quick_release(&mut models);
+    run.tests("models", models.env("RUSTFLAGS", "--cfg loom").env("LOOM_MAX_PREEMPTIONS", "3"));
+}
+
+/// Leaks are not looked for: the tests of `mem::forget` and of the shutdown limit leak on purpose, and count it.
+/// The sanitizer does not see the kernel's writes; the tests have a canary allocator for those.
+fn asan(run: &mut Run) {
+    let arguments = "test -p kael-rt --target x86_64-unknown-linux-gnu --lib --tests --no-fail-fast --target-dir target/asan";
+    match tools::nightly_cargo(&arguments.split_whitespace().collect::<Vec<_>>()) {
+        Ok(mut suites) => run.tests(
+            "suites",
+            suites.env("RUSTFLAGS", "-Zsanitizer=address").env("ASAN_OPTIONS", "detect_leaks=0"),
+        ),
+        Err(reason) => run.fail("suites", &reason),
+    }
+}
+
+/// Elsewhere these tests pass without strace and say so; here its absence is a failure.
+fn strace(run: &mut Run) {
+    match tools::strace() {
+        Ok(()) => {
+            run.tests("agreement", cargo("test --workspace strace").env("KAEL_REQUIRE_STRACE", "1"))
+        }
+        Err(reason) => run.fail("agreement", &reason),
+    }
+}
+
+/// Only our runner. The peers are built by who measures them: they are half a million lines of other people's code, and
+/// nothing that they break is ours.
+fn bench(run: &mut Run) {
+    run.step(
+        "format",
+        &mut cargo("fmt --manifest-path bench/Cargo.toml -p runner -- --check --color never"),
+    );
+    run.step("build", &mut cargo("check --manifest-path bench/Cargo.toml -p runner"));
+}
+
+fn red(run: &mut Run) {
+    run.check("mutants", || red::main(&[]));
+}

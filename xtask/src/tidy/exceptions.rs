@@ -1,0 +1,52 @@
+//! The exceptions to tidy's rules. Each has its reason, and tidy says so when one is no longer needed.
+
+/// Folders of the library in which unsafe code may stand: what talks to the kernel, and what the kernel writes into.
+pub(super) const UNSAFE_FOLDERS: &[&str] = &[
+    "crates/kael-rt/src/buf/",
+    "crates/kael-rt/src/driver/",
+    "crates/kael-rt/src/sys/",
+    "crates/kael-rt/src/task/",
+];
+
+/// Other product files with unsafe code: path, reason. Tests may have unsafe code anywhere, with its reasons.
+pub(super) const UNSAFE_FILES: &[(&str, &str)] = &[];
+
+/// The files of the library that may ask for the target: they choose the platform.
+pub(super) const CFG_FILES: &[&str] =
+    &["crates/kael-rt/src/lib.rs", "crates/kael-rt/src/sys/mod.rs"];
+
+/// Lines of code that a file may have: lines with something on them that is not a comment.
+pub(super) const LINES: usize = 400;
+pub(super) const MEDIAN_LINES: usize = 200;
+
+/// Longer files: path, lines it may have, reason. Only a table, one entry one shape, has a good reason.
+pub(super) const LONGER: &[(&str, usize, &str)] = &[];
+
+/// Calls of `thread::sleep` per file: path, number, reason. A test waits for events; a sleep is a guess.
+pub(super) const SLEEPS: &[(&str, usize, &str)] = &[];
+
+/// Public items without a runnable example, in per cent of all.
+pub(super) const WITHOUT_EXAMPLE_PER_CENT: f64 = 5.0;
+
+/// Hosts that documents and comments may point at.
+pub(super) const HOSTS: &[&str] = &[
+    "127.0.0.1",
+    "apache.org",
+    "crates.io",
+    "doc.rust-lang.org",
+    "docs.kernel.org",
+    "docs.rs",
+    "git.kernel.org",
+    "github.com",
+    "kernel.dk",
+    "keepachangelog.com",
+    "localhost",
+    "lwn.net",
+    "man7.org",
+    "opensource.org",
+    "rust-lang.org",
+    "semver.org",
+    "www.apache.org",
+    "www.kernel.org",
+    "www.rust-lang.org",
+];
