@@ -61,17 +61,9 @@ pub(crate) fn run(options: &Options) -> Result<usize, String> {
 
 fn choose_counter(options: &Options) -> Result<Counter, String> {
     let perf = || {
-        let file = scratch_file("perf-probe");
-        let args = [
-            "stat",
-            "-x,",
-            "-o",
-            &file.display().to_string(),
-            "-e",
-            "raw_syscalls:sys_enter",
-            "true",
-        ];
-        runs("perf", &args) && perf_value(&file, "raw_syscalls:sys_enter").is_ok()
+        let file = Scratch::new("perf-probe");
+        let args = ["stat", "-x,", "-o", &file.name(), "-e", "raw_syscalls:sys_enter", "true"];
+        runs("perf", &args) && perf_value(&file.0, "raw_syscalls:sys_enter").is_ok()
     };
     let strace = || runs("strace", &["-o", "/dev/null", "-c", "true"]);
     match options.counter {
@@ -108,11 +100,11 @@ fn count_by_perf(
     secs: f64,
     options: &Options,
 ) -> Result<Count, String> {
-    let file = scratch_file("perf");
+    let file = Scratch::new("perf");
     let (server, port) = start_echo(program, options.server_cpu)?;
     let pid = server.pid().to_string();
     let mut command: Vec<String> = ["perf", "stat", "-x,", "-o"].map(str::to_owned).to_vec();
-    command.push(file.display().to_string());
+    command.push(file.name());
     command.extend(
         ["-e", "raw_syscalls:sys_enter", "-e", "context-switches", "-p", &pid, "--"]
             .map(str::to_owned),
@@ -120,8 +112,8 @@ fn count_by_perf(
     command.extend(load_command(port, case, secs, server.pid()));
     let figures = figures(&command, false, &options.client_cpu.to_string())?;
     Ok(Count {
-        calls: perf_value(&file, "raw_syscalls:sys_enter")?,
-        switches: Some(perf_value(&file, "context-switches")?),
+        calls: perf_value(&file.0, "raw_syscalls:sys_enter")?,
+        switches: Some(perf_value(&file.0, "context-switches")?),
         requests: total_requests(&figures)?,
     })
 }
@@ -141,10 +133,10 @@ fn count_by_strace(
     secs: f64,
     options: &Options,
 ) -> Result<Count, String> {
-    let file = scratch_file("strace");
+    let file = Scratch::new("strace");
     let port = free_port()?;
     let mut command: Vec<String> = ["strace", "-D", "-f", "-c", "-o"].map(str::to_owned).to_vec();
-    command.push(file.display().to_string());
+    command.push(file.name());
     command.extend(program.echo_command(port));
     let server = Server::start(&command, program.tuned, options.server_cpu)?;
     let client = load_command(port, case, secs, 0);
@@ -153,7 +145,7 @@ fn count_by_strace(
 
     let end = Instant::now() + STRACE_PATIENCE;
     loop {
-        let text = fs::read_to_string(&file).unwrap_or_default();
+        let text = fs::read_to_string(&file.0).unwrap_or_default();
         if let Some(calls) = strace_total(&text) {
             return Ok(Count { calls, switches: None, requests: total_requests(&figures)? });
         }
@@ -178,13 +170,26 @@ fn total_requests(figures: &Figures) -> Result<f64, String> {
     figures.get("total").copied().ok_or_else(|| "the client printed no total".to_owned())
 }
 
-/// A file of this run, empty.
-fn scratch_file(name: &str) -> PathBuf {
-    let path =
-        builds::bench_root().join("target").join(format!("{name}-{}.txt", std::process::id()));
-    // It may not be there.
-    let _ = fs::remove_file(&path);
-    path
+/// A file that a counter writes, gone at the end of its scope.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        Scratch(
+            builds::bench_root().join("target").join(format!("{name}-{}.txt", std::process::id())),
+        )
+    }
+
+    fn name(&self) -> String {
+        self.0.display().to_string()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // The counter may not have come so far as to write it.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 #[cfg(test)]
