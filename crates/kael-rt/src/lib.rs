@@ -1,1 +1,72 @@
 //! Kael: an async runtime that uses each platform's own best I/O interface.
+//!
+//! One thread per core, completion first, no allocation on hot paths, and a budget of system calls
+//! for every operation ([`budget`]) that is written down, measured and tested. On Linux it is
+//! io_uring, from kernel 6.1 on.
+//!
+//! ```
+//! use kael_rt::net::{TcpListener, TcpStream};
+//!
+//! kael_rt::block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let addr = listener.local_addr()?;
+//!     let server = kael_rt::spawn(async move {
+//!         let (stream, _) = listener.accept().await?;
+//!         let (result, buf) = stream.read(Vec::with_capacity(64)).await;
+//!         result?;
+//!         stream.write_all(buf).await.0
+//!     });
+//!     let stream = TcpStream::connect(addr).await?;
+//!     stream.write_all("hello").await.0?;
+//!     let (result, buf) = stream.read_exact(vec![0; 5]).await;
+//!     result?;
+//!     assert_eq!(buf, b"hello");
+//!     server.await.unwrap()?;
+//!     Ok::<_, std::io::Error>(())
+//! }).unwrap();
+//! ```
+//!
+//! * Buffers are lent to an operation by value and come back with its result: [`buf`].
+//! * Operations are lazy and may be dropped at any time without losing bytes or connections:
+//!   [`Operation`].
+//! * I/O types and futures stay on their thread; [`JoinHandle`] and [`runtime::Handle`] do not.
+
+extern crate self as kael_rt;
+
+pub mod budget;
+pub mod buf;
+mod driver;
+mod error;
+pub mod fs;
+pub mod io;
+pub mod net;
+mod op;
+mod rt;
+mod sys;
+mod task;
+pub mod time;
+
+pub mod runtime {
+    //! Making, using and watching a runtime.
+    pub use crate::rt::{Builder, CoreMetrics, Granted, Handle, Metrics, Runtime};
+}
+
+pub mod ops {
+    //! The types of operations, as [`Operation`](crate::Operation) names them.
+    pub use crate::op::{
+        Accept, Allocate, Change, Connect, Open, Peek, ReadAt, ReadExact, ReadExactAt,
+        ReadVectoredAt, Recv, RecvFrom, RecvVectored, Send, SendTo, SendVectored, SetLen, ShutDown,
+        Stat, StatPath, Sync, WriteAll, WriteAllAt, WriteAt, WriteVectoredAt,
+    };
+}
+
+pub use error::Error;
+#[cfg(feature = "macros")]
+pub use kael_rt_macros::{main, test};
+pub use op::{CancelOn, CancelToken, Cancelled, Operation, WithTimeout};
+pub use rt::{YieldNow, block_on, spawn, spawn_blocking, yield_now};
+pub use task::{JoinError, JoinHandle};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -16,7 +16,7 @@ use std::{io, ptr::NonNull};
 ///
 /// Whatever the kernel gave with it (a descriptor, a lent buffer) is inside and goes back when
 /// the completion is dropped unread.
-pub struct Completion<'a> {
+pub(crate) struct Completion<'a> {
     result: i32,
     handle: Option<Fd>,
     lent: Option<Lent>,
@@ -47,7 +47,7 @@ impl<'a> Completion<'a> {
     }
 
     /// An answer of our own to an operation that never reached the kernel.
-    pub(super) fn refused(fault: Fault, scratch: &'a mut Scratch) -> Completion<'a> {
+    pub(crate) fn refused(fault: Fault, scratch: &'a mut Scratch) -> Completion<'a> {
         let region = NonNull::dangling();
         let result = fault.code();
         Completion { result, handle: None, lent: None, region, region_len: 0, vectors: 0, scratch }

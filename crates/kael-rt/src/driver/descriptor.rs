@@ -10,6 +10,7 @@ use super::{Driver, slot::NONE};
 use crate::op::Side;
 use std::{
     cell::{Cell, RefCell},
+    os::fd::{FromRawFd, OwnedFd},
     ptr::{self, NonNull},
 };
 
@@ -121,7 +122,7 @@ impl Descriptor {
 }
 
 /// A counted pointer to a [`Descriptor`].
-pub struct Fd(NonNull<Descriptor>);
+pub(crate) struct Fd(NonNull<Descriptor>);
 
 impl Fd {
     #[inline]
@@ -133,12 +134,7 @@ impl Fd {
         self.kind.set(kind);
     }
 
-    #[inline]
-    pub(crate) fn belongs_to(&self, driver: &Driver) -> bool {
-        self.driver.borrow().as_ref().is_some_and(|own| own.is(driver))
-    }
-
-    /// As [`belongs_to`](Self::belongs_to), for the inner driver, which knows only its address.
+    /// It was made by the driver at that address.
     #[inline]
     pub(super) fn belongs_to_tag(&self, tag: *const ()) -> bool {
         self.driver.borrow().as_ref().is_some_and(|own| own.tag() == tag)
@@ -150,12 +146,24 @@ impl Fd {
 
     /// Takes the number out, so that the end of this node closes nothing. Only for the last user
     /// of a quiet descriptor with a number of its own; otherwise the node comes back.
-    pub(crate) fn release_number(self) -> Result<i32, Fd> {
+    fn release_number(self) -> Result<i32, Fd> {
         let quiet = self.read.is_quiet() && self.write.is_quiet();
         if self.refs.get() != 1 || self.direct.get() || !quiet {
             return Err(self);
         }
         Ok(self.number.replace(-1))
+    }
+
+    /// The descriptor as the standard library owns it; see [`release_number`](Self::release_number).
+    pub(crate) fn into_owned(self) -> Result<OwnedFd, Fd> {
+        let number = self.release_number()?;
+        // SAFETY: the number was ours alone, and the node has forgotten it.
+        Ok(unsafe { OwnedFd::from_raw_fd(number) })
+    }
+
+    /// Somebody else uses the descriptor too.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.refs.get() > 1
     }
 
     /// The descriptor was closed by an operation: nothing is left to close.

@@ -25,7 +25,7 @@ impl Driver {
         for index in 0..count {
             match self.with(|inner| inner.ends(index)).flatten() {
                 Some(Ends::Discard(id)) => self.discard(id),
-                Some(Ends::Finish(id)) => self.conclude_at_end(id),
+                Some(Ends::Finish(id)) => self.finish(id),
                 None => {}
             }
         }
@@ -56,11 +56,6 @@ impl Driver {
         // backend, which alone could use a body, is dropped with `inner` unused.
         unsafe { inner.slots.free_all() };
         0
-    }
-
-    /// A slot whose future did not take its answer, or that was left behind.
-    fn conclude_at_end(&self, id: SlotId) {
-        self.finish(id);
     }
 }
 

@@ -90,7 +90,7 @@ impl Driver {
     }
 
     /// Answers an orphan and drops the output, with nothing borrowed.
-    fn finish(&self, id: SlotId) {
+    pub(super) fn finish(&self, id: SlotId) {
         let Some((vtable, done)) = self.with(|inner| inner.finishing(id)) else { return };
         let release = super::Release { driver: self, index: id.index() };
         // SAFETY: the kernel has let go, the future is gone, and the slot is released only after.
@@ -257,6 +257,17 @@ impl Inner {
                 unreachable!("a future's slot is neither free nor left behind")
             }
         }
+    }
+
+    /// The future of a pending operation goes, but the operation stays where it is.
+    pub(super) fn leave_alone(&mut self, id: SlotId) -> Option<Waker> {
+        let head = self.slots.current(id)?;
+        head.orphan = true;
+        let (waker, fd) = (head.waker.take(), head.fd);
+        if let Some(node) = fd {
+            Self::add_orphan(node);
+        }
+        waker
     }
 
     /// Counts an orphan. True: the descriptor has no other user.
@@ -461,6 +472,31 @@ impl Inner {
             self.carries -= 1;
             SlotId::new(carry, self.slots.head(carry).generation)
         })
+    }
+
+    /// At the end: gives up the gate without letting anybody else go.
+    pub(super) fn leave_quietly(&mut self, index: u32) {
+        let _ = self.leave(index);
+    }
+
+    /// At the end: the future of a slot is gone or will not be asked.
+    pub(super) fn make_orphan(&mut self, index: u32) {
+        let head = self.slots.head(index);
+        if !head.orphan {
+            head.orphan = true;
+            if let Some(node) = head.fd {
+                Self::add_orphan(node);
+            }
+        }
+    }
+
+    /// At the end: a carry is not left for anybody.
+    pub(super) fn forget_carry(&mut self, index: u32) {
+        self.carries -= 1;
+        if let Some(node) = self.slots.head(index).fd {
+            // SAFETY: the orphan in the slot uses the descriptor.
+            unsafe { node.as_ref() }.read.carry.set(NONE);
+        }
     }
 
     fn unread(&mut self, fd: &super::Fd) -> Vec<u8> {

@@ -432,6 +432,15 @@ impl Inner {
         Some(answer)
     }
 
+    /// Drops the items that no future will see.
+    pub(super) fn drop_items(&mut self, index: u32) {
+        while let Some((_, flags)) = self.pop_item(index) {
+            if let Some((group, buffer)) = buffer_of(flags) {
+                self.backend.give_back(group, buffer);
+            }
+        }
+    }
+
     /// A slot that is still out got an item: whom to wake. `None`: it is no such slot.
     pub(super) fn item_of(&mut self, id: SlotId) -> Option<Option<Waker>> {
         let head = self.slots.current(id)?;

@@ -22,14 +22,14 @@ pub(crate) use crate::sys::{PoolJob, Scratch, Unpark};
 pub(crate) use completion::Completion;
 #[cfg(test)]
 pub(crate) use completion::Lent;
-pub(crate) use descriptor::{Fd, Kind};
+pub(crate) use descriptor::{Descriptor, Fd, Kind};
 pub(crate) use slot::SlotId;
 
 use crate::{
     error::Fault,
     op::{Op, Step},
     rt::BlockingPool,
-    sys::{Backend, Batch, Event},
+    sys::{Backend, Batch, Event, Granted},
 };
 use descriptor::Descriptors;
 use inner::{Inner, Launch};
@@ -38,6 +38,7 @@ use slot::{Body, State};
 use std::{
     cell::{Cell, RefCell},
     io, mem,
+    os::fd::{IntoRawFd, OwnedFd},
     ptr::NonNull,
     rc::Rc,
     sync::Arc,
@@ -107,17 +108,14 @@ impl Driver {
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Driver> {
         let backend = Backend::new(config, pool)?;
-        Ok(Driver(Rc::new_cyclic(|shell| Shell {
-            inner: RefCell::new(Some(Inner::new(backend, config, shell.as_ptr().cast()))),
+        let driver = Driver(Rc::new(Shell {
+            inner: RefCell::new(None),
             batch: RefCell::new(Batch::new()),
             descriptors: Descriptors::new(),
             last: Cell::new(DriverCounters::default()),
-        })))
-    }
-
-    #[inline]
-    pub(crate) fn is(&self, other: &Driver) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        }));
+        *driver.0.inner.borrow_mut() = Some(Inner::new(backend, config, driver.tag()));
+        Ok(driver)
     }
 
     fn tag(&self) -> *const () {
@@ -142,6 +140,20 @@ impl Driver {
     /// Takes charge of a descriptor that nobody else owns.
     pub(crate) fn adopt(&self, number: i32, kind: Kind, direct: bool) -> Fd {
         self.descriptors().take(self, number, kind, direct)
+    }
+
+    /// Takes charge of a descriptor of the standard library.
+    pub(crate) fn adopt_owned(&self, fd: OwnedFd, kind: Kind) -> Fd {
+        self.adopt(fd.into_raw_fd(), kind, false)
+    }
+
+    /// Starts an operation that nobody waits for. It is finished even if it has to wait its turn.
+    pub(crate) fn leave<O: Op>(&self, op: O) {
+        if let Submitted::Pending(key) = self.submit(op, Waker::noop()) {
+            let waker = self.with(|inner| inner.leave_alone(key.id)).flatten();
+            key.spent();
+            drop(waker);
+        }
     }
 
     /// Puts `op` into a slot and asks the kernel.
@@ -340,6 +352,11 @@ impl Driver {
         self.with(|inner| inner.deadline()).flatten()
     }
 
+    /// What the system granted.
+    pub(crate) fn granted(&self) -> Option<Granted> {
+        self.with(|inner| inner.backend.describe())
+    }
+
     pub(crate) fn unpark(&self) -> Unpark {
         self.with(|inner| inner.backend.unpark()).expect("the driver is alive")
     }
@@ -370,11 +387,6 @@ impl Driver {
 }
 
 impl Key {
-    /// The driver that the operation is with.
-    pub(crate) fn driver(&self) -> &Driver {
-        &self.driver
-    }
-
     #[inline]
     pub(crate) fn poll<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
         let driver = &self.driver;

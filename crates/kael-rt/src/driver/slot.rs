@@ -22,7 +22,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 /// A slot and the generation of its use: `generation << 32 | index`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SlotId(pub(crate) u64);
+pub(crate) struct SlotId(pub(crate) u64);
 
 impl SlotId {
     #[inline]

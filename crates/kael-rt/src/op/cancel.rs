@@ -50,7 +50,7 @@ impl<O: Op> Future for WithTimeout<O> {
         }
         let limit = this.limit;
         let sleep = this.sleep.get_or_insert_with(|| {
-            crate::time::sleep_until(Instant::now().checked_add(limit).unwrap_or(Instant::FAR_FUTURE))
+            crate::time::sleep_until(Instant::now() + limit)
         });
         if Pin::new(sleep).poll(cx).is_pending() {
             return Poll::Pending;

@@ -20,7 +20,6 @@ pub struct ReadAt<B> {
     pub(crate) at: u64,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBufMut> Op for ReadAt<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = READ;
@@ -52,7 +51,6 @@ impl<B: IoBufMut> ReadExactAt<B> {
     }
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBufMut> Op for ReadExactAt<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits { steps: true, ..READ };
@@ -85,7 +83,6 @@ pub struct WriteAt<B> {
     pub(crate) at: u64,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBuf> Op for WriteAt<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::PROMPT;
@@ -109,7 +106,6 @@ pub struct WriteAllAt<B> {
     pub(crate) written: usize,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBuf> Op for WriteAllAt<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits { steps: true, ..Traits::PROMPT };
@@ -142,7 +138,6 @@ pub struct ReadVectoredAt<V> {
     pub(crate) at: u64,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<V: IoBufsMut> Op for ReadVectoredAt<V> {
     type Output = BufResult<usize, V>;
     const TRAITS: Traits = READ;
@@ -164,7 +159,6 @@ pub struct WriteVectoredAt<V> {
     pub(crate) at: u64,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<V: IoBufs> Op for WriteVectoredAt<V> {
     type Output = BufResult<usize, V>;
     const TRAITS: Traits = Traits::PROMPT;
@@ -185,7 +179,6 @@ pub struct Sync {
     pub(crate) data_only: bool,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for Sync {
     type Output = io::Result<()>;
     const TRAITS: Traits = Traits::PROMPT;
@@ -205,7 +198,6 @@ pub struct SetLen {
     pub(crate) len: u64,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for SetLen {
     type Output = io::Result<()>;
     const TRAITS: Traits = Traits::PROMPT;
@@ -226,7 +218,6 @@ pub struct Allocate {
     pub(crate) len: u64,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for Allocate {
     type Output = io::Result<()>;
     const TRAITS: Traits = Traits::PROMPT;
@@ -245,7 +236,6 @@ pub struct Stat {
     pub(crate) fd: Fd,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for Stat {
     type Output = io::Result<Metadata>;
     const TRAITS: Traits = Traits::PROMPT;
@@ -270,7 +260,6 @@ pub struct Open {
     pub(crate) mode: u32,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for Open {
     type Output = io::Result<File>;
     const TRAITS: Traits = READ;
@@ -295,7 +284,6 @@ pub struct StatPath {
     pub(crate) follow: bool,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for StatPath {
     type Output = io::Result<Metadata>;
     const TRAITS: Traits = Traits::PROMPT;
@@ -327,7 +315,6 @@ pub(crate) enum Changing {
     MakeDir { path: KernelPath, mode: u32 },
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for Change {
     type Output = io::Result<()>;
     const TRAITS: Traits = Traits::PROMPT;
@@ -351,11 +338,10 @@ impl Op for Change {
 }
 
 /// Closes a file or a quiet socket and says how that went: `close`.
-pub struct Close {
+pub(crate) struct Close {
     pub(crate) fd: Fd,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for Close {
     type Output = io::Result<()>;
     const TRAITS: Traits = Traits::PROMPT;

@@ -6,18 +6,24 @@
 //! request can only point at memory that its operation owns. A backend is one exhaustive match
 //! on the request: adding a variant makes the compiler list every place that must learn it.
 #![forbid(unsafe_code)]
+#![expect(private_interfaces, reason = "`Op` is public only to be named; its parts are closed")]
 
 mod cancel;
 mod fs;
 mod net;
 mod operation;
 
-#[cfg(test)]
-mod shapes;
-
 pub use cancel::{CancelOn, CancelToken, Cancelled, WithTimeout};
-pub use fs::*;
-pub use net::*;
+pub use fs::{
+    Allocate, Change, Open, ReadAt, ReadExactAt, ReadVectoredAt, SetLen, Stat, StatPath, Sync,
+    WriteAllAt, WriteAt, WriteVectoredAt,
+};
+pub(crate) use fs::{Changing, Close, KernelPath};
+pub(crate) use net::Pass;
+pub use net::{
+    Accept, Connect, Peek, ReadExact, Recv, RecvFrom, RecvVectored, Send, SendTo, SendVectored,
+    ShutDown, WriteAll,
+};
 pub use operation::Operation;
 
 use crate::{
@@ -26,11 +32,8 @@ use crate::{
 };
 use std::{ffi::CStr, mem::MaybeUninit, net::Shutdown};
 
-/// The offset that means "at the descriptor's own position" (pipes, terminals).
-pub(crate) const AT_POSITION: u64 = u64::MAX;
-
 /// One request to the kernel: plain, closed, shared by every backend. Our own SQE.
-pub enum Request<'a> {
+pub(crate) enum Request<'a> {
     /// Does nothing, and completes.
     Nop,
     /// Passes the gate of its descriptor, and completes: what came before it is over.
@@ -70,18 +73,18 @@ pub enum Request<'a> {
 
 /// How a receive differs from the plain one.
 #[derive(Clone, Copy, Default)]
-pub struct RecvFlags {
+pub(crate) struct RecvFlags {
     /// Leaves the bytes in the socket.
-    pub peek: bool,
+    pub(crate) peek: bool,
     /// Waits until the whole buffer is full, the peer has closed, or an error came.
-    pub wait_all: bool,
+    pub(crate) wait_all: bool,
 }
 
 /// How a send differs from the plain one.
 #[derive(Clone, Copy, Default)]
-pub struct SendFlags {
+pub(crate) struct SendFlags {
     /// Waits until everything is sent or an error came.
-    pub wait_all: bool,
+    pub(crate) wait_all: bool,
 }
 
 /// Which of a descriptor's gates a request passes: at most one request at a time is with the
@@ -182,7 +185,7 @@ impl Request<'_> {
 
 /// What follows a completion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     /// The operation is over: [`Op::complete`] reads this completion.
     Done,
     /// Ask again: [`Op::request`] is called once more (a short write, a partial read).
@@ -222,7 +225,6 @@ impl Traits {
 ///
 /// The trait is public only because [`Operation`] names it; nobody outside can implement it,
 /// since its parts are private.
-#[expect(private_interfaces, reason = "the trait is closed: its parts are the driver's")]
 pub trait Op: Sized + 'static {
     /// What awaiting the operation gives.
     type Output;

@@ -19,7 +19,6 @@ pub struct Recv<B> {
     pub(crate) buf: B,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBufMut> Op for Recv<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::RECEIVE;
@@ -44,7 +43,6 @@ pub struct Peek<B> {
     pub(crate) buf: B,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBufMut> Op for Peek<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::RECEIVE;
@@ -69,7 +67,6 @@ pub struct RecvVectored<V> {
     pub(crate) bufs: V,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<V: IoBufsMut> Op for RecvVectored<V> {
     type Output = BufResult<usize, V>;
     const TRAITS: Traits = Traits::RECEIVE;
@@ -98,7 +95,6 @@ impl<B: IoBufMut> ReadExact<B> {
     }
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBufMut> Op for ReadExact<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits { steps: true, ..Traits::RECEIVE };
@@ -143,7 +139,6 @@ pub struct Send<B> {
     pub(crate) sent: usize,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBuf> Op for Send<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::SEND;
@@ -185,7 +180,6 @@ pub struct WriteAll<B> {
     pub(crate) written: usize,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBuf> Op for WriteAll<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::SEND;
@@ -247,7 +241,6 @@ pub struct SendVectored<V> {
     pub(crate) sent: usize,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<V: IoBufs> Op for SendVectored<V> {
     type Output = BufResult<usize, V>;
     const TRAITS: Traits = Traits::SEND;
@@ -282,7 +275,6 @@ pub struct Accept {
 /// How long an accept waits when no descriptor was free, in milliseconds.
 const STARVED_MS: u32 = 50;
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for Accept {
     type Output = io::Result<(TcpStream, SocketAddr)>;
     const TRAITS: Traits = Traits { steps: true, ..Traits::RECEIVE };
@@ -330,7 +322,6 @@ pub struct Connect {
     pub(crate) to: SocketAddr,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for Connect {
     type Output = io::Result<TcpStream>;
     const TRAITS: Traits = Traits {
@@ -356,7 +347,6 @@ pub struct ShutDown {
     pub(crate) how: Shutdown,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl Op for ShutDown {
     type Output = io::Result<()>;
     /// What was written before goes out first.
@@ -378,7 +368,6 @@ pub struct SendTo<B> {
     pub(crate) to: SocketAddr,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBuf> Op for SendTo<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::PROMPT;
@@ -399,7 +388,6 @@ pub struct RecvFrom<B> {
     pub(crate) buf: B,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<B: IoBufMut> Op for RecvFrom<B> {
     type Output = BufResult<(usize, SocketAddr), B>;
     const TRAITS: Traits = Traits::RECEIVE;
@@ -419,11 +407,10 @@ impl<B: IoBufMut> Op for RecvFrom<B> {
 }
 
 /// Passes one side of a stream: what came before it there is over.
-pub struct Pass<const WRITE: bool> {
+pub(crate) struct Pass<const WRITE: bool> {
     pub(crate) fd: Fd,
 }
 
-#[expect(private_interfaces, reason = "the trait is closed")]
 impl<const WRITE: bool> Op for Pass<WRITE> {
     type Output = io::Result<()>;
     const TRAITS: Traits = Traits {

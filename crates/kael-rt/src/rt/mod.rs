@@ -13,6 +13,7 @@ mod spawn;
 
 pub(crate) use self::core::Core;
 pub(crate) use blocking::{BlockingPool, Job};
+pub use crate::sys::Granted;
 pub use builder::Builder;
 pub use handle::Handle;
 pub use metrics::{CoreMetrics, Metrics};

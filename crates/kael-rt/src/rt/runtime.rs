@@ -11,7 +11,7 @@ use super::builder::Builder;
 use super::core::Core;
 use super::handle::Handle;
 use super::run_loop;
-use crate::sys;
+use crate::sys::{self, Granted};
 use crate::task::context;
 
 /// A runtime on the thread that built it. It runs only inside [`block_on`](Runtime::block_on).
@@ -55,6 +55,16 @@ impl Runtime {
     /// A handle for other threads.
     pub fn handle(&self) -> Handle {
         Handle::new(self.core.shared.clone())
+    }
+
+    /// What the system granted the core: the interface, its options, its queues.
+    ///
+    /// ```
+    /// let runtime = kael_rt::runtime::Builder::new().build().unwrap();
+    /// println!("{:?}", runtime.granted());
+    /// ```
+    pub fn granted(&self) -> Granted {
+        self.core.driver.granted().expect("the core's driver ends with the runtime")
     }
 
     /// The number of cores.

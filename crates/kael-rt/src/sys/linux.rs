@@ -16,19 +16,35 @@ pub(crate) fn close_now(number: i32) {
     drop(unsafe { OwnedFd::from_raw_fd(number) });
 }
 
+/// The calling thread is bound to one processor as long as this lives.
+pub(crate) struct Pinned {
+    before: libc::cpu_set_t,
+}
+
 /// Binds the calling thread to one processor.
-pub(crate) fn pin_to_cpu(cpu: usize) -> io::Result<()> {
+pub(crate) fn pin_to_cpu(cpu: usize) -> io::Result<Pinned> {
     if cpu >= 8 * size_of::<libc::cpu_set_t>() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: a set of processors is plain bits.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: a set of processors is plain bits; zeros are the empty set.
+    let (mut before, mut only): (libc::cpu_set_t, libc::cpu_set_t) = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is ours and of the size given; 0 is the calling thread.
+    if unsafe { libc::sched_getaffinity(0, size_of_val(&before), &mut before) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
     // SAFETY: in bounds, checked above.
-    unsafe { libc::CPU_SET(cpu, &mut set) };
-    // SAFETY: the set is one set.
-    match unsafe { libc::sched_setaffinity(0, size_of_val(&set), &set) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+    unsafe { libc::CPU_SET(cpu, &mut only) };
+    // SAFETY: as above.
+    if unsafe { libc::sched_setaffinity(0, size_of_val(&only), &only) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Pinned { before })
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // SAFETY: as above. If a processor of the old set is gone, the thread stays where it is.
+        unsafe { libc::sched_setaffinity(0, size_of_val(&self.before), &self.before) };
     }
 }
 

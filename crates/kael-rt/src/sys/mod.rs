@@ -15,15 +15,20 @@
 mod event;
 mod scratch;
 
-/// What the system granted when the backend was made, for reports.
+/// What the system granted a core when its backend was made; see `Runtime::granted`.
 #[derive(Clone, Debug)]
-pub(crate) struct Granted {
-    pub(crate) interface: &'static str,
-    pub(crate) flags: Vec<&'static str>,
+#[non_exhaustive]
+pub struct Granted {
+    /// The system's interface, as its manual calls it.
+    pub interface: &'static str,
+    /// The options that were asked for and granted.
+    pub flags: Vec<&'static str>,
     /// Entries of the submission and of the completion queue.
-    pub(crate) queue_entries: [u32; 2],
-    pub(crate) bytes_mapped: usize,
-    pub(crate) lost_completions: u64,
+    pub queue_entries: [u32; 2],
+    /// Memory shared with the kernel, in bytes.
+    pub bytes_mapped: usize,
+    /// Completions that the kernel had to drop for want of memory.
+    pub lost_completions: u64,
 }
 
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
@@ -34,7 +39,7 @@ mod posix;
 mod uring;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
 pub(crate) use {
-    linux::{SocketOption, borrow, close_now, pin_to_cpu},
+    linux::{SocketOption, close_now, pin_to_cpu},
     posix::PoolJob,
     uring::{Backend, Unpark},
 };
@@ -42,7 +47,7 @@ pub(crate) use {
 #[cfg(kael_backend = "sim")]
 mod sim;
 #[cfg(kael_backend = "sim")]
-pub(crate) use sim::{Backend, PoolJob, SocketOption, Unpark, borrow, close_now, pin_to_cpu};
+pub(crate) use sim::{Backend, PoolJob, SocketOption, Unpark, close_now, pin_to_cpu};
 
 #[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
 compile_error!(
@@ -50,6 +55,5 @@ compile_error!(
      over the simulator"
 );
 
-pub(crate) use event::{Batch, Event, MORE, NOTIFICATION, Region, Started, buffer_flags, buffer_of};
-pub(crate) use scratch::Scratch;
-pub use scratch::{Message, MessageMut, PeerAddr, StatBuf, Vectors, VectorsMut};
+pub(crate) use event::{Batch, Event, MORE, NOTIFICATION, Region, Started, buffer_of};
+pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, StatBuf, Vectors, VectorsMut};

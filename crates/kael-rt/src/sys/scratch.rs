@@ -212,7 +212,7 @@ const _: () = assert!(size_of::<Parts>() == size_of::<[libc::iovec; MAX_VECTORS]
 const _: () = assert!(size_of::<StatBuf>() <= size_of::<Parts>());
 
 /// Buffers to be filled.
-pub struct VectorsMut<'a> {
+pub(crate) struct VectorsMut<'a> {
     pub(super) vectors: &'a mut [libc::iovec],
     bufs: PhantomData<&'a mut [MaybeUninit<u8>]>,
 }
@@ -224,13 +224,13 @@ impl VectorsMut<'_> {
 }
 
 /// Buffers to be written.
-pub struct Vectors<'a> {
+pub(crate) struct Vectors<'a> {
     pub(super) vectors: &'a [libc::iovec],
     bufs: PhantomData<&'a [u8]>,
 }
 
 /// A message to be received.
-pub struct MessageMut<'a> {
+pub(crate) struct MessageMut<'a> {
     pub(super) header: &'a mut libc::msghdr,
     room: PhantomData<&'a mut [MaybeUninit<u8>]>,
 }
@@ -254,7 +254,7 @@ impl MessageMut<'_> {
 }
 
 /// A message to be sent.
-pub struct Message<'a> {
+pub(crate) struct Message<'a> {
     pub(super) header: &'a libc::msghdr,
     bytes: PhantomData<&'a [u8]>,
 }
@@ -262,7 +262,7 @@ pub struct Message<'a> {
 /// The address of a peer, as the kernel writes and reads it.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub struct PeerAddr {
+pub(crate) struct PeerAddr {
     pub(super) storage: MaybeUninit<libc::sockaddr_storage>,
     pub(super) len: libc::socklen_t,
 }
@@ -313,7 +313,7 @@ impl PeerAddr {
 /// The status of a file, as statx(2) gives it.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub struct StatBuf(pub(super) libc::statx);
+pub(crate) struct StatBuf(pub(super) libc::statx);
 
 impl StatBuf {
     fn zeroed() -> StatBuf {

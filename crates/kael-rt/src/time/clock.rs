@@ -43,13 +43,13 @@ impl Clock {
 
 /// The moment of the first reading in this process. The system's clock counts from an arbitrary point and is opaque,
 /// so a number needs a base of ours; 584 years from it fit in 64 bits.
-pub(super) fn base() -> std::time::Instant {
+pub(crate) fn base() -> std::time::Instant {
     static BASE: OnceLock<std::time::Instant> = OnceLock::new();
     *BASE.get_or_init(std::time::Instant::now)
 }
 
 #[inline]
-pub(super) fn real_now_ns() -> u64 {
+pub(crate) fn real_now_ns() -> u64 {
     // The base first: the first reading of all must not lie before it.
     let base = base();
     let since = std::time::Instant::now().saturating_duration_since(base);

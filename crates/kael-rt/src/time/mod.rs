@@ -17,7 +17,7 @@ mod timeout;
 mod timers;
 mod wheel;
 
-pub(crate) use clock::Clock;
+pub(crate) use clock::{Clock, real_now_ns};
 pub use instant::Instant;
 pub use interval::{Interval, MissedTickBehavior, Tick, interval};
 pub use sleep::{Sleep, sleep, sleep_until};

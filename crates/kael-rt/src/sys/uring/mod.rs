@@ -15,19 +15,14 @@ use super::{
     posix::{Inbox, PoolJob},
 };
 use crate::{
-    driver::{DriverConfig, Fd, SlotId, Wait},
+    driver::{Descriptor, DriverConfig, SlotId, Wait},
     op::Request,
     rt::{BlockingPool, Job},
 };
 use abi::*;
 use buffers::Group;
 use ring::{Probe, Ring};
-use std::{
-    io,
-    os::fd::AsRawFd,
-    ptr::NonNull,
-    sync::{Arc, atomic::Ordering::*},
-};
+use std::{io, ptr::NonNull, sync::Arc};
 
 pub(crate) use super::posix::Unpark;
 
@@ -178,7 +173,7 @@ impl Backend {
     }
 
     /// Ends a stream in both directions; its descriptor stays.
-    pub(crate) fn shut_down(&mut self, fd: &crate::driver::Descriptor) {
+    pub(crate) fn shut_down(&mut self, fd: &Descriptor) {
         let sqe = Sqe { opcode: OP_SHUTDOWN, fd: fd.number(), len: libc::SHUT_RDWR as u32, ..Sqe::default() };
         let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
         let _ = self.push_own(Sqe { flags, ..sqe });

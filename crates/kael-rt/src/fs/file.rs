@@ -1,0 +1,205 @@
+//! An open file.
+#![forbid(unsafe_code)]
+
+use super::OpenOptions;
+use crate::{
+    budget::budget,
+    buf::{IoBuf, IoBufMut, IoBufs, IoBufsMut},
+    driver::{Fd, Kind},
+    op::{
+        Allocate, Close, Open, Operation, ReadAt, ReadExactAt, ReadVectoredAt, SetLen, Stat, Sync,
+        WriteAllAt, WriteAt, WriteVectoredAt,
+    },
+    task::context,
+};
+use std::{io, path::Path};
+
+/// An open file.
+///
+/// Dropping it closes it when the last operation on it is over.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::fs::File;
+/// # let path = std::env::temp_dir().join(format!("kael-doc-file-{}", std::process::id()));
+/// let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).await?;
+/// file.write_all_at("hello, file", 0).await.0?;
+/// file.sync_data().await?;
+/// let (n, buf) = file.read_at(Vec::with_capacity(64), 7).await;
+/// assert_eq!((n?, &buf[..]), (4, &b"file"[..]));
+/// file.close().await?;
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+pub struct File {
+    fd: Fd,
+}
+
+impl File {
+    pub(crate) fn from_fd(fd: Fd) -> File {
+        File { fd }
+    }
+
+    /// Opens a file for reading. A directory opens too; reading it is the kernel's `EISDIR`.
+    ///
+    #[doc = budget!(file_open_close)]
+    pub fn open(path: impl AsRef<Path>) -> Operation<Open> {
+        OpenOptions::new().read(true).open(path)
+    }
+
+    /// Opens a file for writing; makes it if there is none, empties it if there is one.
+    pub fn create(path: impl AsRef<Path>) -> Operation<Open> {
+        OpenOptions::new().write(true).create(true).truncate(true).open(path)
+    }
+
+    /// Options to open a file with.
+    pub fn options() -> OpenOptions {
+        OpenOptions::new()
+    }
+
+    /// Reads from `offset` on, at most the buffer's whole capacity, and sets the buffer's length.
+    /// 0 bytes: the offset is at or past the end. See pread(2).
+    ///
+    /// A file opened with [`direct`](OpenOptions::direct) wants memory, offset and length aligned
+    /// (see [`Metadata::direct_alignment`](super::Metadata::direct_alignment)); the kernel answers `EINVAL` otherwise.
+    ///
+    /// Dropping it stops the read; the buffer is freed when the kernel has let go.
+    ///
+    #[doc = budget!(file_read)]
+    #[inline]
+    pub fn read_at<B: IoBufMut>(&self, buf: B, offset: u64) -> Operation<ReadAt<B>> {
+        Operation::new(ReadAt { fd: self.fd.clone(), buf, at: offset })
+    }
+
+    /// Fills the buffer's length (never its spare capacity) from `offset` on. If the file ends
+    /// before, the error is `UnexpectedEof`.
+    ///
+    #[doc = budget!(file_read_exact)]
+    pub fn read_exact_at<B: IoBufMut>(&self, buf: B, offset: u64) -> Operation<ReadExactAt<B>> {
+        Operation::new(ReadExactAt::new(self.fd.clone(), buf, offset))
+    }
+
+    /// As [`read_at`](Self::read_at), into several buffers in order, the first 16 at most.
+    ///
+    #[doc = budget!(file_read_vectored)]
+    pub fn read_vectored_at<V: IoBufsMut>(
+        &self,
+        bufs: V,
+        offset: u64,
+    ) -> Operation<ReadVectoredAt<V>> {
+        Operation::new(ReadVectoredAt { fd: self.fd.clone(), bufs, at: offset })
+    }
+
+    /// Writes the buffer's bytes at `offset` and says how many were written. See pwrite(2).
+    ///
+    /// Dropping it once begun does not undo it: the write is finished.
+    ///
+    #[doc = budget!(file_write)]
+    #[inline]
+    pub fn write_at<B: IoBuf>(&self, buf: B, offset: u64) -> Operation<WriteAt<B>> {
+        Operation::new(WriteAt { fd: self.fd.clone(), buf, at: offset })
+    }
+
+    /// Writes the whole buffer at `offset`: one operation, which asks again after a short write.
+    ///
+    #[doc = budget!(file_write_all)]
+    pub fn write_all_at<B: IoBuf>(&self, buf: B, offset: u64) -> Operation<WriteAllAt<B>> {
+        Operation::new(WriteAllAt { fd: self.fd.clone(), buf, at: offset, written: 0 })
+    }
+
+    /// As [`write_at`](Self::write_at), from several buffers in order, the first 16 at most.
+    ///
+    #[doc = budget!(file_write_vectored)]
+    pub fn write_vectored_at<V: IoBufs>(
+        &self,
+        bufs: V,
+        offset: u64,
+    ) -> Operation<WriteVectoredAt<V>> {
+        Operation::new(WriteVectoredAt { fd: self.fd.clone(), bufs, at: offset })
+    }
+
+    /// Brings data and metadata to the device. See fsync(2).
+    pub fn sync_all(&self) -> Operation<Sync> {
+        Operation::new(Sync { fd: self.fd.clone(), data_only: false })
+    }
+
+    /// Brings the data to the device, and what is needed to find it. See fdatasync(2).
+    ///
+    #[doc = budget!(file_sync)]
+    pub fn sync_data(&self) -> Operation<Sync> {
+        Operation::new(Sync { fd: self.fd.clone(), data_only: true })
+    }
+
+    /// Cuts the file, or extends it with zeros. See ftruncate(2).
+    ///
+    #[doc = budget!(file_set_len)]
+    pub fn set_len(&self, len: u64) -> Operation<SetLen> {
+        Operation::new(SetLen { fd: self.fd.clone(), len })
+    }
+
+    /// Makes room for `len` bytes at `offset`, lengthening the file if need be. See fallocate(2).
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use kael_rt::fs::File;
+    /// # let path = std::env::temp_dir().join(format!("kael-doc-allocate-{}", std::process::id()));
+    /// let file = File::create(&path).await?;
+    /// file.allocate(0, 8192).await?;
+    /// assert_eq!(file.metadata().await?.len(), 8192);
+    /// file.set_len(10).await?;
+    /// file.sync_all().await?;
+    /// assert_eq!(file.metadata().await?.len(), 10);
+    /// # kael_rt::fs::remove_file(&path).await?;
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    #[doc = budget!(file_allocate)]
+    pub fn allocate(&self, offset: u64, len: u64) -> Operation<Allocate> {
+        Operation::new(Allocate { fd: self.fd.clone(), offset, len })
+    }
+
+    /// What the file is: its length, kind, rights, times. See statx(2).
+    ///
+    #[doc = budget!(file_metadata)]
+    pub fn metadata(&self) -> Operation<Stat> {
+        Operation::new(Stat { fd: self.fd.clone() })
+    }
+
+    /// Closes the file and says how that went (some file systems report a failed write only
+    /// here). While operations on it are still under way, they end first and the close follows
+    /// unreported.
+    pub async fn close(self) -> io::Result<()> {
+        match self.fd.is_shared() {
+            false => Operation::new(Close { fd: self.fd }).await,
+            true => Ok(()),
+        }
+    }
+
+    /// A file of the standard library as one of this runtime.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// let file = kael_rt::fs::File::from_std(std::fs::File::open("/dev/zero")?)?;
+    /// assert_eq!(file.read_exact_at(vec![1; 4], 0).await.1, [0; 4]);
+    /// let _std = file.into_std().expect("nothing is under way");
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn from_std(file: std::fs::File) -> io::Result<File> {
+        let driver = context::with("File::from_std", |core| core.driver.clone());
+        Ok(File { fd: driver.adopt_owned(file.into(), Kind::File) })
+    }
+
+    /// The file as one of the standard library; given back while an operation is under way.
+    pub fn into_std(self) -> Result<std::fs::File, File> {
+        self.fd.into_owned().map(Into::into).map_err(File::from_fd)
+    }
+}
+
+impl std::fmt::Debug for File {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("File").field("fd", &self.fd.number()).finish()
+    }
+}

@@ -1,0 +1,145 @@
+//! How a file is opened.
+#![forbid(unsafe_code)]
+
+use super::path::kernel_path;
+use crate::op::{Open, Operation};
+use std::{io, path::Path};
+
+/// How a file is opened: the options of [`std::fs::OpenOptions`], and direct I/O.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::fs::OpenOptions;
+/// # let path = std::env::temp_dir().join(format!("kael-doc-options-{}", std::process::id()));
+/// let log = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).await?;
+/// log.write_all_at("one line\n", 0).await.0?;
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    read: bool,
+    write: bool,
+    append: bool,
+    truncate: bool,
+    create: bool,
+    create_new: bool,
+    direct: bool,
+    mode: u32,
+    custom_flags: i32,
+}
+
+impl Default for OpenOptions {
+    fn default() -> OpenOptions {
+        OpenOptions::new()
+    }
+}
+
+impl OpenOptions {
+    /// Nothing chosen; mode 0o666 less the umask for files that are made.
+    pub fn new() -> OpenOptions {
+        OpenOptions {
+            read: false,
+            write: false,
+            append: false,
+            truncate: false,
+            create: false,
+            create_new: false,
+            direct: false,
+            mode: 0o666,
+            custom_flags: 0,
+        }
+    }
+
+    /// For reading.
+    pub fn read(&mut self, on: bool) -> &mut OpenOptions {
+        self.read = on;
+        self
+    }
+
+    /// For writing.
+    pub fn write(&mut self, on: bool) -> &mut OpenOptions {
+        self.write = on;
+        self
+    }
+
+    /// For writing at the end, wherever a write says. (Linux appends whatever the offset.)
+    pub fn append(&mut self, on: bool) -> &mut OpenOptions {
+        self.append = on;
+        self
+    }
+
+    /// Empties the file.
+    pub fn truncate(&mut self, on: bool) -> &mut OpenOptions {
+        self.truncate = on;
+        self
+    }
+
+    /// Makes the file if there is none.
+    pub fn create(&mut self, on: bool) -> &mut OpenOptions {
+        self.create = on;
+        self
+    }
+
+    /// Makes the file; fails if there is one.
+    pub fn create_new(&mut self, on: bool) -> &mut OpenOptions {
+        self.create_new = on;
+        self
+    }
+
+    /// Past the page cache (O_DIRECT): memory, offsets and lengths must be aligned, usually to 512
+    /// or 4096 bytes. Not every file system has it; the kernel answers `EINVAL` then.
+    pub fn direct(&mut self, on: bool) -> &mut OpenOptions {
+        self.direct = on;
+        self
+    }
+
+    /// The rights of a file that is made, before the umask.
+    pub fn mode(&mut self, mode: u32) -> &mut OpenOptions {
+        self.mode = mode;
+        self
+    }
+
+    /// Further flags of open(2).
+    pub fn custom_flags(&mut self, flags: i32) -> &mut OpenOptions {
+        self.custom_flags = flags;
+        self
+    }
+
+    /// Opens the file at `path`. Combinations that make no sense are `InvalidInput`, as in the
+    /// standard library. See open(2).
+    ///
+    /// Dropping the future closes what it opened.
+    pub fn open(&self, path: impl AsRef<Path>) -> Operation<Open> {
+        let path = kernel_path(path.as_ref());
+        Operation::new(Open { path, flags: self.flags(), mode: self.mode })
+    }
+
+    fn flags(&self) -> io::Result<i32> {
+        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+        let access = match (self.read, self.write, self.append) {
+            (true, false, false) => libc::O_RDONLY,
+            (false, true, false) => libc::O_WRONLY,
+            (true, true, false) => libc::O_RDWR,
+            (false, _, true) => libc::O_WRONLY | libc::O_APPEND,
+            (true, _, true) => libc::O_RDWR | libc::O_APPEND,
+            (false, false, false) => return Err(invalid()),
+        };
+        let writes = self.write || self.append;
+        if (self.truncate && (!self.write || self.append) && !self.create_new)
+            || ((self.create || self.create_new) && !writes)
+        {
+            return Err(invalid());
+        }
+        let creation = match (self.create, self.truncate, self.create_new) {
+            (_, _, true) => libc::O_CREAT | libc::O_EXCL,
+            (true, true, false) => libc::O_CREAT | libc::O_TRUNC,
+            (true, false, false) => libc::O_CREAT,
+            (false, true, false) => libc::O_TRUNC,
+            (false, false, false) => 0,
+        };
+        let direct = if self.direct { libc::O_DIRECT } else { 0 };
+        Ok(access | creation | direct | (self.custom_flags & !libc::O_ACCMODE))
+    }
+}

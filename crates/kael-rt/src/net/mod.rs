@@ -1,0 +1,17 @@
+//! TCP and UDP.
+//!
+//! Methods take `&self`; the reads of one stream are served in the order of their first poll, and
+//! so are its writes. Types stay on the thread of the runtime that made them.
+#![forbid(unsafe_code)]
+
+mod addr;
+mod listener;
+mod split;
+mod stream;
+mod udp;
+
+pub use addr::{ToSocketAddrs, lookup_host};
+pub use listener::{Incoming, TcpListener};
+pub use split::{OwnedReadHalf, OwnedWriteHalf};
+pub use stream::{Detached, TcpStream};
+pub use udp::UdpSocket;

@@ -1,0 +1,243 @@
+//! TCP connections.
+#![forbid(unsafe_code)]
+
+use super::{OwnedReadHalf, OwnedWriteHalf, ToSocketAddrs, addr, split};
+use crate::{
+    budget::budget,
+    buf::{IoBuf, IoBufMut, IoBufs, IoBufsMut},
+    driver::{Fd, Kind},
+    op::{
+        Close, Connect, Operation, Pass, Peek, ReadExact, Recv, RecvVectored, Send, SendVectored,
+        ShutDown, WriteAll,
+    },
+    sys::SocketOption,
+    task::context,
+};
+use std::{
+    io,
+    net::{Shutdown, SocketAddr},
+    time::Duration,
+};
+
+/// A TCP connection.
+///
+/// Reads are served in the order of their first poll, writes likewise; a read and a write may be
+/// under way together. Dropping the stream cancels what is in flight and closes it;
+/// [`close`](Self::close) finishes what was written first.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::net::{TcpListener, TcpStream};
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let a = TcpStream::connect(listener.local_addr()?).await?;
+/// let (b, _) = listener.accept().await?;
+/// a.set_nodelay(true)?;
+/// a.write_all("ping").await.0?;
+/// let (n, buf) = b.read(Vec::with_capacity(64)).await;
+/// assert_eq!((n?, &buf[..]), (4, &b"ping"[..]));
+/// a.close().await?;
+/// assert_eq!(b.read(buf).await.0?, 0);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+pub struct TcpStream {
+    fd: Fd,
+}
+
+impl TcpStream {
+    pub(crate) fn from_fd(fd: Fd) -> TcpStream {
+        TcpStream { fd }
+    }
+
+    /// Connects to `addr`, the first of its addresses that answers. See connect(2).
+    ///
+    /// Dropping the future closes what it opened.
+    ///
+    #[doc = budget!(tcp_connect)]
+    pub async fn connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream> {
+        let driver = context::with("TcpStream::connect", |core| core.driver.clone());
+        addr::each(addr, async |to| {
+            let number = driver.control(|backend| backend.stream_socket(to))?;
+            let fd = driver.adopt(number, Kind::Stream, false);
+            Operation::new(Connect { fd, to }).await
+        })
+        .await
+    }
+
+    /// Reads what there is, at most the buffer's whole capacity, and sets the buffer's length.
+    /// 0 bytes: the peer has ended its direction. (A buffer without room gives 0 at once.)
+    ///
+    /// Dropping it loses nothing: bytes that came all the same go to the next read.
+    ///
+    #[doc = budget!(tcp_read)]
+    pub fn read<B: IoBufMut>(&self, buf: B) -> Operation<Recv<B>> {
+        Operation::new(Recv { fd: self.fd.clone(), buf })
+    }
+
+    /// As [`read`](Self::read), into several buffers in order, the first 16 at most.
+    pub fn read_vectored<V: IoBufsMut>(&self, bufs: V) -> Operation<RecvVectored<V>> {
+        Operation::new(RecvVectored { fd: self.fd.clone(), bufs })
+    }
+
+    /// Fills the buffer's length (never its spare capacity): one operation, which asks again until
+    /// all is there. If the peer ends before, the error is `UnexpectedEof`.
+    ///
+    /// Dropping it loses nothing: what it had read already goes to the next read.
+    pub fn read_exact<B: IoBufMut>(&self, buf: B) -> Operation<ReadExact<B>> {
+        Operation::new(ReadExact::new(self.fd.clone(), buf))
+    }
+
+    /// As [`read`](Self::read), but leaves the bytes in the socket.
+    ///
+    #[doc = budget!(tcp_peek)]
+    pub fn peek<B: IoBufMut>(&self, buf: B) -> Operation<Peek<B>> {
+        Operation::new(Peek { fd: self.fd.clone(), buf })
+    }
+
+    /// Writes from the buffer's bytes and says how many the kernel took.
+    ///
+    /// A write that had begun is not undone by dropping it: it is finished before the next write,
+    /// and an error it meets is the next write's.
+    ///
+    #[doc = budget!(tcp_write)]
+    pub fn write<B: IoBuf>(&self, buf: B) -> Operation<Send<B>> {
+        Operation::new(Send { fd: self.fd.clone(), buf, sent: 0 })
+    }
+
+    /// As [`write`](Self::write), from several buffers in order, the first 16 at most.
+    ///
+    #[doc = budget!(tcp_write_vectored)]
+    pub fn write_vectored<V: IoBufs>(&self, bufs: V) -> Operation<SendVectored<V>> {
+        Operation::new(SendVectored { fd: self.fd.clone(), bufs, sent: 0 })
+    }
+
+    /// Writes the whole buffer: one operation, which asks again until all is taken.
+    ///
+    /// Dropping it once begun finishes it. [`Operation::written`] says how far it is; after a time
+    /// limit [`Error::transferred`](crate::Error::transferred) does.
+    pub fn write_all<B: IoBuf>(&self, buf: B) -> Operation<WriteAll<B>> {
+        Operation::new(WriteAll { fd: self.fd.clone(), buf, written: 0 })
+    }
+
+    /// Ends one or both directions, the writing one after what was written before. See
+    /// shutdown(2).
+    pub fn shutdown(&self, how: Shutdown) -> Operation<ShutDown> {
+        Operation::new(ShutDown { fd: self.fd.clone(), how })
+    }
+
+    /// Sends small writes at once (TCP_NODELAY) or lets the kernel gather them. 1 system call.
+    pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
+        self.fd.driver().control(|b| b.set_option(&self.fd, SocketOption::Nodelay(on)))
+    }
+
+    /// Whether small writes are sent at once. 1 system call.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.fd.driver().control(|b| b.nodelay(&self.fd))
+    }
+
+    /// How long a close waits for what is not sent yet; zero makes it reset the connection
+    /// (SO_LINGER). 1 system call.
+    pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
+        self.fd.driver().control(|b| b.set_option(&self.fd, SocketOption::Linger(time)))
+    }
+
+    /// How many hops a packet may take. 1 system call.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.fd.driver().control(|b| b.set_option(&self.fd, SocketOption::Ttl(ttl)))
+    }
+
+    /// The address of this end. 1 system call.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.fd.driver().control(|b| b.local_addr(&self.fd))
+    }
+
+    /// The address of the other end. 1 system call.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.fd.driver().control(|b| b.peer_addr(&self.fd))
+    }
+
+    /// The stream as two halves that may go to two tasks. The writing half ends its direction
+    /// when it is dropped.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split::halves(self)
+    }
+
+    /// Ends the writing direction after what was written, without waiting.
+    pub(super) fn shut_down_later(&self) {
+        self.fd.driver().leave(ShutDown { fd: self.fd.clone(), how: Shutdown::Write });
+    }
+
+    /// Finishes what was written, closes the stream, and says how that went. What was received
+    /// and not read is dropped. Dropping the future closes the stream as dropping it does.
+    pub async fn close(self) -> io::Result<()> {
+        Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
+        Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
+        drop(self.fd.driver().unread(&self.fd));
+        Operation::new(Close { fd: self.fd }).await
+    }
+
+    /// The stream as one of the standard library; given back while an operation on it is under
+    /// way, or left something behind. See [`detach`](Self::detach).
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use kael_rt::net::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// let std = stream.into_std().expect("nothing is under way");
+    /// let stream = TcpStream::from_std(std)?;
+    /// # drop(stream);
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn into_std(self) -> Result<std::net::TcpStream, TcpStream> {
+        self.fd.into_owned().map(Into::into).map_err(TcpStream::from_fd)
+    }
+
+    /// A stream of the standard library as one of this runtime.
+    pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        let driver = context::with("TcpStream::from_std", |core| core.driver.clone());
+        Ok(TcpStream { fd: driver.adopt_owned(stream.into(), Kind::Stream) })
+    }
+
+    /// Ends what dropped futures left under way and takes the stream out of the runtime, with the
+    /// bytes that were received and not read. The result may go to another thread.
+    ///
+    /// Fails if an operation on the stream is still awaited elsewhere.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use kael_rt::net::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// let detached = stream.detach().await?;
+    /// std::thread::spawn(move || assert!(detached.unread.is_empty())).join().unwrap();
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn detach(self) -> io::Result<Detached> {
+        Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
+        Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
+        let unread = self.fd.driver().unread(&self.fd);
+        match self.into_std() {
+            Ok(stream) => Ok(Detached { stream, unread }),
+            Err(_) => Err(io::ErrorKind::ResourceBusy.into()),
+        }
+    }
+}
+
+impl std::fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TcpStream").field("fd", &self.fd.number()).finish()
+    }
+}
+
+/// A stream that belongs to no runtime; made by [`TcpStream::detach`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Detached {
+    /// The stream.
+    pub stream: std::net::TcpStream,
+    /// What was received before and not read: it comes before what the stream gives.
+    pub unread: Vec<u8>,
+}

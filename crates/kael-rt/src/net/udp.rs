@@ -1,0 +1,112 @@
+//! UDP.
+#![forbid(unsafe_code)]
+
+use super::{ToSocketAddrs, addr};
+use crate::{
+    budget::budget,
+    buf::{IoBuf, IoBufMut},
+    driver::{Fd, Kind},
+    op::{Operation, Recv, RecvFrom, Send, SendTo},
+    sys::SocketOption,
+    task::context,
+};
+use std::{io, net::SocketAddr};
+
+/// A UDP socket.
+///
+/// A datagram longer than the buffer is cut, as recv(2) says. A dropped receive loses no datagram:
+/// one that came all the same goes to the next receive.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::net::UdpSocket;
+/// let a = UdpSocket::bind("127.0.0.1:0").await?;
+/// let b = UdpSocket::bind("127.0.0.1:0").await?;
+/// a.send_to("hello", b.local_addr()?).await.0?;
+/// let (result, buf) = b.recv_from(Vec::with_capacity(64)).await;
+/// assert_eq!(result?, (5, a.local_addr()?));
+/// assert_eq!(buf, b"hello");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+pub struct UdpSocket {
+    fd: Fd,
+}
+
+impl UdpSocket {
+    /// A socket at `addr`, the first of its addresses that works. 2 system calls.
+    pub async fn bind(addr: impl ToSocketAddrs) -> io::Result<UdpSocket> {
+        let driver = context::with("UdpSocket::bind", |core| core.driver.clone());
+        addr::each(addr, async |addr| {
+            let number = driver.control(|backend| backend.datagram_socket(addr))?;
+            Ok(UdpSocket { fd: driver.adopt(number, Kind::Datagram, false) })
+        })
+        .await
+    }
+
+    /// Sets the one peer that [`send`](Self::send) and [`recv`](Self::recv) speak with; datagrams
+    /// of others are not received. 1 system call.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use kael_rt::net::UdpSocket;
+    /// let (a, b) = (UdpSocket::bind("127.0.0.1:0").await?, UdpSocket::bind("127.0.0.1:0").await?);
+    /// a.connect(b.local_addr()?).await?;
+    /// a.send("x").await.0?;
+    /// assert_eq!(b.recv(vec![0; 8]).await.0?, 1);
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub async fn connect(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
+        addr::each(addr, async |addr| self.fd.driver().control(|b| b.set_peer(&self.fd, addr))).await
+    }
+
+    /// Sends the buffer's bytes to the connected peer as one datagram.
+    ///
+    #[doc = budget!(udp_send)]
+    pub fn send<B: IoBuf>(&self, buf: B) -> Operation<Send<B>> {
+        Operation::new(Send { fd: self.fd.clone(), buf, sent: 0 })
+    }
+
+    /// Receives a datagram of the connected peer (or of anybody, if there is none).
+    ///
+    #[doc = budget!(udp_recv)]
+    pub fn recv<B: IoBufMut>(&self, buf: B) -> Operation<Recv<B>> {
+        Operation::new(Recv { fd: self.fd.clone(), buf })
+    }
+
+    /// Sends the buffer's bytes to `to` as one datagram.
+    ///
+    #[doc = budget!(udp_send)]
+    pub fn send_to<B: IoBuf>(&self, buf: B, to: SocketAddr) -> Operation<SendTo<B>> {
+        Operation::new(SendTo { fd: self.fd.clone(), buf, to })
+    }
+
+    /// Receives a datagram and the address of its sender.
+    ///
+    #[doc = budget!(udp_recv)]
+    pub fn recv_from<B: IoBufMut>(&self, buf: B) -> Operation<RecvFrom<B>> {
+        Operation::new(RecvFrom { fd: self.fd.clone(), buf })
+    }
+
+    /// Lets the socket send to a broadcast address. 1 system call.
+    pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
+        self.fd.driver().control(|b| b.set_option(&self.fd, SocketOption::Broadcast(on)))
+    }
+
+    /// The address of this socket. 1 system call.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.fd.driver().control(|b| b.local_addr(&self.fd))
+    }
+
+    /// The address of the connected peer. 1 system call.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.fd.driver().control(|b| b.peer_addr(&self.fd))
+    }
+}
+
+impl std::fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UdpSocket").field("fd", &self.fd.number()).finish()
+    }
+}
