@@ -530,7 +530,9 @@ impl Stepping {
     unsafe fn run(&self, driver: &Driver) -> Step {
         // SAFETY: the scratch is nobody else's while the slot is between two requests.
         let scratch = unsafe { &mut (*self.done.body.as_ptr()).scratch };
-        let completion = self.done.completion(driver, scratch);
+        // This is a look only: what the kernel gave stays for the answer.
+        let look = Done { gives: crate::op::Gives::Count, lent: None, ..self.done };
+        let completion = look.completion(driver, scratch);
         // SAFETY: the caller's word.
         unsafe { (self.vtable.advance)(self.done.body, &completion, self.orphan) }
     }
