@@ -9,6 +9,7 @@ use crate::builds::{self, runs};
 use crate::echo::list;
 use crate::options::Options;
 use crate::process::{Figures, Server, figures, free_port, load_command};
+use crate::profile;
 use crate::programs::{self, Program};
 use crate::results::Results;
 use crate::workload::{self, EchoCase};
@@ -23,6 +24,7 @@ pub(crate) fn run(options: &Options) -> Result<usize, String> {
     builds::build(&programs)?;
     let mut failures = 0;
     for case in options.echo_cases(&workload::INSTRUCTIONS) {
+        let mut profiles = Vec::new();
         let results = Results::interleave(programs.clone(), options.rounds, |program| {
             let mut callgrind = Callgrind::start(program, options)?;
             callgrind.count(case, SHORT_SECS)?;
@@ -32,6 +34,9 @@ pub(crate) fn run(options: &Options) -> Result<usize, String> {
             if requests < 1.0 {
                 return Err("the longer run had no more requests than the shorter".to_owned());
             }
+            let per_request =
+                long.functions.into_iter().map(|(name, cost)| (name, cost / long.requests));
+            profiles.push((program.name, per_request.collect::<Vec<_>>()));
             let instructions = (long.instructions - short.instructions) / requests;
             Ok(Figures::from([("instructions".to_owned(), instructions)]))
         });
@@ -40,14 +45,28 @@ pub(crate) fn run(options: &Options) -> Result<usize, String> {
             ("instructions", "instructions"),
             &[],
         );
+        if options.top > 0 {
+            print_profiles(&profiles);
+        }
         failures += results.failures;
     }
     Ok(failures)
 }
 
+fn print_profiles(profiles: &[(&str, Vec<(String, f64)>)]) {
+    for (program, functions) in profiles {
+        println!("\n{program}, instructions for each request by function (set-up included):\n");
+        for (name, cost) in functions {
+            println!("    {cost:8.1}  {name}");
+        }
+    }
+}
+
 struct Count {
     instructions: f64,
     requests: f64,
+    /// The functions with the most instructions of their own.
+    functions: Vec<(String, f64)>,
 }
 
 /// A server under callgrind.
@@ -58,6 +77,7 @@ struct Callgrind<'a> {
     /// Where callgrind writes: the first dump to this name and `.1`, and so on.
     out: PathBuf,
     dumps: u32,
+    top: usize,
     program: &'a Program,
 }
 
@@ -78,6 +98,7 @@ impl<'a> Callgrind<'a> {
             client_cpu: options.client_cpu.to_string(),
             out,
             dumps: 0,
+            top: options.top,
             program,
         })
     }
@@ -98,9 +119,10 @@ impl<'a> Callgrind<'a> {
             ));
         }
         let instructions = total(&dump);
+        let functions = profile::top(&dump, self.top);
         // What stays behind would be read as the dump of the next program.
         let _ = std::fs::remove_file(&dump);
-        Ok(Count { instructions: instructions?, requests })
+        Ok(Count { instructions: instructions?, requests, functions: functions? })
     }
 }
 

@@ -11,6 +11,7 @@ mod machine;
 mod micro;
 mod options;
 mod process;
+mod profile;
 mod programs;
 mod results;
 mod syscalls;

@@ -24,6 +24,7 @@ options
   --file-mib N      files: size of the data file (256)
   --groups A,B      micro: spawn, yield, channel, timer, sleeps, socket, thread
   --counter C       syscalls: perf or strace (perf where it works)
+  --top N           instructions: the N functions with most of them, for each program
   --cpus A,B        CPU of the server and CPU of the client (0,1)
   --list            the keys of the section's programs
 
@@ -58,6 +59,7 @@ pub(crate) struct Options {
     pub(crate) file_mib: u64,
     pub(crate) groups: Vec<String>,
     pub(crate) counter: Option<Counter>,
+    pub(crate) top: usize,
     pub(crate) server_cpu: usize,
     pub(crate) client_cpu: usize,
     pub(crate) list: bool,
@@ -87,6 +89,7 @@ impl Options {
             file_mib: 256,
             groups: Vec::new(),
             counter: None,
+            top: 0,
             server_cpu: 0,
             client_cpu: 1,
             list: false,
@@ -114,6 +117,7 @@ impl Options {
             "--mode" => self.mode = Some(value.to_owned()),
             "--file-mib" => self.file_mib = number(name, value)?,
             "--groups" => self.groups = words(value),
+            "--top" => self.top = number(name, value)?,
             "--counter" => {
                 self.counter = match value {
                     "perf" => Some(Counter::Perf),

@@ -39,10 +39,12 @@ pub(crate) struct Program {
     pub(crate) variant: Option<&'static str>,
     /// The groups of the micro suite, or the modes of the files, that it cannot run.
     pub(crate) lacks: &'static [&'static str],
+    /// Runs only when `--only` names it.
+    pub(crate) when_named: bool,
 }
 
 const fn program(key: &'static str, name: &'static str, role: Role, source: Source) -> Program {
-    Program { key, name, role, source, tuned: false, variant: None, lacks: &[] }
+    Program { key, name, role, source, tuned: false, variant: None, lacks: &[], when_named: false }
 }
 
 impl Program {
@@ -58,6 +60,11 @@ impl Program {
 
     const fn lacks(mut self, lacks: &'static [&'static str]) -> Program {
         self.lacks = lacks;
+        self
+    }
+
+    const fn when_named(mut self) -> Program {
+        self.when_named = true;
         self
     }
 
@@ -106,6 +113,8 @@ pub(crate) fn echo() -> Vec<Program> {
         program("tokio-uring", "tokio-uring", Peer, Package("p-tokio-uring")),
         program("smol", "smol", Peer, Package("p-smol")),
         program("kael", "kael", Ours, Example("echo")),
+        // The same few lines in the way of the peers' programs, to see what the example does otherwise.
+        program("kael-plain", "kael, in p-kael", Other, Package("p-kael")).when_named(),
     ]
 }
 
@@ -167,8 +176,13 @@ pub(crate) fn select(programs: Vec<Program>, options: &Options) -> Result<Vec<Pr
     }
     let is_in = |list: &[String], key: &str| list.iter().any(|each| each == key);
     let selected = programs.into_iter().filter(|program| {
-        (options.only.is_empty() || is_in(&options.only, program.key))
-            && !is_in(&options.skip, program.key)
+        let wanted = if options.only.is_empty() {
+            !program.when_named
+        } else {
+            is_in(&options.only, program.key)
+        };
+        // A list shows all that can be named.
+        (wanted || options.list) && !is_in(&options.skip, program.key)
     });
     Ok(selected.collect())
 }
