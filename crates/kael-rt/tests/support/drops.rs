@@ -54,14 +54,14 @@ pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Polls, lets the runtime go on `turns` times, polling in between, and gives up.
-pub(crate) async fn briefly<F: Future + Unpin>(mut future: F, turns: u64) -> Option<F::Output> {
-    for turn in 0..=turns {
+/// Polls, lets the runtime turn so many times, polling in between, and gives up.
+pub(crate) async fn briefly<F: Future + Unpin>(mut future: F, times: u64) -> Option<F::Output> {
+    for turn in 0..=times {
         if let Poll::Ready(output) = poll_once(&mut future) {
             return Some(output);
         }
-        if turn < turns {
-            kael_rt::yield_now().await;
+        if turn < times {
+            turns(1).await;
         }
     }
     None
@@ -87,7 +87,7 @@ pub(crate) async fn race<A: Future, B: Future>(left: A, right: B) -> First<A::Ou
 /// Lets the runtime look at its completions a few times.
 pub(crate) async fn turns(n: u32) {
     for _ in 0..n {
-        // A yield alone need not enter the kernel; a timer that is due does.
+        // A yield need not turn the driver; to wait for a timer does.
         kael_rt::time::sleep(Duration::from_micros(50)).await;
     }
 }
