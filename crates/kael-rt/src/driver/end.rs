@@ -45,6 +45,8 @@ impl Driver {
         }
         let counters = self.counters();
         self.0.last.set(super::DriverCounters { in_flight: 0, slots: 0, carries: 0, ..counters });
+        // Descriptors that ended last are in the queue still, to be closed.
+        self.flush();
         let Some(mut inner) = self.0.inner.borrow_mut().take() else { return 0 };
         let leaked = u64::from(inner.in_flight());
         if leaked > 0 {
