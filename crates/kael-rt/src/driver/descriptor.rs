@@ -72,6 +72,8 @@ pub(crate) struct Descriptor {
     pub(crate) starved: Cell<bool>,
     pub(super) read: Gate,
     pub(super) write: Gate,
+    /// The driver's address, to be compared only.
+    tag: Cell<*const ()>,
     /// The driver, while the node is in use. It keeps the node's own memory alive.
     driver: RefCell<Option<Driver>>,
     next: Cell<*const Descriptor>,
@@ -135,9 +137,9 @@ impl Fd {
     }
 
     /// It was made by the driver at that address.
-    #[inline]
+    #[inline(always)]
     pub(super) fn belongs_to_tag(&self, tag: *const ()) -> bool {
-        self.driver.borrow().as_ref().is_some_and(|own| own.tag() == tag)
+        std::ptr::eq(self.tag.get(), tag)
     }
 
     pub(crate) fn driver(&self) -> Driver {
@@ -247,6 +249,7 @@ impl Descriptors {
         fresh.refs.set(1);
         fresh.orphans.set(0);
         fresh.starved.set(false);
+        fresh.tag.set(driver.tag());
         *fresh.driver.borrow_mut() = Some(driver.clone());
         Fd(node)
     }
@@ -268,6 +271,7 @@ impl Descriptors {
                 starved: Cell::new(false),
                 read: Gate::new(),
                 write: Gate::new(),
+                tag: Cell::new(ptr::null()),
                 driver: RefCell::new(None),
                 next: Cell::new(ptr::null()),
             })

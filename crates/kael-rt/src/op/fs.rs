@@ -1,7 +1,7 @@
 //! The operations of files. They are positional, so they need no order among themselves.
 #![forbid(unsafe_code)]
 
-use super::{Op, Request, Step, Traits};
+use super::{Op, Request, Step, Traits, net::all};
 use crate::{
     buf::{BufResult, IoBuf, IoBufMut, IoBufs, IoBufsMut},
     driver::{Completion, Fd, Kind, Scratch},
@@ -63,16 +63,11 @@ impl<B: IoBufMut> Op for ReadExactAt<B> {
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
         let n = completion.result();
         self.filled += n.max(0) as usize;
-        if n > 0 && self.filled < self.want { Step::Again } else { Step::Done }
+        if n > 0 { Step::Again } else { Step::Done }
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
-        let result = match completion.result() {
-            _ if self.filled == self.want => Ok(self.want),
-            0.. => Err(io::ErrorKind::UnexpectedEof.into()),
-            code => Err(Fault::partial(code, self.filled)),
-        };
-        (result, self.buf)
+        (all(&completion, self.filled, self.want, io::ErrorKind::UnexpectedEof), self.buf)
     }
 }
 
@@ -118,16 +113,12 @@ impl<B: IoBuf> Op for WriteAllAt<B> {
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
         let n = completion.result();
         self.written += n.max(0) as usize;
-        if n > 0 && self.written < self.buf.as_init().len() { Step::Again } else { Step::Done }
+        if n > 0 { Step::Again } else { Step::Done }
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
-        let result = match completion.result() {
-            _ if self.written == self.buf.as_init().len() => Ok(self.written),
-            0.. => Err(io::ErrorKind::WriteZero.into()),
-            code => Err(Fault::partial(code, self.written)),
-        };
-        (result, self.buf)
+        let want = self.buf.as_init().len();
+        (all(&completion, self.written, want, io::ErrorKind::WriteZero), self.buf)
     }
 }
 
@@ -140,7 +131,7 @@ pub struct ReadVectoredAt<V> {
 
 impl<V: IoBufsMut> Op for ReadVectoredAt<V> {
     type Output = BufResult<usize, V>;
-    const TRAITS: Traits = READ;
+    const TRAITS: Traits = Traits { scratch: true, ..READ };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         let into = scratch.vectors_mut(&mut self.bufs);
@@ -238,7 +229,7 @@ pub struct Stat {
 
 impl Op for Stat {
     type Output = io::Result<Metadata>;
-    const TRAITS: Traits = Traits::PROMPT;
+    const TRAITS: Traits = Traits { scratch: true, ..Traits::PROMPT };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         Request::Stat { fd: &self.fd, out: scratch.stat_mut() }
@@ -286,7 +277,7 @@ pub struct StatPath {
 
 impl Op for StatPath {
     type Output = io::Result<Metadata>;
-    const TRAITS: Traits = Traits::PROMPT;
+    const TRAITS: Traits = Traits { scratch: true, ..Traits::PROMPT };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         match &self.path {

@@ -68,7 +68,7 @@ impl Shots {
                     match driver.submit(op, cx.waker()) {
                         Submitted::Pending(key) => self.state = State::Begun(key),
                         Submitted::Ready(last) => return self.ended(last),
-                        Submitted::Full(_) => panic!("the tests leave slots free"),
+                        Submitted::Full(..) => panic!("the tests leave slots free"),
                     }
                 }
                 State::Begun(key) => {
