@@ -7,7 +7,6 @@ use super::{
 use crate::{
     buf::{IoBufMut, IoBufsMut},
     error::Fault,
-    op::Gives,
     sys::{PeerAddr, Scratch, StatBuf},
 };
 use std::{io, ptr::NonNull};
@@ -30,21 +29,28 @@ pub(crate) struct Completion<'a> {
 impl<'a> Completion<'a> {
     #[inline(always)]
     pub(super) fn new(
-        driver: &Driver,
         result: i32,
-        gives: Gives,
-        lent: Option<Lent>,
         region: (NonNull<u8>, u32, u8),
         scratch: Option<&'a mut Scratch>,
     ) -> Completion<'a> {
-        let handle = match gives {
-            Gives::Count | Gives::Received => None,
-            Gives::Handle | Gives::DirectHandle if result < 0 => None,
-            Gives::Handle => Some(driver.adopt(result, Kind::File, false)),
-            Gives::DirectHandle => Some(driver.adopt(result, Kind::File, true)),
-        };
         let (region, region_len, vectors) = region;
-        Completion { result, handle, lent, region, region_len, vectors, scratch }
+        Completion { result, handle: None, lent: None, region, region_len, vectors, scratch }
+    }
+
+    /// The result, if it is no error, is a descriptor that is now in our charge.
+    pub(super) fn bring(&mut self, driver: &Driver, direct: bool) {
+        if self.result >= 0 {
+            self.handle = Some(driver.adopt(self.result, Kind::File, direct));
+        }
+    }
+
+    /// The result is in a buffer of a group.
+    #[cold]
+    pub(super) fn lend(&mut self, driver: &Driver, group: u16, id: u16) {
+        if let Some(bytes) = driver.buffer_at(group, id) {
+            let len = self.result.max(0) as u32;
+            self.lent = Some(Lent { driver: driver.clone(), group, id, bytes, len });
+        }
     }
 
     /// An answer of our own to an operation that never reached the kernel.
@@ -70,7 +76,7 @@ impl<'a> Completion<'a> {
         self.result
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count(&self) -> io::Result<usize> {
         match self.result {
             0.. => Ok(self.result as usize),
@@ -119,7 +125,7 @@ impl<'a> Completion<'a> {
     }
 
     /// Tells `buf`, in which `kept` bytes were there already, how much the kernel wrote.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fill<B: IoBufMut>(&self, kept: usize, buf: &mut B) -> io::Result<usize> {
         let n = self.count()?;
         let room = buf.as_uninit();

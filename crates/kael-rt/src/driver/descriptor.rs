@@ -18,8 +18,9 @@ use std::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     File,
-    Stream,
     Datagram,
+    // From here on both sides have a gate.
+    Stream,
     Listener,
 }
 
@@ -90,12 +91,11 @@ impl Descriptor {
 
     /// Whether requests pass the gate of that side. Files are positional, and datagrams do not
     /// interleave.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_gated(&self, side: Side) -> bool {
-        match self.kind.get() {
-            Kind::Stream | Kind::Listener => true,
-            Kind::Datagram => side == Side::Read,
-            Kind::File => false,
+        match side {
+            Side::Read => self.kind.get() != Kind::File,
+            Side::Write => self.kind.get() as u8 >= Kind::Stream as u8,
         }
     }
 

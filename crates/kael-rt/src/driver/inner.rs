@@ -65,7 +65,6 @@ pub(super) struct Taken {
     pub(super) done: super::Done,
     pub(super) pump: Option<(NonNull<Descriptor>, Side)>,
     pub(super) waker: Option<Waker>,
-    pub(super) scratch: bool,
 }
 
 /// Whether an operation is with somebody else now, or has its answer.
@@ -265,13 +264,12 @@ impl Inner {
         }
     }
 
-    /// What a future finds when it looks. An answer is handed out with it; then the slot is free
-    /// at once unless the answer is read with the `scratch`.
+    /// What a future finds when it looks. An answer is handed out with it.
     #[inline(always)]
-    pub(super) fn look(&mut self, id: SlotId, waker: &Waker, scratch: bool) -> Look {
+    pub(super) fn look(&mut self, id: SlotId, waker: &Waker) -> Look {
         let head = self.slots.current(id).expect("a key's slot is in use");
         match head.state {
-            State::Done => Look::Done(self.taken(id, scratch)),
+            State::Done => Look::Done(self.taken(id)),
             State::CarryReady => Look::FromCarry,
             _ if head.waker.as_ref().is_some_and(|own| own.will_wake(waker)) => Look::Pending,
             _ => Look::NewWaker,
@@ -280,7 +278,7 @@ impl Inner {
 
     /// The future takes its answer.
     #[inline(always)]
-    pub(super) fn taken(&mut self, id: SlotId, scratch: bool) -> Taken {
+    pub(super) fn taken(&mut self, id: SlotId) -> Taken {
         let index = id.index();
         let done = self.done(index);
         let head = self.slots.head(index);
@@ -292,26 +290,15 @@ impl Inner {
             _ => None,
         };
         let pump = gate.filter(|&(node, side)| self.leave_gate(index, node, side));
-        Taken { done, pump, waker, scratch }
+        Taken { done, pump, waker }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn done(&mut self, index: u32) -> super::Done {
-        let head = self.slots.head(index);
-        let (result, flags) = (head.result, head.flags);
-        self.done_of(index, result, flags)
-    }
-
-    #[inline]
-    pub(super) fn done_of(&mut self, index: u32, result: i32, flags: u32) -> super::Done {
         let body = self.slots.body(index);
         let head = self.slots.head(index);
-        let gives = head.gives;
         let region = (head.region, head.region_len, head.vectors);
-        let lent = buffer_of(flags).and_then(|(group, buffer)| {
-            Some((group, buffer, self.backend.buffer_at(group, buffer)?))
-        });
-        super::Done { body, result, gives, lent, region }
+        super::Done { body, result: head.result, flags: head.flags, gives: head.gives, region }
     }
 
     /// The operation's own code, if it wants to see its completion.

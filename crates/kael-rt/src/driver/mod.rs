@@ -27,9 +27,9 @@ pub(crate) use slot::SlotId;
 
 use crate::{
     error::Fault,
-    op::{Op, Side, Step},
+    op::{Gives, Op, Side, Step},
     rt::BlockingPool,
-    sys::{Backend, Batch, Granted},
+    sys::{Backend, Batch, Granted, buffer_of},
 };
 use descriptor::Descriptors;
 use inner::{Act, Inner, Launch, Taken, Turn};
@@ -263,7 +263,7 @@ impl Driver {
     /// Answers an operation that is done. It was taken out of the books already.
     #[inline(always)]
     fn answer<O: Op>(&self, index: u32, taken: Taken) -> O::Output {
-        let Taken { done, pump, waker, scratch } = taken;
+        let Taken { done, pump, waker } = taken;
         let release = Release { driver: self, index };
         drop(waker);
         if let Some((node, side)) = pump {
@@ -272,13 +272,13 @@ impl Driver {
         // SAFETY: the slot is done and its future is the only owner: the operation is moved out
         // once, and the slot released after.
         let op = unsafe { ops::take::<O>(done.body) };
-        if !scratch {
+        if !O::TRAITS.scratch {
             drop(release);
-            return op.complete(done.completion(self, None));
+            return op.complete(done.completion_of::<O>(self, None));
         }
         // SAFETY: the slot is released only after, so its scratch is nobody else's.
         let scratch = unsafe { &mut (*done.body.as_ptr()).scratch };
-        let output = op.complete(done.completion(self, Some(scratch)));
+        let output = op.complete(done.completion_of::<O>(self, Some(scratch)));
         drop(release);
         output
     }
@@ -364,6 +364,10 @@ impl Driver {
         }
     }
 
+    fn buffer_at(&self, group: u16, id: u16) -> Option<NonNull<u8>> {
+        self.with(|inner| inner.backend.buffer_at(group, id)).flatten()
+    }
+
     fn give_back(&self, group: u16, id: u16) {
         self.with(|inner| inner.backend.give_back(group, id));
     }
@@ -430,17 +434,17 @@ impl Key {
         let driver = &self.driver;
         let item = driver.with(|inner| {
             let (result, flags) = inner.pop_item(self.id.index())?;
-            Some(inner.done_of(self.id.index(), result, flags))
+            Some(Done { result, flags, ..inner.done(self.id.index()) })
         })??;
         Some(read(item.completion(driver, None)))
     }
 }
 
 impl Key {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
         let driver = &self.driver;
-        match driver.with(|inner| inner.look(self.id, waker, O::TRAITS.scratch)) {
+        match driver.with(|inner| inner.look(self.id, waker)) {
             Some(Look::Done(taken)) => Poll::Ready(driver.answer::<O>(self.id.index(), taken)),
             Some(Look::Pending) => Poll::Pending,
             Some(Look::NewWaker) => self.change_waker(waker),
@@ -464,7 +468,7 @@ impl Key {
     }
 
     fn take<O: Op>(&self) -> O::Output {
-        match self.driver.with(|inner| inner.taken(self.id, O::TRAITS.scratch)) {
+        match self.driver.with(|inner| inner.taken(self.id)) {
             Some(taken) => self.driver.answer::<O>(self.id.index(), taken),
             None => unreachable!("the driver ends only when no future is being polled"),
         }
@@ -566,22 +570,38 @@ impl Driver {
 struct Done {
     body: NonNull<Body>,
     result: i32,
-    gives: crate::op::Gives,
-    lent: Option<(u16, u16, NonNull<u8>)>,
+    flags: u32,
+    gives: Gives,
     region: (NonNull<u8>, u32, u8),
 }
 
 impl Done {
     #[inline(always)]
     fn completion<'a>(&self, driver: &Driver, scratch: Option<&'a mut Scratch>) -> Completion<'a> {
-        let lent = self.lent.map(|(group, id, bytes)| completion::Lent {
-            driver: driver.clone(),
-            group,
-            id,
-            bytes,
-            len: self.result.max(0) as u32,
-        });
-        Completion::new(driver, self.result, self.gives, lent, self.region, scratch)
+        let mut completion = Completion::new(self.result, self.region, scratch);
+        match self.gives {
+            Gives::Count | Gives::Received => {}
+            Gives::Handle => completion.bring(driver, false),
+            Gives::DirectHandle => completion.bring(driver, true),
+        }
+        if let Some((group, id)) = buffer_of(self.flags) {
+            completion.lend(driver, group, id);
+        }
+        completion
+    }
+
+    /// As `completion`, for an operation whose traits say what cannot come with it.
+    #[inline(always)]
+    fn completion_of<'a, O: Op>(
+        &self,
+        driver: &Driver,
+        scratch: Option<&'a mut Scratch>,
+    ) -> Completion<'a> {
+        if O::TRAITS.gives_more {
+            return self.completion(driver, scratch);
+        }
+        debug_assert!(!matches!(self.gives, Gives::Handle | Gives::DirectHandle));
+        Completion::new(self.result, self.region, scratch)
     }
 }
 
@@ -601,7 +621,7 @@ impl Stepping {
         // SAFETY: the scratch is nobody else's while the slot is between two requests.
         let scratch = unsafe { &mut (*self.done.body.as_ptr()).scratch };
         // This is a look only: what the kernel gave stays for the answer.
-        let look = Done { gives: crate::op::Gives::Count, lent: None, ..self.done };
+        let look = Done { gives: Gives::Count, flags: 0, ..self.done };
         let completion = look.completion(driver, Some(scratch));
         // SAFETY: the caller's word.
         unsafe { (self.vtable.advance)(self.done.body, &completion, self.orphan) }

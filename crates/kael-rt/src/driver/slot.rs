@@ -152,7 +152,8 @@ impl Slots {
             return None;
         }
         let index = self.free;
-        let head = &mut self.heads[index as usize];
+        // SAFETY: the list of free slots links heads that exist.
+        let head = unsafe { self.heads.get_unchecked_mut(index as usize) };
         debug_assert_eq!(head.state, State::Free);
         self.free = head.next;
         self.used += 1;
@@ -176,12 +177,13 @@ impl Slots {
     #[inline]
     pub(crate) fn release(&mut self, index: u32) {
         let free = self.free;
-        let head = &mut self.heads[index as usize];
+        let head = self.head(index);
         debug_assert!(head.state != State::Free && head.waker.is_none() && head.items == 0);
-        self.peers -= u32::from(head.waits_for_peer);
         head.state = State::Free;
         head.generation = head.generation.wrapping_add(1);
         head.next = free;
+        let peer = head.waits_for_peer;
+        self.peers -= u32::from(peer);
         self.free = index;
         self.used -= 1;
     }
@@ -232,23 +234,26 @@ impl Slots {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn head(&mut self, index: u32) -> &mut Head {
-        &mut self.heads[index as usize]
+        debug_assert!((index as usize) < self.heads.len());
+        // SAFETY: indices come from `reserve`, from the links of heads, or from ids that `current`
+        // has checked; heads are only ever added while the driver lives.
+        unsafe { self.heads.get_unchecked_mut(index as usize) }
     }
 
     /// The head of a slot that is still in the use that `id` names.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn current(&mut self, id: SlotId) -> Option<&mut Head> {
         let head = self.heads.get_mut(id.index() as usize)?;
         (head.generation == id.generation() && head.state != State::Free).then_some(head)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn body(&self, index: u32) -> NonNull<Body> {
-        let chunk = self.bodies[index as usize / CHUNK];
-        // SAFETY: each chunk holds CHUNK bodies.
-        unsafe { chunk.add(index as usize % CHUNK) }
+        debug_assert!((index as usize) < self.heads.len());
+        // SAFETY: as in `head`: there is a chunk for every head, and each holds CHUNK bodies.
+        unsafe { self.bodies.get_unchecked(index as usize / CHUNK).add(index as usize % CHUNK) }
     }
 
     /// An operation that waits for a peer could have a slot now.

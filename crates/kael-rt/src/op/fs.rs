@@ -24,12 +24,12 @@ impl<B: IoBufMut> Op for ReadAt<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = READ;
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         Request::Read { fd: &self.fd, into: self.buf.as_uninit(), at: self.at }
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(mut self, completion: Completion<'_>) -> Self::Output {
         (completion.fill(0, &mut self.buf), self.buf)
     }
@@ -82,12 +82,12 @@ impl<B: IoBuf> Op for WriteAt<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::PROMPT;
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         Request::Write { fd: &self.fd, from: self.buf.as_init(), at: self.at }
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         (completion.count(), self.buf)
     }
@@ -253,7 +253,7 @@ pub struct Open {
 
 impl Op for Open {
     type Output = io::Result<File>;
-    const TRAITS: Traits = READ;
+    const TRAITS: Traits = Traits { gives_more: true, ..READ };
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match (&self.path, &self.flags) {

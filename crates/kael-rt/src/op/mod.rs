@@ -213,6 +213,8 @@ pub(crate) struct Traits {
     pub(crate) steps: bool,
     /// The answer is read with the scratch: an address, a status, several buffers.
     pub(crate) scratch: bool,
+    /// Its answer brings more than a count: a descriptor, or a buffer of a group.
+    pub(crate) gives_more: bool,
     /// It completes again and again.
     pub(crate) multishot: bool,
 }
@@ -220,7 +222,7 @@ pub(crate) struct Traits {
 impl Traits {
     /// A request that the kernel answers by itself: files, options, metadata.
     pub(crate) const PROMPT: Traits =
-        Traits { waits_for_peer: false, cancel_on_drop: false, side: None, steps: false, scratch: false, multishot: false };
+        Traits { waits_for_peer: false, cancel_on_drop: false, side: None, steps: false, scratch: false, gives_more: false, multishot: false };
     /// Takes something out of a socket: bytes or a connection.
     pub(crate) const RECEIVE: Traits =
         Traits { side: Some(Side::Read), waits_for_peer: true, cancel_on_drop: true, ..Traits::PROMPT };

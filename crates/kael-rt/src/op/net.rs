@@ -23,7 +23,7 @@ impl<B: IoBufMut> Op for Recv<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::RECEIVE;
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_uninit() {
             [] => Request::Pass { fd: &self.fd },
@@ -31,7 +31,7 @@ impl<B: IoBufMut> Op for Recv<B> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(mut self, completion: Completion<'_>) -> Self::Output {
         (completion.fill(0, &mut self.buf), self.buf)
     }
@@ -151,7 +151,7 @@ impl<B: IoBuf> Op for Send<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::SEND;
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_init().get(self.sent..) {
             None | Some([]) if self.fd.kind() == Kind::Stream => Request::Pass { fd: &self.fd },
@@ -175,7 +175,7 @@ impl<B: IoBuf> Op for Send<B> {
         Step::Done
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         (completion.count(), self.buf)
     }
@@ -192,7 +192,7 @@ impl<B: IoBuf> Op for WriteAll<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::SEND;
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_init().get(self.written..) {
             None | Some([]) => Request::Pass { fd: &self.fd },
@@ -209,7 +209,7 @@ impl<B: IoBuf> Op for WriteAll<B> {
         if n > 0 { Step::Again } else { Step::Done }
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         let want = self.buf.as_init().len();
         (all(&completion, self.written, want, io::ErrorKind::WriteZero), self.buf)
@@ -278,7 +278,7 @@ const STARVED_MS: u32 = 50;
 
 impl Op for Accept {
     type Output = io::Result<(TcpStream, SocketAddr)>;
-    const TRAITS: Traits = Traits { steps: true, scratch: true, ..Traits::RECEIVE };
+    const TRAITS: Traits = Traits { steps: true, scratch: true, gives_more: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         Request::Accept { fd: &self.fd, peer: scratch.peer_mut(), direct: false }

@@ -299,7 +299,7 @@ struct AcceptDirect {
 
 impl Op for AcceptDirect {
     type Output = io::Result<Fd>;
-    const TRAITS: Traits = Traits { side: Some(Side::Read), ..Traits::RECEIVE };
+    const TRAITS: Traits = Traits { side: Some(Side::Read), gives_more: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         Request::Accept { fd: &self.fd, peer: scratch.peer_mut(), direct: true }

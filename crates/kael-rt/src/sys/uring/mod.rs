@@ -72,7 +72,7 @@ impl Backend {
     /// Asks the kernel. Nothing is handed over before the next turn, unless the queue is full.
     #[inline(always)]
     pub(crate) fn start(&mut self, id: SlotId, request: Request<'static>) -> Started {
-        if self.ring.room() == 0 && !self.has_room() {
+        if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
         }
         match lower::lower(request, self.probe.has(OP_FTRUNCATE)) {
@@ -127,13 +127,17 @@ impl Backend {
 
     /// Room for one submission; enters the kernel if the queue is full.
     pub(crate) fn has_room(&mut self) -> bool {
-        if self.ring.room() == 0 {
-            self.flush();
-        }
+        self.ring.room() > 0 || self.make_room()
+    }
+
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        self.flush();
         self.ring.room() > 0
     }
 
     /// Hands over what is queued, without waiting.
+    #[cold]
     pub(crate) fn flush(&mut self) {
         if self.ring.unsubmitted() > 0 {
             // What the kernel does not take stays queued, and the next turn tries again.
