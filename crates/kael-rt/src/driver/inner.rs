@@ -65,6 +65,8 @@ pub(super) struct Taken {
     pub(super) done: super::Done,
     pub(super) pump: Option<(NonNull<Descriptor>, Side)>,
     pub(super) waker: Option<Waker>,
+    /// Somebody who waits for a slot, if one was freed.
+    pub(super) freed: Option<Waker>,
 }
 
 /// Whether an operation is with somebody else now, or has its answer.
@@ -264,12 +266,13 @@ impl Inner {
         }
     }
 
-    /// What a future finds when it looks. An answer is handed out with it.
+    /// What a future finds when it looks. An answer is handed out with it. If the slot is not
+    /// `kept` it is free then, and the operation must be moved out of it before anything else.
     #[inline(always)]
-    pub(super) fn look(&mut self, id: SlotId, waker: &Waker) -> Look {
+    pub(super) fn look(&mut self, id: SlotId, waker: &Waker, kept: bool) -> Look {
         let head = self.slots.current(id).expect("a key's slot is in use");
         match head.state {
-            State::Done => Look::Done(self.taken(id)),
+            State::Done => Look::Done(self.taken(id, kept)),
             State::CarryReady => Look::FromCarry,
             _ if head.waker.as_ref().is_some_and(|own| own.will_wake(waker)) => Look::Pending,
             _ => Look::NewWaker,
@@ -278,7 +281,7 @@ impl Inner {
 
     /// The future takes its answer.
     #[inline(always)]
-    pub(super) fn taken(&mut self, id: SlotId) -> Taken {
+    pub(super) fn taken(&mut self, id: SlotId, kept: bool) -> Taken {
         let index = id.index();
         let done = self.done(index);
         let head = self.slots.head(index);
@@ -290,7 +293,8 @@ impl Inner {
             _ => None,
         };
         let pump = gate.filter(|&(node, side)| self.leave_gate(index, node, side));
-        Taken { done, pump, waker }
+        let freed = if kept { None } else { self.release(index) };
+        Taken { done, pump, waker, freed }
     }
 
     #[inline(always)]

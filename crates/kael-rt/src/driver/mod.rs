@@ -263,17 +263,19 @@ impl Driver {
     /// Answers an operation that is done. It was taken out of the books already.
     #[inline(always)]
     fn answer<O: Op>(&self, index: u32, taken: Taken) -> O::Output {
-        let Taken { done, pump, waker } = taken;
-        let release = Release { driver: self, index };
+        let Taken { done, pump, waker, freed } = taken;
+        // SAFETY: the slot is done and its future is the only owner: the operation is moved out
+        // once. If the slot is free already, nothing has run since that could have used it again.
+        let op = unsafe { ops::take::<O>(done.body) };
+        let release = O::TRAITS.scratch.then(|| Release { driver: self, index });
         drop(waker);
+        if let Some(waker) = freed {
+            waker.wake();
+        }
         if let Some((node, side)) = pump {
             self.pump(node, side);
         }
-        // SAFETY: the slot is done and its future is the only owner: the operation is moved out
-        // once, and the slot released after.
-        let op = unsafe { ops::take::<O>(done.body) };
         if !O::TRAITS.scratch {
-            drop(release);
             return op.complete(done.completion_of::<O>(self, None));
         }
         // SAFETY: the slot is released only after, so its scratch is nobody else's.
@@ -444,7 +446,7 @@ impl Key {
     #[inline(always)]
     pub(crate) fn poll<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
         let driver = &self.driver;
-        match driver.with(|inner| inner.look(self.id, waker)) {
+        match driver.with(|inner| inner.look(self.id, waker, O::TRAITS.scratch)) {
             Some(Look::Done(taken)) => Poll::Ready(driver.answer::<O>(self.id.index(), taken)),
             Some(Look::Pending) => Poll::Pending,
             Some(Look::NewWaker) => self.change_waker(waker),
@@ -468,7 +470,7 @@ impl Key {
     }
 
     fn take<O: Op>(&self) -> O::Output {
-        match self.driver.with(|inner| inner.taken(self.id)) {
+        match self.driver.with(|inner| inner.taken(self.id, O::TRAITS.scratch)) {
             Some(taken) => self.driver.answer::<O>(self.id.index(), taken),
             None => unreachable!("the driver ends only when no future is being polled"),
         }
