@@ -43,7 +43,9 @@ impl Driver {
             }
         }
         let counters = self.counters();
-        self.0.last.set(super::DriverCounters { in_flight: 0, slots: 0, carries: 0, ..counters });
+        // Slots that are still in use now are leaked, counted as such, or lost by a mistake.
+        let lost = counters.slots - counters.in_flight;
+        self.0.last.set(super::DriverCounters { in_flight: 0, slots: lost, ..counters });
         let Some(mut inner) = self.0.inner.borrow_mut().take() else { return 0 };
         let leaked = u64::from(inner.in_flight());
         if leaked > 0 {
