@@ -42,6 +42,8 @@ impl Driver {
                 break;
             }
         }
+        // What was dropped above has queued its closes, and nobody will turn any more.
+        self.flush();
         let counters = self.counters();
         // Slots that are still in use now are leaked, counted as such, or lost by a mistake.
         let lost = counters.slots - counters.in_flight;
