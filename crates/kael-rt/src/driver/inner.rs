@@ -17,6 +17,9 @@ use std::{collections::VecDeque, io, mem, ptr::NonNull, task::Waker};
 /// Completions of one multishot that may wait for its future; at the bound it is stopped.
 pub(super) const MAX_ITEMS: u32 = 64;
 
+/// How long a turn waits at most while something waits for room in the submission queue.
+const NO_ROOM_NS: u64 = 1_000_000;
+
 pub(super) struct Inner {
     /// Tells this driver from others.
     tag: *const (),
@@ -561,7 +564,7 @@ impl Inner {
     }
 
     #[inline]
-    pub(super) fn turn(&mut self, wait: Wait, batch: &mut Batch) -> Turn {
+    pub(super) fn turn(&mut self, mut wait: Wait, batch: &mut Batch) -> Turn {
         if (self.backlog.first != NONE || !self.delayed.is_empty())
             && let Some(id) = self.next_waiting()
         {
@@ -576,6 +579,13 @@ impl Inner {
                     break;
                 }
             }
+        }
+        // What there was no room for must not wait for a completion that may never come.
+        if let Wait::Until(until) = wait
+            && (!self.cancels.is_empty() || self.backlog.first != NONE)
+        {
+            let soon = self.backend.now_ns() + NO_ROOM_NS;
+            wait = Wait::Until(Some(until.map_or(soon, |until| until.min(soon))));
         }
         Turn::Over(self.backend.turn(wait, batch))
     }

@@ -69,6 +69,11 @@ impl Backend {
         Ok(Backend { ring, probe, unpark, wake_armed: false, groups: Vec::new(), pool, inbox, jobs: 0, own, calls: 1 })
     }
 
+    /// The time that a turn's limit is measured in.
+    pub(crate) fn now_ns(&self) -> u64 {
+        crate::time::real_now_ns()
+    }
+
     /// Asks the kernel. Nothing is handed over before the next turn, unless the queue is full.
     #[inline(always)]
     pub(crate) fn start(&mut self, id: SlotId, request: Request<'static>) -> Started {
@@ -207,7 +212,7 @@ impl Backend {
             _ => (0, None),
         };
         if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
-            let timeout = until.map(|until| until.saturating_sub(crate::time::real_now_ns()));
+            let timeout = until.map(|until| until.saturating_sub(self.now_ns()));
             match self.ring.enter(true, want, timeout) {
                 Ok(_) | Err(libc::EINTR | libc::ETIME | libc::EBUSY) => {}
                 Err(libc::EAGAIN | libc::ENOMEM) => {
