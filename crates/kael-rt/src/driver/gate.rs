@@ -149,6 +149,14 @@ impl Driver {
         }
     }
 
+    /// Nobody shall use a stream any more: what is asked of it from now on is refused, and its reads
+    /// end. The kernel has let go of them when a request that passes the reading side is answered.
+    pub(crate) fn end_use(&self, fd: &super::Fd) {
+        while let Some(id) = self.with(|inner| inner.end_read(fd)).flatten() {
+            self.conclude(id);
+        }
+    }
+
     /// Unread bytes of a quiet stream, taken out.
     pub(crate) fn unread(&self, fd: &super::Fd) -> Vec<u8> {
         let bytes = self.with(|inner| inner.unread(fd)).unwrap_or_default();
@@ -283,8 +291,13 @@ impl Inner {
         let head = self.slots.current(id)?;
         if !head.orphan {
             let waker = head.waker.take();
-            let pump = match head.side {
-                Some(Side::Write) => self.leave(index),
+            let pump = match (head.side, head.fd) {
+                (Some(Side::Write), _) => self.leave(index),
+                // A stream that is being closed waits for the kernel, and not for who reads.
+                // SAFETY: the operation in the slot uses the descriptor.
+                (Some(Side::Read), Some(fd)) if unsafe { fd.as_ref() }.read.dead.get() => {
+                    self.leave(index)
+                }
                 _ => None,
             };
             return Some(End::Wake(waker, pump));
@@ -293,9 +306,11 @@ impl Inner {
         let (Some(node), Some(side)) = (fd, side) else { return Some(End::Finish(None)) };
         // SAFETY: the orphan in the slot uses the descriptor.
         let fd = unsafe { node.as_ref() };
-        if side == Side::Read && gives.may_be_lost() {
+        if side == Side::Read && gives.may_be_lost() && !fd.read.dead.get() {
             let held = self.held(index);
-            if held > 0 || (result >= 0 && gives != Gives::Received) {
+            // An empty datagram is one, too; of a stream, nothing is the end, which stays.
+            let whole = gives != Gives::Received || fd.kind() == Kind::Datagram;
+            if held > 0 || (result >= 0 && whole) {
                 if self.carries < self.slots.max() / 8 {
                     self.leave_carry(index, node, held);
                     return Some(End::Carry(node, fd.is_abandoned()));
@@ -309,7 +324,7 @@ impl Inner {
             }
         }
         let gate = fd.gate(side);
-        if result < 0 && result != -libc::ECANCELED && result != -libc::EINTR && gate.sticky.get() == 0 {
+        if is_the_sockets(result) && gate.sticky.get() == 0 {
             gate.sticky.set(result);
             gate.dead.set(side == Side::Write);
         }
@@ -350,7 +365,7 @@ impl Inner {
         debug_assert_eq!(gate.carry.get(), NONE, "one carry at a time");
         gate.carry.set(index);
         gate.holder.set(NONE);
-        if result < 0 && result != -libc::ECANCELED && result != -libc::EINTR {
+        if is_the_sockets(result) {
             gate.sticky.set(result);
         }
     }
@@ -475,6 +490,43 @@ impl Inner {
         })
     }
 
+    /// Refuses further use of a stream and ends one of its reads. `Some`: that one had not begun; it
+    /// is done, and there may be more.
+    fn end_read(&mut self, fd: &Descriptor) -> Option<SlotId> {
+        for gate in [&fd.read, &fd.write] {
+            gate.sticky.set(Fault::Closed.code());
+            gate.dead.set(true);
+        }
+        let (first, holder) = (fd.read.first.get(), fd.read.holder.get());
+        let index = if first == NONE { holder } else { first };
+        if index == NONE {
+            return None;
+        }
+        let head = self.slots.head(index);
+        let (id, state) = (SlotId::new(index, head.generation), head.state);
+        if state == State::Queued {
+            return self.cancel_for(id, Fault::Closed).map(|()| id);
+        }
+        match state {
+            State::InFlight => {
+                head.stop.get_or_insert(Fault::Closed);
+                self.cancel(index);
+                None
+            }
+            State::Done => {
+                // It has its answer, whenever its future looks.
+                fd.read.holder.set(NONE);
+                None
+            }
+            _ => {
+                self.unlink(id);
+                fd.read.holder.set(NONE);
+                self.fail(id, Fault::Closed.code());
+                Some(id)
+            }
+        }
+    }
+
     /// At the end: gives up the gate without letting anybody else go.
     pub(super) fn leave_quietly(&mut self, index: u32) {
         let _ = self.leave(index);
@@ -502,7 +554,8 @@ impl Inner {
 
     fn unread(&mut self, fd: &super::Fd) -> Vec<u8> {
         let carry = fd.read.carry.get();
-        if carry == NONE {
+        // If somebody has the gate, the carry is his.
+        if carry == NONE || fd.read.holder.get() != NONE {
             return Vec::new();
         }
         let body = self.slots.body(carry);
@@ -526,6 +579,12 @@ impl Inner {
         self.spend(carry, fd);
         bytes
     }
+}
+
+/// An error of the socket, which the kernel tells once. That an operation was stopped, by the kernel
+/// or for a reason of ours, concerns nobody else.
+fn is_the_sockets(result: i32) -> bool {
+    result < 0 && result != -libc::ECANCELED && result != -libc::EINTR && !Fault::is(result)
 }
 
 /// The regions of a request: its one plain one, or its vectors.

@@ -152,6 +152,10 @@ impl Inner {
             if let Some(side) = head.side {
                 if !fd.is_gated(side) || request.skips_gate() {
                     head.side = None;
+                    // A close may be on its way, and the number free before it is answered.
+                    if request.skips_gate() && fd.write.sticky.get() == Fault::Closed.code() {
+                        return self.answer(id, Fault::Closed.code());
+                    }
                 } else {
                     let gate = fd.gate(side);
                     let free = gate.holder.get() == NONE

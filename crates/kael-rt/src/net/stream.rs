@@ -168,9 +168,11 @@ impl TcpStream {
     }
 
     /// Finishes what was written, closes the stream, and says how that went. What was received
-    /// and not read is dropped. Dropping the future closes the stream as dropping it does.
+    /// and not read is dropped; reads that are still awaited end with an error of kind
+    /// `NotConnected`. Dropping the future closes the stream as dropping it does.
     pub async fn close(self) -> io::Result<()> {
         Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
+        self.fd.driver().end_use(&self.fd);
         Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
         drop(self.fd.driver().unread(&self.fd));
         Operation::new(Close { fd: self.fd }).await
@@ -216,6 +218,9 @@ impl TcpStream {
     /// # }).unwrap();
     /// ```
     pub async fn detach(self) -> io::Result<Detached> {
+        if self.fd.is_awaited() {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
         Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
         Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
         let unread = self.fd.driver().unread(&self.fd);

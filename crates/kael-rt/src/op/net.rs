@@ -24,10 +24,16 @@ impl<B: IoBufMut> Op for Recv<B> {
     const TRAITS: Traits = Traits::RECEIVE;
 
     #[inline(always)]
-    fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
+    fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
+        let flags = RecvFlags::default();
         match self.buf.as_uninit() {
             [] => Request::Pass { fd: &self.fd },
-            into => Request::Recv { fd: &self.fd, into, flags: RecvFlags::default() },
+            // If it is dropped, the datagram may go to somebody who asks for its sender.
+            into if self.fd.kind() == Kind::Datagram => {
+                let message = scratch.message_mut(into, false);
+                Request::RecvMessage { fd: &self.fd, message, flags }
+            }
+            into => Request::Recv { fd: &self.fd, into, flags },
         }
     }
 
