@@ -77,7 +77,6 @@ impl Inner {
                 Some(Ends::Discard(id))
             }
             State::Done => {
-                self.drop_items(index);
                 self.leave_quietly(index);
                 self.make_orphan(index);
                 Some(Ends::Finish(id))

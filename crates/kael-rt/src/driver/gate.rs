@@ -449,6 +449,7 @@ impl Inner {
 
     fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done) {
         let index = id.index();
+        self.drop_items(index);
         self.end_orphan(index);
         let done = self.done(index);
         let head = self.slots.head(index);

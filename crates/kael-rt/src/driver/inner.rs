@@ -185,6 +185,27 @@ impl Inner {
         }
     }
 
+    /// Starts a chain of two. False: there is no room for it.
+    #[cfg(test)]
+    pub(super) fn start_pair(
+        &mut self,
+        first: (SlotId, Request<'static>),
+        second: (SlotId, Request<'static>),
+    ) -> bool {
+        let ids = [first.0, second.0];
+        for (id, request) in [&first, &second] {
+            self.note(id.index(), request);
+        }
+        if !self.backend.start_linked(first, second) {
+            return false;
+        }
+        for id in ids {
+            self.in_flight += 1;
+            self.slots.head(id.index()).state = State::InFlight;
+        }
+        true
+    }
+
     fn answer(&mut self, id: SlotId, result: i32) -> Launch {
         let head = self.slots.head(id.index());
         head.result = result;
@@ -236,10 +257,18 @@ impl Inner {
         (done, pump, waker)
     }
 
+    #[inline]
     pub(super) fn done(&mut self, index: u32) -> super::Done {
+        let head = self.slots.head(index);
+        let (result, flags) = (head.result, head.flags);
+        self.done_of(index, result, flags)
+    }
+
+    #[inline]
+    pub(super) fn done_of(&mut self, index: u32, result: i32, flags: u32) -> super::Done {
         let body = self.slots.body(index);
         let head = self.slots.head(index);
-        let (gives, flags, result) = (head.gives, head.flags, head.result);
+        let gives = head.gives;
         let region = (head.region, head.region_len, head.vectors);
         let lent = buffer_of(flags).and_then(|(group, buffer)| {
             Some((group, buffer, self.backend.buffer_at(group, buffer)?))

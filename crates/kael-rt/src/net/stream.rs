@@ -226,6 +226,13 @@ impl TcpStream {
     }
 }
 
+#[cfg(test)]
+impl TcpStream {
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
+    }
+}
+
 impl std::fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TcpStream").field("fd", &self.fd.number()).finish()

@@ -105,6 +105,13 @@ impl UdpSocket {
     }
 }
 
+#[cfg(test)]
+impl UdpSocket {
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
+    }
+}
+
 impl std::fmt::Debug for UdpSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UdpSocket").field("fd", &self.fd.number()).finish()

@@ -10,8 +10,14 @@
 
 mod cancel;
 mod fs;
+#[cfg(test)]
+mod link;
 mod net;
 mod operation;
+#[cfg(test)]
+pub(crate) mod shapes;
+#[cfg(test)]
+mod shots;
 
 pub use cancel::{CancelOn, CancelToken, Cancelled, WithTimeout};
 pub use fs::{

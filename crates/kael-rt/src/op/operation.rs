@@ -59,6 +59,12 @@ impl<O: Op> Operation<O> {
         Operation { state: Stage::Fresh(op) }
     }
 
+    /// The future of an operation that was begun elsewhere.
+    #[cfg(test)]
+    pub(super) fn begun(key: Key) -> Operation<O> {
+        Operation { state: Stage::Begun(key) }
+    }
+
     /// Stops the operation when `limit` has passed, counted from the first poll. The output then
     /// holds an error of kind [`TimedOut`](std::io::ErrorKind::TimedOut), and the buffer.
     ///

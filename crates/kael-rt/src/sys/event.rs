@@ -99,6 +99,12 @@ impl Region {
             Request::ReadVectored { into, .. } => {
                 Region { vectors: into.count() as u8, ..Region::NONE }
             }
+            #[cfg(test)]
+            Request::Stall { into, .. } => Region {
+                at: NonNull::new(into.as_ptr().cast_mut().cast()).unwrap_or(NonNull::dangling()),
+                len: clamp(into.len()),
+                vectors: 0,
+            },
             Request::RecvVectored { message, .. } => {
                 Region { vectors: message.count() as u8, ..Region::NONE }
             }

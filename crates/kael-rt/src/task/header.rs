@@ -131,12 +131,12 @@ unsafe fn poll<F: Future>(task: Task) -> bool {
     // dropped; whoever wants to keep it clones it.
     let waker = ManuallyDrop::new(unsafe { super::waker::uncounted(task) });
     let polled = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: the block never moves, and the future is dropped in place, so it may be pinned.
-        let future = match unsafe { &mut *stage } {
-            Stage::Future(future) => unsafe { Pin::new_unchecked(future) },
-            _ => unreachable!("a task without a future is never run"),
+        // SAFETY: the stage is ours alone during the poll.
+        let Stage::Future(future) = (unsafe { &mut *stage }) else {
+            unreachable!("a task without a future is never run")
         };
-        future.poll(&mut Context::from_waker(&waker))
+        // SAFETY: the block never moves, and the future is dropped in place, so it may be pinned.
+        unsafe { Pin::new_unchecked(future) }.poll(&mut Context::from_waker(&waker))
     }));
     match polled {
         Ok(Poll::Pending) => false,
@@ -167,10 +167,11 @@ unsafe fn cancel<F: Future>(task: Task) {
 #[inline(always)]
 unsafe fn replace<F: Future>(stage: *mut Stage<F>, mut result: Result<F::Output, JoinError>) {
     if std::mem::needs_drop::<F>() {
-        // SAFETY: the stage is valid; whether or not this panics, the stage is overwritten and not dropped again.
-        if let Err(payload) =
-            catch_unwind(AssertUnwindSafe(|| unsafe { ptr::drop_in_place(stage) }))
-        {
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: the stage is valid; whether or not this panics, it is overwritten and not dropped again.
+            unsafe { ptr::drop_in_place(stage) }
+        }));
+        if let Err(payload) = dropped {
             drop_contained(std::mem::replace(&mut result, Err(JoinError::panicked(payload))));
         }
     }
