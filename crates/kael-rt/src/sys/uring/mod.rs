@@ -31,6 +31,9 @@ pub(crate) use super::posix::Unpark;
 const NOBODY: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
 
+/// The kernel's own bound, IORING_MAX_CQ_ENTRIES.
+const MAX_CQ_ENTRIES: u32 = 65_536;
+
 /// How long a turn waits when the kernel could not take submissions for want of memory.
 const SHORT_OF_MEMORY_NS: u64 = 2_000_000;
 
@@ -57,7 +60,7 @@ impl Backend {
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
-        let mut ring = Ring::new(entries, entries * 4)
+        let mut ring = Ring::new(entries, (entries * 4).min(MAX_CQ_ENTRIES))
             .map_err(|(errno, step)| refusal::explain(errno, step))?;
         let probe = ring.probe().map_err(|errno| refusal::explain(errno, "io_uring_register"))?;
         if !probe.has(OP_SEND_ZC) {
