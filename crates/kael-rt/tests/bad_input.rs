@@ -1,5 +1,7 @@
 //! Bad input: the kernel's error or one clear sentence with the remedy, and nothing lost or left open.
 
+#![cfg(not(kael_backend = "sim"))] // Its subjects are this system's own limits.
+
 mod rig;
 
 use kael_rt::Error;
@@ -365,4 +367,27 @@ fn io_uring_forbidden_by_a_filter() {
 #[test]
 fn io_uring_hidden_by_a_filter() {
     expect_nothing_open("io_uring_hidden_by_a_filter", || expect_forbidden(libc::ENOSYS));
+}
+
+/// The closes of what the kernel held at the end go out, too.
+#[test]
+fn the_end_with_operations_in_flight() {
+    expect_nothing_open("the_end_with_operations_in_flight", || {
+        let runtime = Builder::new().build().unwrap();
+        runtime.block_on(async {
+            for _ in 0..20 {
+                let (a, b) = pair().await;
+                drop(kael_rt::spawn(async move {
+                    let _b = b;
+                    let _ = a.read(vec![0; 16]).await;
+                }));
+            }
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            drop(kael_rt::spawn(async move {
+                let _ = listener.accept().await;
+            }));
+            kael_rt::yield_now().await;
+        });
+        drop(runtime);
+    });
 }
