@@ -96,7 +96,7 @@ impl Driver {
         // SAFETY: the kernel has let go, the future is gone, and the slot is released only after.
         unsafe {
             let scratch = &mut (*done.body.as_ptr()).scratch;
-            (vtable.finish)(done.body, done.completion(self, scratch));
+            (vtable.finish)(done.body, done.completion(self, Some(scratch)));
         }
         drop(release);
     }
@@ -324,7 +324,7 @@ impl Inner {
         if head.gives != Gives::Received {
             return 0;
         }
-        if !head.vtable.traits.steps {
+        if !head.steps {
             return last;
         }
         // SAFETY: the kernel has let go of the operation.

@@ -117,37 +117,31 @@ impl<O: Op> Operation<O> {
         let Stage::Waiting(op, driver, ticket) = mem::replace(&mut self.state, Stage::Over) else {
             unreachable!("called in that state only")
         };
-        self.submit(op, &driver, Some(ticket), cx)
-    }
-
-    #[inline]
-    fn submit(
-        &mut self,
-        op: O,
-        driver: &Driver,
-        ticket: Option<u64>,
-        cx: &mut Context<'_>,
-    ) -> Poll<O::Output> {
-        match driver.submit(op, cx.waker()) {
+        match driver.clone().submit(op, cx.waker()) {
+            Submitted::Full(op, driver) => self.wait(op, driver, Some(ticket), cx),
             Submitted::Pending(key) => {
-                if let Some(ticket) = ticket {
-                    driver.leave_queue::<O>(ticket);
-                }
+                driver.leave_queue::<O>(ticket);
                 self.state = Stage::Begun(key);
                 Poll::Pending
             }
             Submitted::Ready(output) => {
-                if let Some(ticket) = ticket {
-                    driver.leave_queue::<O>(ticket);
-                }
+                driver.leave_queue::<O>(ticket);
                 Poll::Ready(output)
             }
-            Submitted::Full(op) => {
-                let ticket = driver.wait_for_slot::<O>(ticket, cx.waker());
-                self.state = Stage::Waiting(op, driver.clone(), ticket);
-                Poll::Pending
-            }
         }
+    }
+
+    #[cold]
+    fn wait(
+        &mut self,
+        op: O,
+        driver: Driver,
+        ticket: Option<u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<O::Output> {
+        let ticket = driver.wait_for_slot::<O>(ticket, cx.waker());
+        self.state = Stage::Waiting(op, driver, ticket);
+        Poll::Pending
     }
 }
 
@@ -169,7 +163,14 @@ impl<O: Op> Future for Operation<O> {
                 let Stage::Fresh(op) = mem::replace(&mut self.state, Stage::Over) else {
                     unreachable!("looked at just now")
                 };
-                self.submit(op, &driver, None, cx)
+                match driver.submit(op, cx.waker()) {
+                    Submitted::Pending(key) => {
+                        self.state = Stage::Begun(key);
+                        Poll::Pending
+                    }
+                    Submitted::Ready(output) => Poll::Ready(output),
+                    Submitted::Full(op, driver) => self.wait(op, driver, None, cx),
+                }
             }
             Stage::Waiting(..) => self.poll_waiting(cx),
             Stage::Over => panic!("an operation was polled after it was ready"),

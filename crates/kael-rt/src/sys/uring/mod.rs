@@ -73,9 +73,9 @@ impl Backend {
     }
 
     /// Asks the kernel. Nothing is handed over before the next turn, unless the queue is full.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start(&mut self, id: SlotId, request: Request<'static>) -> Started {
-        if !self.has_room() {
+        if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
         }
         match lower::lower(request, self.probe.has(OP_FTRUNCATE)) {
@@ -84,18 +84,21 @@ impl Backend {
                 unsafe { self.ring.push(Sqe { user_data: id.0, ..sqe }) };
                 Started::Queued
             }
-            Err(request) => {
-                let job = PoolJob::new(id.0, request, self.inbox.clone());
-                match self.pool.submit(Job::Request(job)) {
-                    Ok(()) => self.jobs += 1,
-                    Err((_, error)) => {
-                        let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
-                        self.own.push(Event { user: id.0, result: -errno, flags: 0 });
-                    }
-                }
-                Started::Queued
+            Err(request) => self.start_job(id, request),
+        }
+    }
+
+    #[cold]
+    fn start_job(&mut self, id: SlotId, request: Request<'static>) -> Started {
+        let job = PoolJob::new(id.0, request, self.inbox.clone());
+        match self.pool.submit(Job::Request(job)) {
+            Ok(()) => self.jobs += 1,
+            Err((_, error)) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
+                self.own.push(Event { user: id.0, result: -errno, flags: 0 });
             }
         }
+        Started::Queued
     }
 
     /// Two requests of which the second runs only if the first succeeds. The chain must be
@@ -126,15 +129,18 @@ impl Backend {
     }
 
     /// Room for one submission; enters the kernel if the queue is full.
-    #[inline]
     pub(crate) fn has_room(&mut self) -> bool {
-        if self.ring.room() == 0 {
-            self.flush();
-        }
+        self.ring.room() > 0 || self.make_room()
+    }
+
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        self.flush();
         self.ring.room() > 0
     }
 
     /// Hands over what is queued, without waiting.
+    #[cold]
     pub(crate) fn flush(&mut self) {
         if self.ring.unsubmitted() > 0 {
             // What the kernel does not take stays queued, and the next turn tries again.
@@ -232,29 +238,32 @@ impl Backend {
         if self.jobs > 0 {
             self.jobs -= self.inbox.take(batch);
         }
+        let mut cqes = self.ring.cqes();
         while !batch.is_full() {
-            let Some(cqe) = self.ring.pop() else { break };
-            let more = cqe.flags & CQE_MORE != 0;
-            match cqe.user_data {
-                WAKE => self.wake_armed = more,
-                NOBODY => {}
-                user => {
-                    let mut flags = if more { MORE } else { 0 };
-                    if cqe.flags & CQE_NOTIF != 0 {
-                        flags |= NOTIFICATION;
-                    }
-                    if cqe.flags & CQE_BUFFER != 0 {
-                        // One group so far; a completion does not name it.
-                        flags |= buffer_flags(self.group_of(), (cqe.flags >> 16) as u16);
-                    }
-                    batch.push(Event { user, result: cqe.res, flags });
+            let Some(cqe) = cqes.next() else { break };
+            // One comparison for both of the values that belong to no slot.
+            if cqe.user_data >= WAKE {
+                if cqe.user_data == WAKE {
+                    self.wake_armed = cqe.flags & CQE_MORE != 0;
+                }
+                continue;
+            }
+            let mut flags = 0;
+            if cqe.flags != 0 {
+                if cqe.flags & CQE_MORE != 0 {
+                    flags |= MORE;
+                }
+                if cqe.flags & CQE_NOTIF != 0 {
+                    flags |= NOTIFICATION;
+                }
+                if cqe.flags & CQE_BUFFER != 0 {
+                    // One group so far; a completion does not name it.
+                    let group = self.groups.first().map_or(0, |group| group.id);
+                    flags |= buffer_flags(group, (cqe.flags >> 16) as u16);
                 }
             }
+            batch.push(Event { user: cqe.user_data, result: cqe.res, flags });
         }
-    }
-
-    fn group_of(&self) -> u16 {
-        self.groups.first().map_or(0, |group| group.id)
     }
 
     /// A multishot poll of the wake descriptor: each write to it makes one completion, and

@@ -261,21 +261,12 @@ impl Ring {
         result
     }
 
-    /// The next completion.
+    /// The completions that are there. What was read is given back to the kernel when this ends.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<Cqe> {
-        // SAFETY: as in `load`.
+    pub(super) fn cqes(&self) -> Cqes<'_> {
+        // SAFETY: as in `load`; the head is written by us only.
         let head = unsafe { self.cq.head.as_ref() }.load(Relaxed);
-        if head == self.load(self.cq.tail) {
-            return None;
-        }
-        let index = head & self.cq.mask;
-        // SAFETY: the kernel has published the entry (Acquire above) and leaves it alone until the
-        // head has passed it.
-        let cqe = unsafe { self.cqes.add(index as usize).read() };
-        // SAFETY: as in `load`. Release: the entry was read before it is given back.
-        unsafe { self.cq.head.as_ref() }.store(head.wrapping_add(1), Release);
-        Some(cqe)
+        Cqes { ring: self, head, tail: self.load(self.cq.tail) }
     }
 
     pub(super) fn is_registered(&self) -> bool {
@@ -292,6 +283,35 @@ impl Ring {
 
     pub(super) fn bytes_mapped(&self) -> usize {
         self.queues.len + self.entries.len
+    }
+}
+
+/// The completions that were there when it was made.
+pub(super) struct Cqes<'a> {
+    ring: &'a Ring,
+    head: u32,
+    tail: u32,
+}
+
+impl Cqes<'_> {
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Cqe> {
+        if self.head == self.tail {
+            return None;
+        }
+        let index = self.head & self.ring.cq.mask;
+        self.head = self.head.wrapping_add(1);
+        // SAFETY: the kernel has published the entry (its tail was loaded with Acquire) and leaves
+        // it alone until the head in shared memory has passed it, in `drop`.
+        Some(unsafe { self.ring.cqes.add(index as usize).read() })
+    }
+}
+
+impl Drop for Cqes<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: as in `Ring::load`. Release: the entries were read before they are given back.
+        unsafe { self.ring.cq.head.as_ref() }.store(self.head, Release);
     }
 }
 
