@@ -5,10 +5,14 @@
 
 mod abi;
 mod buffers;
+#[cfg(test)]
+mod faults;
 mod lower;
 mod refusal;
 mod ring;
 mod syscall;
+#[cfg(test)]
+mod tests;
 
 use super::{
     event::{Batch, Event, MORE, NOTIFICATION, Started, buffer_flags},
@@ -80,6 +84,13 @@ impl Backend {
         }
         match lower::lower(request, self.probe.has(OP_FTRUNCATE)) {
             Ok(sqe) => {
+                #[cfg(test)]
+                let mut sqe = sqe;
+                #[cfg(test)]
+                if let Some(result) = faults::starting(&mut sqe) {
+                    self.own.push(Event { user: id.0, result, flags: 0 });
+                    return Started::Queued;
+                }
                 // SAFETY: the driver keeps what the request points at until we report the slot.
                 unsafe { self.ring.push(Sqe { user_data: id.0, ..sqe }) };
                 Started::Queued
@@ -204,6 +215,8 @@ impl Backend {
         if !self.wake_armed {
             self.arm_wake();
         }
+        #[cfg(test)]
+        self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.inbox.is_filled();
         let (want, until) = match wait {
             Wait::Until(until) if !ready => (1, until),
@@ -212,8 +225,8 @@ impl Backend {
         if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
             let timeout = until.map(|until| until.saturating_sub(crate::time::real_now_ns()));
             match self.ring.enter(true, want, timeout) {
-                Ok(_) | Err(libc::EINTR | libc::ETIME | libc::EBUSY) => {}
-                Err(libc::EAGAIN | libc::ENOMEM) => {
+                Ok(_) | Err(libc::EINTR | libc::ETIME) => {}
+                Err(libc::EAGAIN | libc::EBUSY | libc::ENOMEM) => {
                     // The kernel could not take a submission. What is in flight may free memory:
                     // wait for that, or for a while, but do not spin.
                     if want > 0 {
@@ -262,6 +275,8 @@ impl Backend {
                     flags |= buffer_flags(group, (cqe.flags >> 16) as u16);
                 }
             }
+            #[cfg(test)]
+            faults::note(Event { user: cqe.user_data, result: cqe.res, flags });
             batch.push(Event { user: cqe.user_data, result: cqe.res, flags });
         }
     }

@@ -253,6 +253,10 @@ impl Ring {
             len = size_of::<WaitArg>();
         }
         self.syscalls += 1;
+        #[cfg(test)]
+        if let Some(errno) = super::faults::entering(count) {
+            return Err(errno);
+        }
         // SAFETY: submissions were pushed under `push`'s contract; `arg` is a WaitArg.
         let result = unsafe { syscall::enter(self.enter_fd, count, want, flags, at, len) };
         if let Ok(n) = result {
