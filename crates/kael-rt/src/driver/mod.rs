@@ -581,7 +581,7 @@ impl Done {
     fn completion<'a>(&self, driver: &Driver, scratch: Option<&'a mut Scratch>) -> Completion<'a> {
         let mut completion = Completion::new(self.result, self.region, scratch);
         match self.gives {
-            Gives::Count | Gives::Received => {}
+            Gives::Count | Gives::Received | Gives::Closed => {}
             Gives::Handle => completion.bring(driver, false),
             Gives::DirectHandle => completion.bring(driver, true),
         }
