@@ -432,7 +432,13 @@ impl Inner {
     fn complete_flagged(&mut self, id: SlotId, event: Event) -> Act {
         let head = self.slots.head(id.index());
         if event.flags & NOTIFICATION != 0 {
-            // The result came before; now the buffer is ours again.
+            if head.flags & MORE == 0 {
+                // No result came before, so the kernel has the buffer still.
+                self.stale += 1;
+                return Act::Nothing;
+            }
+            // Now the buffer is ours again.
+            head.flags = 0;
             return self.finished(id);
         }
         if event.flags & MORE != 0 && head.multishot {
