@@ -16,6 +16,8 @@ use std::{collections::VecDeque, io, mem, ptr::NonNull, task::Waker};
 
 /// Completions of one multishot that may wait for its future; at the bound it is stopped.
 pub(super) const MAX_ITEMS: u32 = 64;
+/// The longest time between two attempts, in milliseconds.
+const MAX_DELAY_MS: u32 = 50;
 
 /// How long a turn waits at most while something waits for room in the submission queue.
 const NO_ROOM_NS: u64 = 1_000_000;
@@ -320,6 +322,8 @@ impl Inner {
             return None;
         }
         head.seen = true;
+        head.begun = true;
+        head.repeats = 0;
         let (vtable, orphan, stop) = (head.vtable, head.orphan, head.stop);
         Some(Stepping { vtable, done: self.done(id.index()), orphan, stop })
     }
@@ -439,7 +443,13 @@ impl Inner {
     fn complete_flagged(&mut self, id: SlotId, event: Event) -> Act {
         let head = self.slots.head(id.index());
         if event.flags & NOTIFICATION != 0 {
-            // The result came before; now the buffer is ours again.
+            if head.flags & MORE == 0 {
+                // No result came before, so the kernel has the buffer still.
+                self.stale += 1;
+                return Act::Nothing;
+            }
+            // Now the buffer is ours again.
+            head.flags = 0;
             return self.finished(id);
         }
         if event.flags & MORE != 0 && head.multishot {
@@ -458,12 +468,10 @@ impl Inner {
     /// The kernel has let go of an operation.
     #[inline(always)]
     fn finished(&mut self, id: SlotId) -> Act {
-        let head = self.slots.head(id.index());
-        if let Some(fault) = head.stop
-            && (head.result == -libc::ECANCELED || head.result == -libc::EINTR)
-        {
-            head.result = fault.code();
+        if self.slots.head(id.index()).result < 0 && self.is_asked_again(id) {
+            return Act::Nothing;
         }
+        let head = self.slots.head(id.index());
         head.state = State::Done;
         self.in_flight -= 1;
         self.completed += 1;
@@ -479,6 +487,34 @@ impl Inner {
             return Act::Pump(waker, node);
         }
         Act::Wake(waker)
+    }
+
+    /// Looks at an error. True: nothing has happened, and the operation will be asked again, at
+    /// once the first time and then later and later, so that it cannot keep the core busy.
+    #[cold]
+    fn is_asked_again(&mut self, id: SlotId) -> bool {
+        let ending = self.ending;
+        let head = self.slots.head(id.index());
+        let nothing = [libc::EINTR, libc::EAGAIN].contains(&-head.result);
+        if let Some(fault) = head.stop {
+            if nothing || head.result == -libc::ECANCELED {
+                head.result = fault.code();
+            }
+            return false;
+        }
+        if !nothing || head.cancelled || head.multishot || head.gives == Gives::Closed || ending {
+            return false;
+        }
+        self.in_flight -= 1;
+        self.completed += 1;
+        head.begun = true;
+        let before = head.repeats;
+        head.repeats = before.saturating_add(1);
+        match before {
+            0 => drop(self.put_off(id.index())),
+            n => self.delay(id, (1 << u32::from(n - 1).min(6)).min(MAX_DELAY_MS)),
+        }
+        true
     }
 
     fn push_item(&mut self, index: u32, event: Event) {

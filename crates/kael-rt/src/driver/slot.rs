@@ -81,6 +81,10 @@ pub(crate) struct Head {
     pub(crate) steps: bool,
     pub(crate) multishot: bool,
     pub(crate) waits_for_peer: bool,
+    /// The kernel had it before, so it is not undone by dropping its future.
+    pub(crate) begun: bool,
+    /// How often in a row the kernel has said "again".
+    pub(crate) repeats: u8,
     /// Why it was asked to stop, if its future waits to hear that.
     pub(crate) stop: Option<Fault>,
     pub(crate) gives: Gives,
@@ -161,6 +165,8 @@ impl Slots {
         head.orphan = false;
         head.cancelled = false;
         head.seen = false;
+        head.begun = false;
+        head.repeats = 0;
         head.steps = traits.steps;
         head.multishot = traits.multishot;
         head.waits_for_peer = traits.waits_for_peer;
@@ -206,6 +212,8 @@ impl Slots {
                 orphan: false,
                 cancelled: false,
                 seen: false,
+                begun: false,
+                repeats: 0,
                 steps: false,
                 multishot: false,
                 stop: None,

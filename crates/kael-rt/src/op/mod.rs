@@ -112,6 +112,8 @@ pub(crate) enum Gives {
     Handle,
     /// A descriptor in the ring's table.
     DirectHandle,
+    /// Nothing, but a descriptor is closed, whatever the answer: it must not be asked again.
+    Closed,
 }
 
 impl Request<'_> {
@@ -123,6 +125,7 @@ impl Request<'_> {
             Request::RecvVectored { .. } => Gives::Received,
             Request::Open { .. } | Request::Accept { direct: false, .. } => Gives::Handle,
             Request::Accept { direct: true, .. } => Gives::DirectHandle,
+            Request::Close { .. } => Gives::Closed,
             Request::Nop
             | Request::Pass { .. }
             | Request::Read { .. }
@@ -137,7 +140,6 @@ impl Request<'_> {
             | Request::Unlink { .. }
             | Request::Rename { .. }
             | Request::MakeDir { .. }
-            | Request::Close { .. }
             | Request::RecvPooled { .. }
             | Request::Send { .. }
             | Request::SendZeroCopy { .. }

@@ -5,10 +5,14 @@
 
 mod abi;
 mod buffers;
+#[cfg(test)]
+mod faults;
 mod lower;
 mod refusal;
 mod ring;
 mod syscall;
+#[cfg(test)]
+mod tests;
 
 use super::{
     event::{Batch, Event, MORE, NOTIFICATION, Started, buffer_flags},
@@ -30,6 +34,9 @@ pub(crate) use super::posix::Unpark;
 /// because an index never has all its high bits set.
 const NOBODY: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
+
+/// The kernel's own bound, IORING_MAX_CQ_ENTRIES.
+const MAX_CQ_ENTRIES: u32 = 65_536;
 
 /// How long a turn waits when the kernel could not take submissions for want of memory.
 const SHORT_OF_MEMORY_NS: u64 = 2_000_000;
@@ -57,7 +64,7 @@ impl Backend {
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
-        let mut ring = Ring::new(entries, entries * 4)
+        let mut ring = Ring::new(entries, (entries * 4).min(MAX_CQ_ENTRIES))
             .map_err(|(errno, step)| refusal::explain(errno, step))?;
         let probe = ring.probe().map_err(|errno| refusal::explain(errno, "io_uring_register"))?;
         if !probe.has(OP_SEND_ZC) {
@@ -82,6 +89,13 @@ impl Backend {
         }
         match lower::lower(request, self.probe.has(OP_FTRUNCATE)) {
             Ok(sqe) => {
+                #[cfg(test)]
+                let mut sqe = sqe;
+                #[cfg(test)]
+                if let Some(result) = faults::starting(&mut sqe) {
+                    self.own.push(Event { user: id.0, result, flags: 0 });
+                    return Started::Queued;
+                }
                 // SAFETY: the driver keeps what the request points at until we report the slot.
                 unsafe { self.ring.push(Sqe { user_data: id.0, ..sqe }) };
                 Started::Queued
@@ -206,6 +220,8 @@ impl Backend {
         if !self.wake_armed {
             self.arm_wake();
         }
+        #[cfg(test)]
+        self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.inbox.is_filled();
         let (want, until) = match wait {
             Wait::Until(until) if !ready => (1, until),
@@ -214,8 +230,8 @@ impl Backend {
         if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
             let timeout = until.map(|until| until.saturating_sub(self.now_ns()));
             match self.ring.enter(true, want, timeout) {
-                Ok(_) | Err(libc::EINTR | libc::ETIME | libc::EBUSY) => {}
-                Err(libc::EAGAIN | libc::ENOMEM) => {
+                Ok(_) | Err(libc::EINTR | libc::ETIME) => {}
+                Err(libc::EAGAIN | libc::EBUSY | libc::ENOMEM) => {
                     // The kernel could not take a submission. What is in flight may free memory:
                     // wait for that, or for a while, but do not spin.
                     if want > 0 {
@@ -264,6 +280,8 @@ impl Backend {
                     flags |= buffer_flags(group, (cqe.flags >> 16) as u16);
                 }
             }
+            #[cfg(test)]
+            faults::note(Event { user: cqe.user_data, result: cqe.res, flags });
             batch.push(Event { user: cqe.user_data, result: cqe.res, flags });
         }
     }
@@ -355,6 +373,17 @@ impl Backend {
             queue_entries: [self.ring.sq_entries(), self.ring.cq_entries()],
             bytes_mapped: self.ring.bytes_mapped(),
             lost_completions: u64::from(self.ring.lost()),
+        }
+    }
+}
+
+impl Drop for Backend {
+    /// What was to be closed with the next submission is closed without one.
+    fn drop(&mut self) {
+        while let Some(sqe) = self.ring.take_back() {
+            if sqe.opcode == OP_CLOSE && sqe.file_index == 0 {
+                super::close_now(sqe.fd);
+            }
         }
     }
 }

@@ -201,6 +201,18 @@ impl Ring {
         self.sq_tail = self.sq_tail.wrapping_add(1);
     }
 
+    /// Takes back the last submission that the kernel has not taken. Only for a ring that will not
+    /// be entered any more.
+    pub(super) fn take_back(&mut self) -> Option<Sqe> {
+        if self.unsubmitted() == 0 {
+            return None;
+        }
+        self.sq_tail = self.sq_tail.wrapping_sub(1);
+        let index = self.sq_tail & self.sq.mask;
+        // SAFETY: the entry is in the mapping, was written by `push`, and is not the kernel's yet.
+        Some(unsafe { self.entries.at.cast::<Sqe>().add(index as usize).read() })
+    }
+
     /// Something is to be had or done by entering the kernel.
     #[inline]
     pub(super) fn wants_entry(&self) -> bool {
@@ -241,6 +253,10 @@ impl Ring {
             len = size_of::<WaitArg>();
         }
         self.syscalls += 1;
+        #[cfg(test)]
+        if let Some(errno) = super::faults::entering(count) {
+            return Err(errno);
+        }
         // SAFETY: submissions were pushed under `push`'s contract; `arg` is a WaitArg.
         let result = unsafe { syscall::enter(self.enter_fd, count, want, flags, at, len) };
         if let Ok(n) = result {
