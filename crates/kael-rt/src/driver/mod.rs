@@ -130,7 +130,8 @@ impl Driver {
 
     /// A call that the backend answers at once (making a socket, an option).
     pub(crate) fn control<R>(&self, f: impl FnOnce(&mut Backend) -> io::Result<R>) -> io::Result<R> {
-        self.with(|inner| f(&mut inner.backend)).unwrap_or(Err(Fault::error(Fault::Ended.code())))
+        self.with(|inner| f(&mut inner.backend))
+            .unwrap_or_else(|| Err(Fault::error(Fault::Ended.code())))
     }
 
     fn descriptors(&self) -> &Descriptors {
