@@ -17,8 +17,21 @@ pub(crate) fn recommend(machine: &Machine, areas: &[Area]) -> Vec<(String, Strin
         advice.push(filesystem(machine));
         advice.push(direct(machine));
     }
+    if areas.contains(&Area::Timer) {
+        advice.extend(machine.timer_slack_ns.map(timer_slack));
+    }
     advice.push(batching());
     advice
+}
+
+fn timer_slack(ns: u64) -> (String, String) {
+    let follows = if ns > 1_000 {
+        "the kernel lets a sleep end that much late, to wake for several at once: `PR_SET_TIMERSLACK` in prctl(2) makes it \
+         less where that matters."
+    } else {
+        "sleeps end as exactly as the kernel can."
+    };
+    (format!("Timer slack: {} µs", ns as f64 / 1e3), follows.to_owned())
 }
 
 fn kernel(machine: &Machine) -> (String, String) {
@@ -178,13 +191,13 @@ fn filesystem(machine: &Machine) -> (String, String) {
         "nfs" | "cifs" | "9p" | "fuse" => {
             "reads that miss the cache go to a worker of the kernel and over to a server: keep many in flight."
         }
-        "xfs" | "btrfs" => {
-            "cached reads and buffered writes complete inside the submission; those that miss are asynchronous without a \
-             thread."
+        name if name.starts_with("ext4") => {
+            "cached reads complete inside the submission, and reads that miss are asynchronous without a thread; buffered \
+             writes go to a worker of the kernel, which costs tens of microseconds each: write large blocks, or direct."
         }
         _ => {
-            "cached reads complete inside the submission, so a depth above 1 saves calls, not waiting; reads that miss are \
-             asynchronous without a thread."
+            "cached reads and most buffered writes complete inside the submission; reads that miss are asynchronous \
+             without a thread."
         }
     };
     (fact, follows.to_owned())

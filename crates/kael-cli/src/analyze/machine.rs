@@ -22,6 +22,7 @@ pub(crate) struct Machine {
     pub(crate) descriptors: (Limit, Limit),
     pub(crate) somaxconn: Option<u64>,
     pub(crate) io_uring_disabled: Option<u64>,
+    pub(crate) timer_slack_ns: Option<u64>,
     pub(crate) directory: PathBuf,
     pub(crate) filesystem: &'static str,
     pub(crate) filesystem_magic: u64,
@@ -48,8 +49,9 @@ impl Machine {
             granted,
             locked_memory: limits::locked_memory(),
             descriptors: limits::descriptors(),
-            somaxconn: sysctl("net/core/somaxconn"),
-            io_uring_disabled: sysctl("kernel/io_uring_disabled"),
+            somaxconn: number("/proc/sys/net/core/somaxconn"),
+            io_uring_disabled: number("/proc/sys/kernel/io_uring_disabled"),
+            timer_slack_ns: number("/proc/self/timerslack_ns"),
             directory: directory.canonicalize()?,
             filesystem: filesystem(magic),
             filesystem_magic: magic,
@@ -65,8 +67,8 @@ impl Machine {
     }
 }
 
-fn sysctl(name: &str) -> Option<u64> {
-    fs::read_to_string(format!("/proc/sys/{name}")).ok()?.trim().parse().ok()
+fn number(path: &str) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 fn processor() -> Option<String> {

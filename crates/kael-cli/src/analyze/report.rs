@@ -211,6 +211,7 @@ impl Report {
                 "rlimit_nofile": { "soft": machine.descriptors.0.0, "hard": machine.descriptors.1.0 },
                 "somaxconn": machine.somaxconn,
                 "io_uring_disabled": machine.io_uring_disabled,
+                "timer_slack_ns": machine.timer_slack_ns,
                 "directory": machine.directory.to_string_lossy(),
                 "filesystem": machine.filesystem,
                 "filesystem_magic": machine.filesystem_magic,
