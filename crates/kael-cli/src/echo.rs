@@ -27,11 +27,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Fail> {
     let runtime = Builder::new().build()?;
     let served = runtime.block_on(serve(&options.listen, &stop))?;
     eprintln!(
-        "served {} connections, {} bytes; {} open at the end, {} ended with an error",
+        "served {} connections, {} bytes; {} open at the end, {} ended with an error, {} times nothing could be accepted",
         served.connections.get(),
         served.bytes.get(),
         served.open.get(),
-        served.errors.get()
+        served.errors.get(),
+        served.starved.get()
     );
     Ok(())
 }
@@ -42,6 +43,8 @@ struct Served {
     open: Cell<u64>,
     bytes: Cell<u64>,
     errors: Cell<u64>,
+    /// Times that accepting had to stop, for want of descriptors as a rule.
+    starved: Cell<u64>,
 }
 
 fn add(counter: &Cell<u64>, n: u64) {
@@ -57,7 +60,8 @@ async fn serve(addr: &str, stop: &CancelToken) -> io::Result<Rc<Served>> {
     loop {
         match listener.accept().cancel_on(stop).await {
             Ok((stream, _peer)) => {
-                if std::mem::take(&mut starved) {
+                // At the limit it may go to and fro with each connection, so only the first time is told.
+                if std::mem::take(&mut starved) && served.starved.get() == 1 {
                     eprintln!("accepting again, with {} connections open", served.open.get());
                 }
                 kael_rt::spawn(connection(stream, served.clone()));

@@ -263,3 +263,54 @@ fn rate_json(rate: &AtRate) -> Value {
         "latency_ns": rate.latency.to_json(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kael_rt::budget;
+
+    fn row(operation: &str, in_flight: usize, syscalls: u64) -> Row {
+        let budget = budget::TABLE.iter().find(|row| row.operation == operation);
+        Row {
+            budget: budget.expect("a row of the table"),
+            in_flight,
+            operations: 6400,
+            syscalls,
+            submissions: 0,
+            allocations: 0,
+            latency: Latency::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_within_its_budget_is_not_named() {
+        assert_eq!(row("File::read_at", 1, 6400).broken(), None);
+        assert_eq!(row("File::read_at", 64, 100).broken(), None);
+        assert_eq!(row("time::sleep", 1, 6400).broken(), None);
+    }
+
+    #[test]
+    fn an_exact_figure_may_not_be_less_either() {
+        let broken = row("File::read_at", 1, 6000).broken().expect("too few calls");
+        assert_eq!(broken, "File::read_at, 1 in flight: 0.9375 system calls instead of 1");
+        // Two threads race in this one, so it has only a ceiling.
+        assert_eq!(row("spawn_blocking + join", 1, 6400).broken(), None);
+    }
+
+    #[test]
+    fn a_ceiling_is_one() {
+        let broken = row("File::read_at", 64, 640).broken().expect("too many calls");
+        assert_eq!(
+            broken,
+            "File::read_at, 64 in flight: 0.1000 system calls instead of at most 0.05"
+        );
+    }
+
+    #[test]
+    fn an_allocation_and_a_submission_are_named() {
+        let allocating = Row { allocations: 6400, ..row("File::read_at", 1, 6400) };
+        assert!(allocating.broken().expect("an allocation each").contains("heap allocations"));
+        let submitting = Row { submissions: 6400, ..row("time::sleep", 1, 6400) };
+        assert!(submitting.broken().expect("a submission each").contains("submissions"));
+    }
+}
