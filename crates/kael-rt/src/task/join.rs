@@ -28,7 +28,6 @@ use crate::rt::Outcome;
 /// assert_eq!(handle.await.unwrap(), 42);
 /// # });
 /// ```
-#[must_use = "a dropped handle detaches its task"]
 pub struct JoinHandle<T> {
     inner: Inner<T>,
 }
