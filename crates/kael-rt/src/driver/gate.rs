@@ -97,7 +97,7 @@ impl Driver {
         // SAFETY: the kernel has let go, the future is gone, and the slot is released only after.
         unsafe {
             let scratch = &mut (*done.body.as_ptr()).scratch;
-            (vtable.finish)(done.body, done.completion(self, scratch));
+            (vtable.finish)(done.body, done.completion(self, Some(scratch)));
         }
         drop(release);
     }
@@ -144,9 +144,13 @@ impl Driver {
 
     /// Only orphans use the descriptor: ends what they do and drops what they left.
     pub(super) fn abandon(&self, node: NonNull<Descriptor>) {
-        if let Some(carry) = self.with(|inner| inner.abandon(node)).flatten() {
-            // The last use of the node may end in here: it is not touched any more.
+        let Some((carry, stopped)) = self.with(|inner| inner.abandon(node)) else { return };
+        // The last use of the node may end in here: it is not touched any more.
+        if let Some(carry) = carry {
             self.finish(carry);
+        }
+        if let Some(stopped) = stopped {
+            self.conclude(stopped);
         }
     }
 
@@ -238,6 +242,18 @@ impl Inner {
         let Some(head) = self.slots.current(id) else { return Fate::Nothing };
         let waker = head.waker.take();
         match head.state {
+            // Between two of its steps: what it has begun is finished, what it has is not lost.
+            State::Backlog | State::Delayed if head.begun && !head.vtable.traits.cancel_on_drop => {
+                head.orphan = true;
+                let fd = head.fd;
+                Fate::Keeps(waker, fd.filter(|&node| Self::add_orphan(node)))
+            }
+            State::Backlog | State::Delayed if head.begun && head.side.is_some() => {
+                self.unlink(id);
+                self.fail(id, -libc::ECANCELED);
+                self.make_orphan(id.index());
+                Fate::Conclude(waker)
+            }
             State::Queued
             | State::Backlog
             | State::Delayed
@@ -340,7 +356,7 @@ impl Inner {
         if head.gives != Gives::Received {
             return 0;
         }
-        if !head.vtable.traits.steps {
+        if !head.steps {
             return last;
         }
         // SAFETY: the kernel has let go of the operation.
@@ -474,22 +490,38 @@ impl Inner {
         (head.vtable, done, head.waker.take())
     }
 
-    /// Cancels the orphans of a descriptor, and hands out its carry.
-    fn abandon(&mut self, node: NonNull<Descriptor>) -> Option<SlotId> {
+    /// Cancels the orphans of a descriptor, and hands out its carry, and a write that was to be
+    /// asked again and now is over. (A read is never an orphan in that state.)
+    fn abandon(&mut self, node: NonNull<Descriptor>) -> (Option<SlotId>, Option<SlotId>) {
         // SAFETY: the orphans use the descriptor, and nothing here drops them.
         let fd = unsafe { node.as_ref() };
+        let mut stopped = None;
         for gate in [&fd.read, &fd.write] {
             let holder = gate.holder.get();
-            if holder != NONE && self.slots.head(holder).state == State::InFlight {
-                self.slots.head(holder).stop.get_or_insert(Fault::Closed);
-                self.cancel(holder);
+            if holder == NONE {
+                continue;
+            }
+            let head = self.slots.head(holder);
+            let id = SlotId::new(holder, head.generation);
+            match head.state {
+                State::InFlight => {
+                    head.stop.get_or_insert(Fault::Closed);
+                    self.cancel(holder);
+                }
+                State::Backlog | State::Delayed => {
+                    self.unlink(id);
+                    self.fail(id, Fault::Closed.code());
+                    stopped = Some(id);
+                }
+                _ => {}
             }
         }
         let carry = fd.read.carry.replace(NONE);
-        (carry != NONE).then(|| {
+        let carry = (carry != NONE).then(|| {
             self.carries -= 1;
             SlotId::new(carry, self.slots.head(carry).generation)
-        })
+        });
+        (carry, stopped)
     }
 
     /// Refuses further use of a stream and ends one of its reads. `Some`: that one had not begun; it

@@ -136,12 +136,11 @@ impl<B: IoBuf> Op for SendZeroCopy<B> {
 
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
         self.sent += completion.result().max(0) as usize;
-        let short = completion.result() > 0 && self.sent < self.buf.as_init().len();
-        if short { Step::Again } else { Step::Done }
+        if completion.result() > 0 { Step::Again } else { Step::Done }
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
-        (completion.count().map(|_| self.sent), self.buf)
+        (completion.count().map(|n| self.sent + n), self.buf)
     }
 }
 
@@ -178,7 +177,7 @@ struct RecvControl<B> {
 
 impl<B: IoBufMut> Op for RecvControl<B> {
     type Output = (io::Result<usize>, B, Vec<u8>);
-    const TRAITS: Traits = Traits::RECEIVE;
+    const TRAITS: Traits = Traits { scratch: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         let message = scratch.message_mut(self.buf.as_uninit(), true);
@@ -300,7 +299,7 @@ struct AcceptDirect {
 
 impl Op for AcceptDirect {
     type Output = io::Result<Fd>;
-    const TRAITS: Traits = Traits { side: Some(Side::Read), ..Traits::RECEIVE };
+    const TRAITS: Traits = Traits { side: Some(Side::Read), gives_more: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         Request::Accept { fd: &self.fd, peer: scratch.peer_mut(), direct: true }

@@ -24,7 +24,7 @@ pub(crate) struct RecvShots {
 impl Op for RecvShots {
     /// The operation, to be begun again, and what its last completion brought.
     type Output = (RecvShots, io::Result<Option<Lent>>);
-    const TRAITS: Traits = Traits { multishot: true, ..Traits::RECEIVE };
+    const TRAITS: Traits = Traits { multishot: true, gives_more: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         Request::RecvPooled { fd: &self.fd, group: self.group, multishot: true }
@@ -68,7 +68,7 @@ impl Shots {
                     match driver.submit(op, cx.waker()) {
                         Submitted::Pending(key) => self.state = State::Begun(key),
                         Submitted::Ready(last) => return self.ended(last),
-                        Submitted::Full(_) => panic!("the tests leave slots free"),
+                        Submitted::Full(..) => panic!("the tests leave slots free"),
                     }
                 }
                 State::Begun(key) => {

@@ -54,6 +54,8 @@ counters! {
     completed,
     /// Operations that the kernel has now.
     in_flight,
+    /// Slots in use: operations that the kernel has, that wait for their turn, or that nobody has read yet.
+    slots,
     /// Polls of tasks and of the future of `block_on`: total.
     task_polls,
     /// Tasks that have not ended.
