@@ -328,7 +328,10 @@ impl Inner {
             // An empty datagram is one, too; of a stream, nothing is the end, which stays.
             let whole = gives != Gives::Received || fd.kind() == Kind::Datagram;
             if held > 0 || (result >= 0 && whole) {
-                if self.carries < self.slots.max() / 8 {
+                // A listener and a datagram socket have no end that could tell of a loss, so theirs
+                // may be more; a part of the slots must be left for those who read what was left.
+                let share = if fd.kind() == Kind::Stream { 8 } else { 2 };
+                if self.carries < self.slots.max() / share {
                     self.leave_carry(index, node, held);
                     return Some(End::Carry(node, fd.is_abandoned()));
                 }
