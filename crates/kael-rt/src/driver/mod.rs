@@ -30,6 +30,7 @@ use crate::{
     op::{Gives, Op, Side, Step},
     rt::BlockingPool,
     sys::{Backend, Batch, Granted, buffer_of},
+    task::context,
 };
 use descriptor::Descriptors;
 use inner::{Act, Inner, Launch, Taken, Turn};
@@ -364,6 +365,10 @@ impl Driver {
     fn close(&self, number: i32, direct: bool) {
         if self.with(|inner| inner.backend.close(number, direct)).is_none() && !direct {
             crate::sys::close_now(number);
+        }
+        // Outside its runtime no turn follows that would hand the close over.
+        if context::try_with(|core| core.driver.tag() == self.tag()) != Some(true) {
+            self.flush();
         }
     }
 
