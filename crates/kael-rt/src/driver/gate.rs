@@ -20,11 +20,13 @@
 //! it is dropped: it holds the gate until it is finished, and its error stays.
 
 use super::{
-    Driver, FailOnPanic, Launch,
+    Driver,
     descriptor::{Descriptor, Gate, Kind},
     inner::Inner,
+    inner::Launch,
     ops::Vtable,
     slot::{Body, NONE, SlotId, State},
+    steps::FailOnPanic,
 };
 use crate::{
     error::Fault,
@@ -103,7 +105,8 @@ impl Driver {
 
     /// Lets the next waiters at a gate go. The caller knows somebody who uses the descriptor.
     pub(super) fn pump(&self, node: NonNull<Descriptor>, side: Side) {
-        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten() {
+        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten()
+        {
             let failed = FailOnPanic { driver: self, id };
             // SAFETY: the operation is in its body and the kernel has nothing of it.
             let request = unsafe { (vtable.request)(body) };
@@ -119,7 +122,9 @@ impl Driver {
     fn follow_waiter(&self, id: SlotId) -> Launch {
         match self.with(|inner| inner.slots.head(id.index()).state) {
             Some(State::CarryReady) => {
-                if let Some(Some(waker)) = self.with(|inner| inner.slots.head(id.index()).waker.take()) {
+                if let Some(Some(waker)) =
+                    self.with(|inner| inner.slots.head(id.index()).waker.take())
+                {
                     waker.wake();
                 }
                 Launch::Pending
@@ -361,8 +366,7 @@ impl Inner {
         // SAFETY: the kernel has let go of the operation.
         let kept = unsafe { (head.vtable.kept)(body) };
         // If the operation has seen this completion, it counts the last bytes already.
-        let (before, total) =
-            if head.seen { (kept - last, kept) } else { (kept, kept + last) };
+        let (before, total) = if head.seen { (kept - last, kept) } else { (kept, kept + last) };
         // SAFETY: the bytes of the earlier steps lie directly before the region.
         head.region = unsafe { head.region.sub(before) };
         total
