@@ -138,3 +138,22 @@ fn a_server_that_changes_a_byte_is_found_out() {
     assert!(said.contains("message 10 came back changed"), "{said}");
     liar.join().expect("the liar only lies");
 }
+
+#[test]
+fn a_server_that_ends_is_an_error_of_each_connection() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let addr = listener.local_addr().expect("it is bound");
+    let server = std::thread::spawn(move || {
+        let streams: Vec<_> = (0..3).map(|_| listener.accept().expect("three connect").0).collect();
+        for stream in &streams {
+            let byte = answer(stream).expect("a message comes");
+            (&mut &*stream).write_all(&[byte]).expect("it is awaited");
+        }
+    });
+    let start = Instant::now();
+    let output = kael(&format!("load --connect {addr} --connections 3 --size 1 --seconds 50"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("errors: 3"), "{}", stdout(&output));
+    assert!(start.elapsed() < Duration::from_secs(40), "it does not wait for the time to be up");
+    server.join().expect("the server ends");
+}
