@@ -20,7 +20,7 @@
 //! it is dropped: it holds the gate until it is finished, and its error stays.
 
 use super::{
-    Driver, FailOnPanic, Launch,
+    Driver, Launch,
     descriptor::{Descriptor, Gate, Kind},
     inner::Inner,
     ops::Vtable,
@@ -31,7 +31,7 @@ use crate::{
     op::{Gives, Side},
 };
 use std::{
-    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     ptr::{self, NonNull},
     task::Waker,
 };
@@ -93,21 +93,33 @@ impl Driver {
     pub(super) fn finish(&self, id: SlotId) {
         let Some((vtable, done)) = self.with(|inner| inner.finishing(id)) else { return };
         let release = super::Release { driver: self, index: id.index() };
-        // SAFETY: the kernel has let go, the future is gone, and the slot is released only after.
-        unsafe {
-            let scratch = &mut (*done.body.as_ptr()).scratch;
-            (vtable.finish)(done.body, done.completion(self, Some(scratch)));
-        }
+        let panic = self.with(|inner| inner.panic_of(id));
+        // Nobody is there to be told of a panic in the buffer's methods or its drop.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            drop(panic);
+            if done.result == Fault::Panicked.code() {
+                // SAFETY: the kernel has let go, the future is gone, and the slot is released only
+                // after.
+                unsafe { (vtable.discard)(done.body) };
+            } else {
+                // SAFETY: as above.
+                unsafe {
+                    let scratch = &mut (*done.body.as_ptr()).scratch;
+                    (vtable.finish)(done.body, done.completion(self, Some(scratch)));
+                }
+            }
+        }));
         drop(release);
     }
 
     /// Lets the next waiters at a gate go. The caller knows somebody who uses the descriptor.
     pub(super) fn pump(&self, node: NonNull<Descriptor>, side: Side) {
         while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten() {
-            let failed = FailOnPanic { driver: self, id };
             // SAFETY: the operation is in its body and the kernel has nothing of it.
-            let request = unsafe { (vtable.request)(body) };
-            mem::forget(failed);
+            let Some(request) = self.guarded(id, || unsafe { (vtable.request)(body) }) else {
+                self.conclude(id);
+                continue;
+            };
             let Some(launch) = self.with(|inner| inner.launch(id, request, true)) else { return };
             if launch == Launch::Now && self.follow_waiter(id) == Launch::Now {
                 self.conclude(id);
@@ -137,7 +149,8 @@ impl Driver {
     /// Drops the operations of carries that were read to their end.
     pub(super) fn drop_spent_carries(&self) {
         while let Some(id) = self.with(|inner| inner.spent.pop()).flatten() {
-            self.discard(id);
+            // The future that reads it has no part in what its buffer does when it is dropped.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.discard(id)));
         }
     }
 

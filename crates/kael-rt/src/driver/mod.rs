@@ -38,6 +38,7 @@ use slot::{Body, State};
 use std::{
     cell::{Cell, RefCell},
     io, mem,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     os::fd::{IntoRawFd, OwnedFd},
     ptr::NonNull,
     rc::Rc,
@@ -225,10 +226,10 @@ impl Driver {
 
     fn step(&self, id: SlotId, mut stepping: Stepping) -> Launch {
         loop {
-            let failed = FailOnPanic { driver: self, id };
             // SAFETY: the operation is in the body and the kernel has let go of it.
-            let wants = unsafe { stepping.run(self) };
-            mem::forget(failed);
+            let Some(wants) = self.guarded(id, || unsafe { stepping.run(self) }) else {
+                return Launch::Now;
+            };
             match wants {
                 Step::Done => return Launch::Now,
                 Step::Again | Step::Later(_) if stepping.stop.is_some() => {
@@ -254,18 +255,38 @@ impl Driver {
     /// Lowers the operation once more and starts it. It has its gate already.
     fn relaunch(&self, id: SlotId) -> Option<Launch> {
         let (vtable, body) = self.with(|inner| inner.again(id)).flatten()?;
-        let failed = FailOnPanic { driver: self, id };
         // SAFETY: the operation is in the body, the kernel has let go of its last request.
-        let request = unsafe { (vtable.request)(body) };
-        mem::forget(failed);
+        let request = self.guarded(id, || unsafe { (vtable.request)(body) })?;
         self.with(|inner| inner.start(id, request))
+    }
+
+    /// Runs an operation's own code, perhaps on behalf of another one. If it panics, the operation
+    /// is over, and the panic goes to its future.
+    fn guarded<R>(&self, id: SlotId, code: impl FnOnce() -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(code)) {
+            Ok(done) => Some(done),
+            Err(panic) => {
+                let nobody = self.with(|inner| inner.panicked(id, panic));
+                drop(nobody);
+                None
+            }
+        }
+    }
+
+    /// The future of an operation whose own code has panicked gets the panic.
+    #[cold]
+    fn pass_on<O: Op>(&self, id: SlotId, op: O, release: Release<'_>) -> ! {
+        let panic = self.with(|inner| inner.panic_of(id)).flatten();
+        drop(op);
+        drop(release);
+        resume_unwind(panic.unwrap_or_else(|| Box::new("an operation panicked")))
     }
 
     /// Answers an operation that is done. It was taken out of the books already.
     #[inline(always)]
-    fn answer<O: Op>(&self, index: u32, taken: Taken) -> O::Output {
+    fn answer<O: Op>(&self, id: SlotId, taken: Taken) -> O::Output {
         let Taken { done, pump, waker } = taken;
-        let release = Release { driver: self, index };
+        let release = Release { driver: self, index: id.index() };
         drop(waker);
         if let Some((node, side)) = pump {
             self.pump(node, side);
@@ -273,6 +294,9 @@ impl Driver {
         // SAFETY: the slot is done and its future is the only owner: the operation is moved out
         // once, and the slot released after.
         let op = unsafe { ops::take::<O>(done.body) };
+        if done.result == Fault::Panicked.code() {
+            self.pass_on(id, op, release);
+        }
         if !O::TRAITS.scratch {
             drop(release);
             return op.complete(done.completion_of::<O>(self, None));
@@ -446,7 +470,7 @@ impl Key {
     pub(crate) fn poll<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
         let driver = &self.driver;
         match driver.with(|inner| inner.look(self.id, waker)) {
-            Some(Look::Done(taken)) => Poll::Ready(driver.answer::<O>(self.id.index(), taken)),
+            Some(Look::Done(taken)) => Poll::Ready(driver.answer::<O>(self.id, taken)),
             Some(Look::Pending) => Poll::Pending,
             Some(Look::NewWaker) => self.change_waker(waker),
             Some(Look::FromCarry) => {
@@ -470,7 +494,7 @@ impl Key {
 
     fn take<O: Op>(&self) -> O::Output {
         match self.driver.with(|inner| inner.taken(self.id)) {
-            Some(taken) => self.driver.answer::<O>(self.id.index(), taken),
+            Some(taken) => self.driver.answer::<O>(self.id, taken),
             None => unreachable!("the driver ends only when no future is being polled"),
         }
     }
@@ -626,18 +650,6 @@ impl Stepping {
         let completion = look.completion(driver, Some(scratch));
         // SAFETY: the caller's word.
         unsafe { (self.vtable.advance)(self.done.body, &completion, self.orphan) }
-    }
-}
-
-/// If an operation's own code panics between two requests, its slot says that it failed.
-struct FailOnPanic<'a> {
-    driver: &'a Driver,
-    id: SlotId,
-}
-
-impl Drop for FailOnPanic<'_> {
-    fn drop(&mut self) {
-        self.driver.with(|inner| inner.fail(self.id, -libc::EFAULT));
     }
 }
 
