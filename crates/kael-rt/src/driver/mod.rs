@@ -29,7 +29,7 @@ use crate::{
     error::Fault,
     op::{Gives, Op, Side, Step},
     rt::BlockingPool,
-    sys::{Backend, Batch, Granted, buffer_of},
+    sys::{Backend, Batch, Event, Granted, buffer_of},
 };
 use descriptor::Descriptors;
 use inner::{Act, Inner, Launch, Taken, Turn};
@@ -312,6 +312,8 @@ impl Driver {
     #[inline]
     pub(crate) fn turn(&self, wait: Wait) -> io::Result<()> {
         let mut batch = self.0.batch.borrow_mut();
+        // A waker's panic may have left some.
+        let wait = if batch.len() > 0 { Wait::No } else { wait };
         loop {
             match self.with(|inner| inner.turn(wait, &mut batch)) {
                 Some(Turn::Over(Ok(()))) => break,
@@ -320,8 +322,8 @@ impl Driver {
                 None => return Ok(()),
             }
         }
-        for i in 0..batch.len() {
-            let event = batch.get(i);
+        let mut rest = Rest { batch: &mut batch, next: 0 };
+        while let Some(event) = rest.next() {
             match self.with(|inner| inner.complete(event)) {
                 Some(Act::Wake(waker)) => waker.wake(),
                 None | Some(Act::Nothing) => {}
@@ -333,7 +335,6 @@ impl Driver {
                 Some(Act::Follow(id)) => self.follow_to_the_end(id),
             }
         }
-        batch.clear();
         Ok(())
     }
 
@@ -544,6 +545,29 @@ impl Key {
 impl Drop for Key {
     fn drop(&mut self) {
         self.driver.orphan(self.id);
+    }
+}
+
+/// The events of a turn. What a panic leaves of them is for the next turn, and no event is seen
+/// twice: a slot may be with the kernel again under the same name.
+struct Rest<'a> {
+    batch: &'a mut Batch,
+    next: usize,
+}
+
+impl Rest<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<Event> {
+        let event = self.batch.get(self.next)?;
+        self.next += 1;
+        Some(event)
+    }
+}
+
+impl Drop for Rest<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.batch.forget(self.next);
     }
 }
 
