@@ -26,14 +26,12 @@ use super::{
     inner::Launch,
     ops::Vtable,
     slot::{Body, NONE, SlotId, State},
-    steps::FailOnPanic,
 };
 use crate::{
     error::Fault,
     op::{Gives, Side},
 };
 use std::{
-    mem,
     ptr::{self, NonNull},
     task::Waker,
 };
@@ -107,10 +105,11 @@ impl Driver {
     pub(super) fn pump(&self, node: NonNull<Descriptor>, side: Side) {
         while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten()
         {
-            let failed = FailOnPanic { driver: self, id };
             // SAFETY: the operation is in its body and the kernel has nothing of it.
-            let request = unsafe { (vtable.request)(body) };
-            mem::forget(failed);
+            let Some(request) = self.guarded(id, || unsafe { (vtable.request)(body) }) else {
+                self.conclude(id);
+                continue;
+            };
             let Some(launch) = self.with(|inner| inner.launch(id, request, true)) else { return };
             if launch == Launch::Now && self.follow_waiter(id) == Launch::Now {
                 self.conclude(id);

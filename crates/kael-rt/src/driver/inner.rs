@@ -17,7 +17,7 @@ use crate::{
     op::{Gives, Request, Side, Traits},
     sys::{Backend, Batch, Region, Started},
 };
-use std::{collections::VecDeque, io, ptr::NonNull, task::Waker};
+use std::{any::Any, collections::VecDeque, io, ptr::NonNull, task::Waker};
 
 /// Completions of one multishot that may wait for its future; at the bound it is stopped.
 pub(super) const MAX_ITEMS: u32 = 64;
@@ -51,7 +51,12 @@ pub(super) struct Inner {
     stale: u64,
     starved: u64,
     pub(super) ending: bool,
+    /// Panics in operations' own code, until their futures take them.
+    panics: Vec<(SlotId, Panic)>,
 }
+
+/// What a panic carries.
+pub(super) type Panic = Box<dyn Any + Send>;
 
 /// What is to be done about a completion, with nothing borrowed.
 pub(super) enum Act {
@@ -121,6 +126,7 @@ impl Inner {
             stale: 0,
             starved: 0,
             ending: false,
+            panics: Vec::new(),
         }
     }
 
@@ -262,6 +268,21 @@ impl Inner {
             head.result = result;
             head.state = State::Done;
         }
+    }
+
+    /// An operation's own code has panicked. Gives the panic back if there is no such operation.
+    pub(super) fn panicked(&mut self, id: SlotId, panic: Panic) -> Option<Panic> {
+        if self.slots.current(id).is_none() {
+            return Some(panic);
+        }
+        self.fail(id, Fault::Panicked.code());
+        self.panics.push((id, panic));
+        None
+    }
+
+    pub(super) fn panic_of(&mut self, id: SlotId) -> Option<Panic> {
+        let i = self.panics.iter().position(|(of, _)| *of == id)?;
+        Some(self.panics.swap_remove(i).1)
     }
 
     #[inline]

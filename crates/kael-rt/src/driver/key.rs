@@ -24,7 +24,7 @@ impl Key {
     pub(crate) fn poll<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
         let driver = &self.driver;
         match driver.with(|inner| inner.look(self.id, waker, O::TRAITS.scratch)) {
-            Some(Look::Done(taken)) => Poll::Ready(driver.answer::<O>(self.id.index(), taken)),
+            Some(Look::Done(taken)) => Poll::Ready(driver.answer::<O>(self.id, taken)),
             Some(Look::Pending) => Poll::Pending,
             Some(Look::NewWaker) => self.change_waker(waker),
             Some(Look::FromCarry) => {
@@ -48,7 +48,7 @@ impl Key {
 
     fn take<O: Op>(&self) -> O::Output {
         match self.driver.with(|inner| inner.taken(self.id, O::TRAITS.scratch)) {
-            Some(taken) => self.driver.answer::<O>(self.id.index(), taken),
+            Some(taken) => self.driver.answer::<O>(self.id, taken),
             None => unreachable!("the driver ends only when no future is being polled"),
         }
     }

@@ -36,7 +36,7 @@ use crate::{
     error::Fault,
     op::{Gives, Op, Side},
     rt::BlockingPool,
-    sys::{Backend, Batch, Granted, buffer_of},
+    sys::{Backend, Batch, Event, Granted, buffer_of},
 };
 use descriptor::Descriptors;
 use inner::{Act, Inner, Launch, Taken, Turn};
@@ -221,18 +221,21 @@ impl Driver {
 
     /// Answers an operation that is done. It was taken out of the books already.
     #[inline(always)]
-    fn answer<O: Op>(&self, index: u32, taken: Taken) -> O::Output {
+    fn answer<O: Op>(&self, id: SlotId, taken: Taken) -> O::Output {
         let Taken { done, pump, waker, freed } = taken;
         // SAFETY: the slot is done and its future is the only owner: the operation is moved out
         // once. If the slot is free already, nothing has run since that could have used it again.
         let op = unsafe { ops::take::<O>(done.body) };
-        let release = O::TRAITS.scratch.then(|| Release { driver: self, index });
+        let release = O::TRAITS.scratch.then(|| Release { driver: self, index: id.index() });
         drop(waker);
         if let Some(waker) = freed {
             waker.wake();
         }
         if let Some((node, side)) = pump {
             self.pump(node, side);
+        }
+        if done.result == Fault::Panicked.code() {
+            self.pass_on(id, op, release);
         }
         if !O::TRAITS.scratch {
             return op.complete(done.completion_of::<O>(self, None));
@@ -248,6 +251,8 @@ impl Driver {
     #[inline]
     pub(crate) fn turn(&self, wait: Wait) -> io::Result<()> {
         let mut batch = self.0.batch.borrow_mut();
+        // A waker's panic may have left some.
+        let wait = if batch.len() > 0 { Wait::No } else { wait };
         loop {
             match self.with(|inner| inner.turn(wait, &mut batch)) {
                 Some(Turn::Over(Ok(()))) => break,
@@ -256,8 +261,8 @@ impl Driver {
                 None => return Ok(()),
             }
         }
-        for i in 0..batch.len() {
-            let event = batch.get(i);
+        let mut rest = Rest { batch: &mut batch, next: 0 };
+        while let Some(event) = rest.next() {
             match self.with(|inner| inner.complete(event)) {
                 Some(Act::Wake(waker)) => waker.wake(),
                 None | Some(Act::Nothing) => {}
@@ -269,7 +274,6 @@ impl Driver {
                 Some(Act::Follow(id)) => self.follow_to_the_end(id),
             }
         }
-        batch.clear();
         Ok(())
     }
 
@@ -322,6 +326,29 @@ impl Driver {
     #[cfg(test)]
     pub(crate) fn provide(&self, group: u16, count: u16, size: u32) -> io::Result<()> {
         self.control(|backend| backend.provide(group, count, size))
+    }
+}
+
+/// The events of a turn. What a panic leaves of them is for the next turn, and no event is seen
+/// twice: a slot may be with the kernel again under the same name.
+struct Rest<'a> {
+    batch: &'a mut Batch,
+    next: usize,
+}
+
+impl Rest<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<Event> {
+        let event = self.batch.get(self.next)?;
+        self.next += 1;
+        Some(event)
+    }
+}
+
+impl Drop for Rest<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.batch.forget(self.next);
     }
 }
 

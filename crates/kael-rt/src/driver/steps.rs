@@ -1,12 +1,12 @@
 //! An operation's own code between its requests: what it makes of a short completion, and asking
 //! again.
 
-use super::{Done, Driver, inner::Launch, ops::Vtable, slot::SlotId};
+use super::{Done, Driver, Release, inner::Launch, ops::Vtable, slot::SlotId};
 use crate::{
     error::Fault,
-    op::{Gives, Step},
+    op::{Gives, Op, Step},
 };
-use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 impl Driver {
     /// Runs an operation's own code after a completion, until it is with the kernel or done.
@@ -23,10 +23,10 @@ impl Driver {
 
     pub(super) fn step(&self, id: SlotId, mut stepping: Stepping) -> Launch {
         loop {
-            let failed = FailOnPanic { driver: self, id };
             // SAFETY: the operation is in the body and the kernel has let go of it.
-            let wants = unsafe { stepping.run(self) };
-            mem::forget(failed);
+            let Some(wants) = self.guarded(id, || unsafe { stepping.run(self) }) else {
+                return Launch::Now;
+            };
             match wants {
                 Step::Done => return Launch::Now,
                 Step::Again | Step::Later(_) if stepping.stop.is_some() => {
@@ -52,11 +52,31 @@ impl Driver {
     /// Lowers the operation once more and starts it. It has its gate already.
     pub(super) fn relaunch(&self, id: SlotId) -> Option<Launch> {
         let (vtable, body) = self.with(|inner| inner.again(id)).flatten()?;
-        let failed = FailOnPanic { driver: self, id };
         // SAFETY: the operation is in the body, the kernel has let go of its last request.
-        let request = unsafe { (vtable.request)(body) };
-        mem::forget(failed);
+        let request = self.guarded(id, || unsafe { (vtable.request)(body) })?;
         self.with(|inner| inner.start(id, request))
+    }
+
+    /// Runs an operation's own code, perhaps on behalf of another one. If it panics, the operation
+    /// is over, and the panic goes to its future.
+    pub(super) fn guarded<R>(&self, id: SlotId, code: impl FnOnce() -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(code)) {
+            Ok(done) => Some(done),
+            Err(panic) => {
+                let nobody = self.with(|inner| inner.panicked(id, panic));
+                drop(nobody);
+                None
+            }
+        }
+    }
+
+    /// The future of an operation whose own code has panicked gets the panic.
+    #[cold]
+    pub(super) fn pass_on<O: Op>(&self, id: SlotId, op: O, release: Option<Release<'_>>) -> ! {
+        let panic = self.with(|inner| inner.panic_of(id)).flatten();
+        drop(op);
+        drop(release);
+        resume_unwind(panic.unwrap_or_else(|| Box::new("an operation panicked")))
     }
 
     #[cold]
@@ -95,17 +115,5 @@ impl Stepping {
         let completion = look.completion(driver, Some(scratch));
         // SAFETY: the caller's word.
         unsafe { (self.vtable.advance)(self.done.body, &completion, self.orphan) }
-    }
-}
-
-/// If an operation's own code panics between two requests, its slot says that it failed.
-pub(super) struct FailOnPanic<'a> {
-    pub(super) driver: &'a Driver,
-    pub(super) id: SlotId,
-}
-
-impl Drop for FailOnPanic<'_> {
-    fn drop(&mut self) {
-        self.driver.with(|inner| inner.fail(self.id, -libc::EFAULT));
     }
 }

@@ -57,11 +57,17 @@ impl Batch {
         self.events.len()
     }
     #[inline]
-    pub(crate) fn get(&self, i: usize) -> Event {
-        self.events[i]
+    pub(crate) fn get(&self, i: usize) -> Option<Event> {
+        self.events.get(i).copied()
     }
-    pub(crate) fn clear(&mut self) {
-        self.events.clear();
+    /// Forgets the first `n`.
+    #[inline]
+    pub(crate) fn forget(&mut self, n: usize) {
+        if n == self.events.len() {
+            self.events.clear();
+        } else {
+            self.events.drain(..n);
+        }
     }
 }
 
