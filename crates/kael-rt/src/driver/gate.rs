@@ -91,8 +91,9 @@ impl Driver {
 
     /// Answers an orphan and drops the output, with nothing borrowed.
     pub(super) fn finish(&self, id: SlotId) {
-        let Some((vtable, done)) = self.with(|inner| inner.finishing(id)) else { return };
+        let Some((vtable, done, waker)) = self.with(|inner| inner.finishing(id)) else { return };
         let release = super::Release { driver: self, index: id.index() };
+        drop(waker);
         // SAFETY: the kernel has let go, the future is gone, and the slot is released only after.
         unsafe {
             let scratch = &mut (*done.body.as_ptr()).scratch;
@@ -326,7 +327,7 @@ impl Inner {
         let (Some(node), Some(side)) = (fd, side) else { return Some(End::Finish(None)) };
         // SAFETY: the orphan in the slot uses the descriptor.
         let fd = unsafe { node.as_ref() };
-        if side == Side::Read && gives.may_be_lost() && !fd.read.dead.get() {
+        if side == Side::Read && gives.may_be_lost() && !fd.read.dead.get() && !self.ending {
             let held = self.held(index);
             // An empty datagram is one, too; of a stream, nothing is the end, which stays.
             let whole = gives != Gives::Received || fd.kind() == Kind::Datagram;
@@ -481,14 +482,15 @@ impl Inner {
         }
     }
 
-    fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done) {
+    fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done, Option<Waker>) {
         let index = id.index();
         self.drop_items(index);
         self.end_orphan(index);
         let done = self.done(index);
         let head = self.slots.head(index);
         head.state = State::Reserved;
-        (head.vtable, done)
+        // The end of the driver makes orphans of operations whose futures are not gone.
+        (head.vtable, done, head.waker.take())
     }
 
     /// Cancels the orphans of a descriptor, and hands out its carry, and a write that was to be
