@@ -229,6 +229,23 @@ impl Inner {
         let Some(head) = self.slots.current(id) else { return Fate::Nothing };
         let waker = head.waker.take();
         match head.state {
+            // It has moved something, and had no room to ask for the rest.
+            State::Backlog if head.begun => {
+                head.orphan = true;
+                let fd = head.fd;
+                if !head.vtable.traits.cancel_on_drop {
+                    return Fate::Keeps(waker, fd.filter(|&node| Self::add_orphan(node)));
+                }
+                self.unlink(id);
+                let head = self.slots.head(id.index());
+                head.state = State::Done;
+                head.result = -libc::ECANCELED;
+                head.seen = true;
+                if let Some(node) = fd {
+                    Self::add_orphan(node);
+                }
+                Fate::Conclude(waker)
+            }
             State::Queued
             | State::Backlog
             | State::Delayed
@@ -374,6 +391,7 @@ impl Inner {
             (source.region, source.vectors, source.result, source.gives);
         let head = self.slots.head(index);
         head.state = State::Done;
+        head.begun = true;
         if gives != Gives::Received {
             head.result = source_result;
             self.spend(carry, fd);
@@ -472,6 +490,17 @@ impl Inner {
             self.carries -= 1;
             SlotId::new(carry, self.slots.head(carry).generation)
         })
+    }
+
+    /// An orphan that had to wait for room has started. If its descriptor was abandoned meanwhile,
+    /// it is stopped as the others were then.
+    pub(super) fn stop_abandoned(&mut self, index: u32) {
+        let head = self.slots.head(index);
+        // SAFETY: the orphan in the slot uses the descriptor.
+        if head.fd.is_some_and(|node| unsafe { node.as_ref() }.is_abandoned()) {
+            head.stop.get_or_insert(Fault::Closed);
+            self.cancel(index);
+        }
     }
 
     /// At the end: gives up the gate without letting anybody else go.

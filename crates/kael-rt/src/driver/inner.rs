@@ -176,7 +176,12 @@ impl Inner {
         match self.backend.start(id, request) {
             Started::Queued => {
                 self.in_flight += 1;
-                self.slots.head(id.index()).state = State::InFlight;
+                let head = self.slots.head(id.index());
+                head.state = State::InFlight;
+                head.begun = true;
+                if head.orphan {
+                    self.stop_abandoned(id.index());
+                }
                 Launch::Pending
             }
             Started::Done(result) => self.answer(id, result),

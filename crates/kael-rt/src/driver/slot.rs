@@ -75,6 +75,9 @@ pub(crate) struct Head {
     pub(crate) state: State,
     pub(crate) orphan: bool,
     pub(crate) cancelled: bool,
+    /// A request of this operation has been with the kernel, or was served from a carry: dropping
+    /// it must not lose what it has moved.
+    pub(crate) begun: bool,
     /// The operation's own code has seen the last completion.
     pub(crate) seen: bool,
     pub(crate) waits_for_peer: bool,
@@ -154,6 +157,7 @@ impl Slots {
         head.state = State::Reserved;
         head.orphan = false;
         head.cancelled = false;
+        head.begun = false;
         head.seen = false;
         head.stop = None;
         head.waits_for_peer = vtable.traits.waits_for_peer;
@@ -195,6 +199,7 @@ impl Slots {
                 state: State::Free,
                 orphan: false,
                 cancelled: false,
+                begun: false,
                 seen: false,
                 stop: None,
                 waits_for_peer: false,
