@@ -10,6 +10,7 @@ use super::{
     inner::Inner,
     slot::{SlotId, State},
 };
+use crate::error::Fault;
 use std::{mem, time::Duration};
 
 impl Driver {
@@ -75,12 +76,16 @@ impl Inner {
         match head.state {
             State::Free | State::Reserved => None,
             State::Queued | State::Backlog | State::Delayed | State::CarryReady => {
+                let orphan = head.orphan;
                 self.unlink(id);
                 self.leave_quietly(index);
+                if orphan {
+                    self.fail(id, Fault::Ended.code());
+                    return Some(Ends::Finish(id));
+                }
                 Some(Ends::Discard(id))
             }
             State::Done => {
-                self.drop_items(index);
                 self.leave_quietly(index);
                 self.make_orphan(index);
                 Some(Ends::Finish(id))

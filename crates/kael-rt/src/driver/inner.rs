@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Fault,
-    op::{Gives, Request, Side},
+    op::{Gives, Request, Side, Traits},
     sys::{Backend, Batch, Event, MORE, NOTIFICATION, Region, Started, buffer_of},
     task::context,
 };
@@ -16,6 +16,8 @@ use std::{collections::VecDeque, io, mem, ptr::NonNull, task::Waker};
 
 /// Completions of one multishot that may wait for its future; at the bound it is stopped.
 pub(super) const MAX_ITEMS: u32 = 64;
+/// The longest time between two attempts, in milliseconds.
+const MAX_DELAY_MS: u32 = 50;
 
 /// How long a turn waits at most while something waits for room in the submission queue.
 const NO_ROOM_NS: u64 = 1_000_000;
@@ -33,6 +35,7 @@ pub(super) struct Inner {
     delayed: Vec<(u64, SlotId)>,
     /// Futures that wait for a slot: [prompt, waiting for a peer].
     waiters: [VecDeque<(u64, Waker)>; 2],
+    waiting_futures: usize,
     next_ticket: u64,
     items: Vec<Item>,
     free_item: u32,
@@ -43,6 +46,32 @@ pub(super) struct Inner {
     stale: u64,
     starved: u64,
     pub(super) ending: bool,
+}
+
+/// What is to be done about a completion, with nothing borrowed.
+pub(super) enum Act {
+    Nothing,
+    Wake(Waker),
+    /// Its future is woken, and the next writer may go.
+    Pump(Waker, NonNull<Descriptor>),
+    /// The operation's own code, or the end of an orphan.
+    Follow(SlotId),
+}
+
+/// What a turn has to do next.
+pub(super) enum Turn {
+    /// A slot that had to wait is to be started first.
+    Start(SlotId),
+    Over(io::Result<()>),
+}
+
+/// An answer on its way to its future.
+pub(super) struct Taken {
+    pub(super) done: super::Done,
+    pub(super) pump: Option<(NonNull<Descriptor>, Side)>,
+    pub(super) waker: Option<Waker>,
+    /// Somebody who waits for a slot, if one was freed.
+    pub(super) freed: Option<Waker>,
 }
 
 /// Whether an operation is with somebody else now, or has its answer.
@@ -77,6 +106,7 @@ impl Inner {
             cancels: Vec::with_capacity(64),
             delayed: Vec::with_capacity(4),
             waiters: [VecDeque::new(), VecDeque::new()],
+            waiting_futures: 0,
             next_ticket: 1,
             items: Vec::new(),
             free_item: NONE,
@@ -89,15 +119,19 @@ impl Inner {
         }
     }
 
-    #[inline]
-    pub(super) fn reserve(&mut self, vtable: &'static Vtable) -> Option<(SlotId, NonNull<Body>)> {
-        let id = self.slots.reserve(vtable)?;
+    #[inline(always)]
+    pub(super) fn reserve(
+        &mut self,
+        traits: Traits,
+        vtable: &'static Vtable,
+    ) -> Option<(SlotId, NonNull<Body>)> {
+        let id = self.slots.reserve(traits, vtable)?;
         Some((id, self.slots.body(id.index())))
     }
 
     /// Decides where a lowered request goes: to the kernel, to the end of its gate's queue, or
     /// nowhere because the answer is known. `in_turn`: it was the first of the queue.
-    #[inline]
+    #[inline(always)]
     pub(super) fn launch(
         &mut self,
         id: SlotId,
@@ -120,6 +154,10 @@ impl Inner {
             if let Some(side) = head.side {
                 if !fd.is_gated(side) || request.skips_gate() {
                     head.side = None;
+                    // A close may be on its way, and the number free before it is answered.
+                    if request.skips_gate() && fd.write.sticky.get() == Fault::Closed.code() {
+                        return self.answer(id, Fault::Closed.code());
+                    }
                 } else {
                     let gate = fd.gate(side);
                     let free = gate.holder.get() == NONE
@@ -158,7 +196,7 @@ impl Inner {
     }
 
     /// Notes what the answer will be about.
-    #[inline]
+    #[inline(always)]
     fn note(&mut self, index: u32, request: &Request<'_>) {
         let region = Region::of(request);
         let head = self.slots.head(index);
@@ -166,33 +204,54 @@ impl Inner {
         head.region = region.at;
         head.region_len = region.len;
         head.vectors = region.vectors;
+        head.asked = region.asked;
         head.seen = false;
     }
 
     /// Hands a request to the backend.
-    #[inline]
+    #[inline(always)]
     pub(super) fn start(&mut self, id: SlotId, request: Request<'static>) -> Launch {
         self.note(id.index(), &request);
         match self.backend.start(id, request) {
             Started::Queued => {
                 self.in_flight += 1;
-                let head = self.slots.head(id.index());
-                head.state = State::InFlight;
-                head.begun = true;
-                if head.orphan {
-                    self.stop_abandoned(id.index());
-                }
+                self.slots.head(id.index()).state = State::InFlight;
                 Launch::Pending
             }
             Started::Done(result) => self.answer(id, result),
-            Started::Full => {
-                self.slots.head(id.index()).state = State::Backlog;
-                self.push_backlog(id.index());
-                Launch::Pending
-            }
+            Started::Full => self.put_off(id.index()),
         }
     }
 
+    #[cold]
+    fn put_off(&mut self, index: u32) -> Launch {
+        self.slots.head(index).state = State::Backlog;
+        self.push_backlog(index);
+        Launch::Pending
+    }
+
+    /// Starts a chain of two. False: there is no room for it.
+    #[cfg(test)]
+    pub(super) fn start_pair(
+        &mut self,
+        first: (SlotId, Request<'static>),
+        second: (SlotId, Request<'static>),
+    ) -> bool {
+        let ids = [first.0, second.0];
+        for (id, request) in [&first, &second] {
+            self.note(id.index(), request);
+        }
+        if !self.backend.start_linked(first, second) {
+            return false;
+        }
+        for id in ids {
+            self.in_flight += 1;
+            self.slots.head(id.index()).state = State::InFlight;
+        }
+        true
+    }
+
+    #[cold]
     fn answer(&mut self, id: SlotId, result: i32) -> Launch {
         let head = self.slots.head(id.index());
         head.result = result;
@@ -216,53 +275,55 @@ impl Inner {
         }
     }
 
-    #[inline]
-    pub(super) fn look(&mut self, id: SlotId, waker: &Waker) -> Look {
+    /// What a future finds when it looks. An answer is handed out with it. If the slot is not
+    /// `kept` it is free then, and the operation must be moved out of it before anything else.
+    #[inline(always)]
+    pub(super) fn look(&mut self, id: SlotId, waker: &Waker, kept: bool) -> Look {
         let head = self.slots.current(id).expect("a key's slot is in use");
         match head.state {
-            State::Done => Look::Done,
+            State::Done => Look::Done(self.taken(id, kept)),
             State::CarryReady => Look::FromCarry,
             _ if head.waker.as_ref().is_some_and(|own| own.will_wake(waker)) => Look::Pending,
             _ => Look::NewWaker,
         }
     }
 
-    /// The future takes its answer. Also says whose turn it is at the gate then.
-    #[inline]
-    pub(super) fn taken(
-        &mut self,
-        id: SlotId,
-    ) -> (super::Done, Option<(NonNull<Descriptor>, Side)>, Option<Waker>) {
+    /// The future takes its answer.
+    #[inline(always)]
+    pub(super) fn taken(&mut self, id: SlotId, kept: bool) -> Taken {
         let index = id.index();
         let done = self.done(index);
         let head = self.slots.head(index);
         assert!(head.state == State::Done, "an answer is taken once it is there");
         head.state = State::Reserved;
         let waker = head.waker.take();
-        let gate = head.side.take().and_then(|side| Some((head.fd?, side)));
+        let gate = match (head.side.take(), head.fd) {
+            (Some(side), Some(node)) => Some((node, side)),
+            _ => None,
+        };
         let pump = gate.filter(|&(node, side)| self.leave_gate(index, node, side));
-        (done, pump, waker)
+        let freed = if kept { None } else { self.release(index) };
+        Taken { done, pump, waker, freed }
     }
 
+    #[inline(always)]
     pub(super) fn done(&mut self, index: u32) -> super::Done {
         let body = self.slots.body(index);
         let head = self.slots.head(index);
-        let (gives, flags, result) = (head.gives, head.flags, head.result);
         let region = (head.region, head.region_len, head.vectors);
-        let lent = buffer_of(flags).and_then(|(group, buffer)| {
-            Some((group, buffer, self.backend.buffer_at(group, buffer)?))
-        });
-        super::Done { body, result, gives, lent, region }
+        super::Done { body, result: head.result, flags: head.flags, gives: head.gives, region }
     }
 
-    /// The operation's own code, if it wants to see its completions.
-    #[inline]
+    /// The operation's own code, if it wants to see its completion.
     pub(super) fn step_of(&mut self, id: SlotId) -> Option<Stepping> {
         let head = self.slots.current(id)?;
-        if !head.vtable.traits.steps || (head.orphan && head.side == Some(Side::Read)) {
+        let whole = head.result >= 0 && head.result as u32 >= head.asked;
+        if !head.steps || whole || (head.orphan && head.side == Some(Side::Read)) {
             return None;
         }
         head.seen = true;
+        head.begun = true;
+        head.repeats = 0;
         let (vtable, orphan, stop) = (head.vtable, head.orphan, head.stop);
         Some(Stepping { vtable, done: self.done(id.index()), orphan, stop })
     }
@@ -290,10 +351,8 @@ impl Inner {
     }
 
     /// A slot that had to wait and may be started now.
-    pub(super) fn next_waiting(&mut self) -> Option<SlotId> {
-        if self.backlog.first == NONE && self.delayed.is_empty() {
-            return None;
-        }
+    #[cold]
+    fn next_waiting(&mut self) -> Option<SlotId> {
         if !self.delayed.is_empty() {
             let now = context::with("a back-off", |core| core.timers.clock().now_ns());
             if let Some(i) = self.delayed.iter().position(|(due, _)| *due <= now) {
@@ -362,35 +421,100 @@ impl Inner {
         }
     }
 
-    /// Takes note of what the kernel says. `Some`: that slot has something to be acted on.
-    pub(super) fn complete(&mut self, event: Event) -> Option<SlotId> {
+    /// Takes note of what the kernel says, and says what is to be done about it.
+    #[inline(always)]
+    pub(super) fn complete(&mut self, event: Event) -> Act {
         let id = SlotId(event.user);
         let Some(head) = self.slots.current(id).filter(|head| head.state.is_out()) else {
             // Late, forged, or twice: it must not reach another operation.
             self.stale += 1;
-            return None;
+            return Act::Nothing;
         };
+        if event.flags != 0 {
+            return self.complete_flagged(id, event);
+        }
+        head.result = event.result;
+        head.flags = 0;
+        self.finished(id)
+    }
+
+    /// A completion that more follow, that follows another, or that brings a buffer.
+    #[cold]
+    fn complete_flagged(&mut self, id: SlotId, event: Event) -> Act {
+        let head = self.slots.head(id.index());
         if event.flags & NOTIFICATION != 0 {
-            // The result came before; now the buffer is ours again.
-        } else if event.flags & MORE != 0 && head.vtable.traits.multishot {
-            self.push_item(id.index(), event);
-            return Some(id);
-        } else {
-            head.result = event.result;
-            head.flags = event.flags;
-            if event.flags & MORE != 0 {
-                return None;
+            if head.flags & MORE == 0 {
+                // No result came before, so the kernel has the buffer still.
+                self.stale += 1;
+                return Act::Nothing;
             }
+            // Now the buffer is ours again.
+            head.flags = 0;
+            return self.finished(id);
         }
-        if let Some(fault) = head.stop
-            && (head.result == -libc::ECANCELED || head.result == -libc::EINTR)
-        {
-            head.result = fault.code();
+        if event.flags & MORE != 0 && head.multishot {
+            self.push_item(id.index(), event);
+            let waker = self.slots.head(id.index()).waker.take();
+            return waker.map_or(Act::Nothing, Act::Wake);
         }
+        head.result = event.result;
+        head.flags = event.flags;
+        if event.flags & MORE != 0 {
+            return Act::Nothing;
+        }
+        self.finished(id)
+    }
+
+    /// The kernel has let go of an operation.
+    #[inline(always)]
+    fn finished(&mut self, id: SlotId) -> Act {
+        if self.slots.head(id.index()).result < 0 && self.is_asked_again(id) {
+            return Act::Nothing;
+        }
+        let head = self.slots.head(id.index());
         head.state = State::Done;
         self.in_flight -= 1;
         self.completed += 1;
-        Some(id)
+        let whole = head.result >= 0 && head.result as u32 >= head.asked;
+        if head.orphan || (head.steps && !whole) {
+            return Act::Follow(id);
+        }
+        let Some(waker) = head.waker.take() else { return Act::Follow(id) };
+        if head.side == Some(Side::Write)
+            && let Some(node) = head.fd
+            && self.leave_gate(id.index(), node, Side::Write)
+        {
+            return Act::Pump(waker, node);
+        }
+        Act::Wake(waker)
+    }
+
+    /// Looks at an error. True: nothing has happened, and the operation will be asked again, at
+    /// once the first time and then later and later, so that it cannot keep the core busy.
+    #[cold]
+    fn is_asked_again(&mut self, id: SlotId) -> bool {
+        let ending = self.ending;
+        let head = self.slots.head(id.index());
+        let nothing = [libc::EINTR, libc::EAGAIN].contains(&-head.result);
+        if let Some(fault) = head.stop {
+            if nothing || head.result == -libc::ECANCELED {
+                head.result = fault.code();
+            }
+            return false;
+        }
+        if !nothing || head.cancelled || head.multishot || head.gives == Gives::Closed || ending {
+            return false;
+        }
+        self.in_flight -= 1;
+        self.completed += 1;
+        head.begun = true;
+        let before = head.repeats;
+        head.repeats = before.saturating_add(1);
+        match before {
+            0 => drop(self.put_off(id.index())),
+            n => self.delay(id, (1 << u32::from(n - 1).min(6)).min(MAX_DELAY_MS)),
+        }
+        true
     }
 
     fn push_item(&mut self, index: u32, event: Event) {
@@ -449,12 +573,6 @@ impl Inner {
         }
     }
 
-    /// A slot that is still out got an item: whom to wake. `None`: it is no such slot.
-    pub(super) fn item_of(&mut self, id: SlotId) -> Option<Option<Waker>> {
-        let head = self.slots.current(id)?;
-        (head.state == State::InFlight).then(|| head.waker.take())
-    }
-
     /// Asks the backend to stop an operation, at the next turn.
     pub(super) fn cancel(&mut self, index: u32) {
         let head = self.slots.head(index);
@@ -486,7 +604,12 @@ impl Inner {
     }
 
     #[inline]
-    pub(super) fn turn(&mut self, mut wait: Wait, batch: &mut Batch) -> io::Result<()> {
+    pub(super) fn turn(&mut self, mut wait: Wait, batch: &mut Batch) -> Turn {
+        if (self.backlog.first != NONE || !self.delayed.is_empty())
+            && let Some(id) = self.next_waiting()
+        {
+            return Turn::Start(id);
+        }
         while let Some(index) = self.cancels.pop() {
             let head = self.slots.head(index);
             if head.cancelled && head.state == State::InFlight {
@@ -504,7 +627,7 @@ impl Inner {
             let soon = self.backend.now_ns() + NO_ROOM_NS;
             wait = Wait::Until(Some(until.map_or(soon, |until| until.min(soon))));
         }
-        self.backend.turn(wait, batch)
+        Turn::Over(self.backend.turn(wait, batch))
     }
 
     pub(super) fn flush(&mut self) {
@@ -520,20 +643,30 @@ impl Inner {
         self.in_flight
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn release(&mut self, index: u32) -> Option<Waker> {
         self.slots.release(index);
+        if self.waiting_futures == 0 {
+            return None;
+        }
         self.next_waiter(true)
     }
 
+    #[cold]
     fn next_waiter(&mut self, slot_free: bool) -> Option<Waker> {
-        if slot_free && let Some((_, waker)) = self.waiters[0].pop_front() {
-            return Some(waker);
+        let mut next = None;
+        if slot_free {
+            next = self.waiters[0].pop_front();
         }
-        if self.slots.has_room_for_peer() {
-            return self.waiters[1].pop_front().map(|(_, waker)| waker);
+        if next.is_none() && self.slots.has_room_for_peer() {
+            next = self.waiters[1].pop_front();
         }
-        None
+        self.count_waiters();
+        next.map(|(_, waker)| waker)
+    }
+
+    fn count_waiters(&mut self) {
+        self.waiting_futures = self.waiters[0].len() + self.waiters[1].len();
     }
 
     pub(super) fn wait_for_slot(
@@ -549,6 +682,7 @@ impl Inner {
             Ok(i) => (ticket, Some(mem::replace(&mut queue[i].1, waker))),
             Err(i) => {
                 queue.insert(i, (ticket, waker));
+                self.count_waiters();
                 (ticket, None)
             }
         }
@@ -557,13 +691,19 @@ impl Inner {
     pub(super) fn leave_queue(&mut self, peer: bool, ticket: u64) -> Option<Waker> {
         let queue = &mut self.waiters[usize::from(peer)];
         let i = queue.binary_search_by_key(&ticket, |(t, _)| *t).ok()?;
-        queue.remove(i).map(|(_, waker)| waker)
+        let own = queue.remove(i).map(|(_, waker)| waker);
+        self.count_waiters();
+        own
     }
 
     pub(super) fn stop_waiting(&mut self, peer: bool, ticket: u64) -> (Option<Waker>, Option<Waker>) {
         let queue = &mut self.waiters[usize::from(peer)];
         match queue.binary_search_by_key(&ticket, |(t, _)| *t) {
-            Ok(i) => (queue.remove(i).map(|(_, waker)| waker), None),
+            Ok(i) => {
+                let own = queue.remove(i).map(|(_, waker)| waker);
+                self.count_waiters();
+                (own, None)
+            }
             Err(_) => {
                 let free = self.slots.used() < self.slots.max();
                 (None, self.next_waiter(free))

@@ -27,12 +27,12 @@ pub(crate) use slot::SlotId;
 
 use crate::{
     error::Fault,
-    op::{Op, Step},
+    op::{Gives, Op, Side, Step},
     rt::BlockingPool,
-    sys::{Backend, Batch, Event, Granted},
+    sys::{Backend, Batch, Granted, buffer_of},
 };
 use descriptor::Descriptors;
-use inner::{Inner, Launch};
+use inner::{Act, Inner, Launch, Taken, Turn};
 use ops::Vtable;
 use slot::{Body, State};
 use std::{
@@ -99,7 +99,7 @@ pub(crate) enum Submitted<O: Op> {
     Pending(Key),
     Ready(O::Output),
     /// All slots are taken: wait with [`Driver::wait_for_slot`].
-    Full(O),
+    Full(O, Driver),
 }
 
 impl Driver {
@@ -123,14 +123,15 @@ impl Driver {
     }
 
     /// Borrows the inner driver for a moment in which no user code runs.
-    #[inline]
+    #[inline(always)]
     fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> Option<R> {
         self.0.inner.borrow_mut().as_mut().map(f)
     }
 
     /// A call that the backend answers at once (making a socket, an option).
     pub(crate) fn control<R>(&self, f: impl FnOnce(&mut Backend) -> io::Result<R>) -> io::Result<R> {
-        self.with(|inner| f(&mut inner.backend)).unwrap_or(Err(Fault::error(Fault::Ended.code())))
+        self.with(|inner| f(&mut inner.backend))
+            .unwrap_or_else(|| Err(Fault::error(Fault::Ended.code())))
     }
 
     fn descriptors(&self) -> &Descriptors {
@@ -149,50 +150,36 @@ impl Driver {
 
     /// Starts an operation that nobody waits for. It is finished even if it has to wait its turn.
     pub(crate) fn leave<O: Op>(&self, op: O) {
-        if let Submitted::Pending(key) = self.submit(op, Waker::noop()) {
+        if let Submitted::Pending(key) = self.clone().submit(op, Waker::noop()) {
             let waker = self.with(|inner| inner.leave_alone(key.id)).flatten();
             key.spent();
             drop(waker);
         }
     }
 
-    /// Puts `op` into a slot and asks the kernel.
+    /// Puts `op` into a slot and asks the kernel. The driver goes into the key.
     #[inline]
-    pub(crate) fn submit<O: Op>(&self, op: O, waker: &Waker) -> Submitted<O> {
+    pub(crate) fn submit<O: Op>(self, op: O, waker: &Waker) -> Submitted<O> {
         let vtable = Vtable::of::<O>();
-        let (id, body) = match self.with(|inner| inner.reserve(vtable)) {
+        let (id, body) = match self.with(|inner| inner.reserve(O::TRAITS, vtable)) {
             Some(Some(reserved)) => reserved,
-            Some(None) => return Submitted::Full(op),
-            None => {
-                let mut scratch = Scratch::new();
-                return Submitted::Ready(
-                    op.complete(Completion::refused(Fault::Ended, &mut scratch)),
-                );
-            }
+            Some(None) => return Submitted::Full(op, self),
+            None => return Submitted::Ready(op.complete(Completion::refused(Fault::Ended))),
         };
         // SAFETY: the slot was just reserved for this operation.
         unsafe { ops::place(body, op) };
         // From here on the key answers for the slot, whatever user code does.
-        let key = Key { driver: self.clone(), id };
+        let key = Key { driver: self, id };
         // SAFETY: the operation is in the body, at its final address, and nobody else has the slot.
-        let request = unsafe { (vtable.request)(body) };
+        let request = unsafe { ops::request::<O>(body) };
         let waker = waker.clone();
-        let launch = self.with(|inner| inner.launch(id, request, false));
-        if launch == Some(Launch::Now) {
-            self.drop_spent_carries();
-        }
-        match self.follow(id, launch.unwrap_or(Launch::Now)) {
-            Launch::Pending => {
-                let old = self.with(|inner| inner.set_waker(id, waker));
-                drop(old);
-                Submitted::Pending(key)
-            }
-            Launch::Now => {
-                drop(waker);
-                let output = self.take::<O>(id);
-                key.spent();
-                Submitted::Ready(output)
-            }
+        let launch = key.driver.with(|inner| {
+            let launch = inner.launch(id, request, false);
+            (launch, inner.set_waker(id, waker))
+        });
+        match launch {
+            Some((Launch::Pending, _none)) => Submitted::Pending(key),
+            _ => key.answered_at_once(),
         }
     }
 
@@ -274,67 +261,72 @@ impl Driver {
         self.with(|inner| inner.start(id, request))
     }
 
-    /// Takes the operation out of its slot, which is done, and answers it.
-    #[inline]
-    fn take<O: Op>(&self, id: SlotId) -> O::Output {
-        let Some((done, pump, waker)) = self.with(|inner| inner.taken(id)) else {
-            unreachable!("the driver ends only when no future is being polled")
-        };
+    /// Answers an operation that is done. It was taken out of the books already.
+    #[inline(always)]
+    fn answer<O: Op>(&self, index: u32, taken: Taken) -> O::Output {
+        let Taken { done, pump, waker, freed } = taken;
+        // SAFETY: the slot is done and its future is the only owner: the operation is moved out
+        // once. If the slot is free already, nothing has run since that could have used it again.
+        let op = unsafe { ops::take::<O>(done.body) };
+        let release = O::TRAITS.scratch.then(|| Release { driver: self, index });
         drop(waker);
+        if let Some(waker) = freed {
+            waker.wake();
+        }
         if let Some((node, side)) = pump {
             self.pump(node, side);
         }
-        let release = Release { driver: self, index: id.index() };
-        // SAFETY: the slot is done and the future is its only owner: the operation is moved out
-        // once, and the slot is released after. The scratch is nobody else's either.
-        let (op, scratch) =
-            unsafe { (ops::take::<O>(done.body), &mut (*done.body.as_ptr()).scratch) };
-        let completion = done.completion(self, scratch);
-        let output = op.complete(completion);
+        if !O::TRAITS.scratch {
+            return op.complete(done.completion_of::<O>(self, None));
+        }
+        // SAFETY: the slot is released only after, so its scratch is nobody else's.
+        let scratch = unsafe { &mut (*done.body.as_ptr()).scratch };
+        let output = op.complete(done.completion_of::<O>(self, Some(scratch)));
         drop(release);
         output
     }
 
     /// Reads a turn's events and acts on them.
+    #[inline]
     pub(crate) fn turn(&self, wait: Wait) -> io::Result<()> {
         let mut batch = self.0.batch.borrow_mut();
-        self.before_turn();
-        let Some(turned) = self.with(|inner| inner.turn(wait, &mut batch)) else { return Ok(()) };
-        turned?;
+        loop {
+            match self.with(|inner| inner.turn(wait, &mut batch)) {
+                Some(Turn::Over(Ok(()))) => break,
+                Some(Turn::Over(error)) => return error,
+                Some(Turn::Start(id)) => self.start_late(id),
+                None => return Ok(()),
+            }
+        }
         for i in 0..batch.len() {
-            self.on_event(batch.get(i));
+            let event = batch.get(i);
+            match self.with(|inner| inner.complete(event)) {
+                Some(Act::Wake(waker)) => waker.wake(),
+                None | Some(Act::Nothing) => {}
+                Some(Act::Pump(waker, node)) => {
+                    // The operation in its slot uses the descriptor until its future takes it.
+                    self.pump(node, Side::Write);
+                    waker.wake();
+                }
+                Some(Act::Follow(id)) => self.follow_to_the_end(id),
+            }
         }
         batch.clear();
         Ok(())
     }
 
-    /// Starts what had to wait for room or time.
-    fn before_turn(&self) {
-        while let Some(id) = self.with(Inner::next_waiting).flatten() {
-            match self.relaunch(id) {
-                Some(Launch::Pending) => {}
-                _ => {
-                    if self.follow(id, Launch::Now) == Launch::Now {
-                        self.conclude(id);
-                    }
-                }
-            }
+    #[cold]
+    fn follow_to_the_end(&self, id: SlotId) {
+        if self.follow(id, Launch::Now) == Launch::Now {
+            self.conclude(id);
         }
     }
 
-    fn on_event(&self, event: Event) {
-        let Some(Some(id)) = self.with(|inner| inner.complete(event)) else { return };
-        let waker = match self.with(|inner| inner.item_of(id)).flatten() {
-            Some(waker) => waker,
-            None => {
-                if self.follow(id, Launch::Now) == Launch::Now {
-                    self.conclude(id);
-                }
-                return;
-            }
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+    /// Starts what had to wait for room or time.
+    #[cold]
+    fn start_late(&self, id: SlotId) {
+        if self.relaunch(id) != Some(Launch::Pending) {
+            self.follow_to_the_end(id);
         }
     }
 
@@ -375,6 +367,10 @@ impl Driver {
         }
     }
 
+    fn buffer_at(&self, group: u16, id: u16) -> Option<NonNull<u8>> {
+        self.with(|inner| inner.backend.buffer_at(group, id)).flatten()
+    }
+
     fn give_back(&self, group: u16, id: u16) {
         self.with(|inner| inner.backend.give_back(group, id));
     }
@@ -386,31 +382,112 @@ impl Driver {
     }
 }
 
+#[cfg(test)]
+pub(crate) enum Paired<A, B> {
+    Begun(Key, Key),
+    /// There is no room for both.
+    Full(A, B),
+}
+
+#[cfg(test)]
+impl Driver {
+    /// Starts two operations of which the second runs only if the first succeeds.
+    pub(crate) fn submit_pair<A: Op, B: Op>(&self, first: A, second: B, waker: &Waker) -> Paired<A, B> {
+        let slots = self.with(|inner| {
+            let a = inner.reserve(A::TRAITS, Vtable::of::<A>())?;
+            match inner.reserve(B::TRAITS, Vtable::of::<B>()) {
+                Some(b) => Some((a, b)),
+                None => {
+                    inner.release(a.0.index());
+                    None
+                }
+            }
+        });
+        let Some(Some((a, b))) = slots else { return Paired::Full(first, second) };
+        // SAFETY: the slots were just reserved for these operations.
+        unsafe {
+            ops::place(a.1, first);
+            ops::place(b.1, second);
+        }
+        let keys = [a.0, b.0].map(|id| Key { driver: self.clone(), id });
+        // SAFETY: the operations are in their bodies, at their final addresses.
+        let requests = unsafe {
+            ((Vtable::of::<A>().request)(a.1), (Vtable::of::<B>().request)(b.1))
+        };
+        let wakers = (waker.clone(), waker.clone());
+        let begun = self.with(|inner| inner.start_pair((a.0, requests.0), (b.0, requests.1)));
+        let [key_a, key_b] = keys;
+        if begun != Some(true) {
+            // SAFETY: the kernel has nothing of them; they are moved out once, and the slots freed.
+            let ops = unsafe { (ops::take::<A>(a.1), ops::take::<B>(b.1)) };
+            self.release(a.0.index());
+            self.release(b.0.index());
+            return Paired::Full(ops.0, ops.1);
+        }
+        drop(self.with(|inner| inner.set_waker(a.0, wakers.0)));
+        drop(self.with(|inner| inner.set_waker(b.0, wakers.1)));
+        Paired::Begun(key_a, key_b)
+    }
+}
+
+#[cfg(test)]
 impl Key {
-    #[inline]
+    /// Reads the next item of a multishot that is under way or has ended.
+    pub(crate) fn next_item<R>(&self, read: impl FnOnce(Completion<'_>) -> R) -> Option<R> {
+        let driver = &self.driver;
+        let item = driver.with(|inner| {
+            let (result, flags) = inner.pop_item(self.id.index())?;
+            Some(Done { result, flags, ..inner.done(self.id.index()) })
+        })??;
+        Some(read(item.completion(driver, None)))
+    }
+}
+
+impl Key {
+    #[inline(always)]
     pub(crate) fn poll<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
         let driver = &self.driver;
-        match driver.with(|inner| inner.look(self.id, waker)) {
-            Some(Look::Done) => {}
-            Some(Look::Pending) => return Poll::Pending,
-            Some(Look::NewWaker) => {
-                let waker = waker.clone();
-                let old = driver.with(|inner| inner.set_waker(self.id, waker));
-                drop(old);
-                return Poll::Pending;
-            }
+        match driver.with(|inner| inner.look(self.id, waker, O::TRAITS.scratch)) {
+            Some(Look::Done(taken)) => Poll::Ready(driver.answer::<O>(self.id.index(), taken)),
+            Some(Look::Pending) => Poll::Pending,
+            Some(Look::NewWaker) => self.change_waker(waker),
             Some(Look::FromCarry) => {
                 driver.serve_taker(self.id);
-                if driver.follow(self.id, Launch::Now) == Launch::Pending {
-                    let waker = waker.clone();
-                    let old = driver.with(|inner| inner.set_waker(self.id, waker));
-                    drop(old);
-                    return Poll::Pending;
+                match driver.follow(self.id, Launch::Now) {
+                    Launch::Pending => self.change_waker(waker),
+                    Launch::Now => Poll::Ready(self.take::<O>()),
                 }
             }
             None => panic!("the runtime that this operation belongs to has ended"),
         }
-        Poll::Ready(driver.take::<O>(self.id))
+    }
+
+    #[cold]
+    fn change_waker<T>(&self, waker: &Waker) -> Poll<T> {
+        let waker = waker.clone();
+        let old = self.driver.with(|inner| inner.set_waker(self.id, waker));
+        drop(old);
+        Poll::Pending
+    }
+
+    fn take<O: Op>(&self) -> O::Output {
+        match self.driver.with(|inner| inner.taken(self.id, O::TRAITS.scratch)) {
+            Some(taken) => self.driver.answer::<O>(self.id.index(), taken),
+            None => unreachable!("the driver ends only when no future is being polled"),
+        }
+    }
+
+    /// The answer was known when the operation was started: it was refused, or something that an
+    /// earlier one left behind was there.
+    #[cold]
+    fn answered_at_once<O: Op>(self) -> Submitted<O> {
+        self.driver.drop_spent_carries();
+        if self.driver.follow(self.id, Launch::Now) == Launch::Pending {
+            return Submitted::Pending(self);
+        }
+        let output = self.take::<O>();
+        self.spent();
+        Submitted::Ready(output)
     }
 
     /// Looks at the operation while it rests in its slot.
@@ -449,8 +526,8 @@ impl Drop for Key {
 }
 
 /// What a future finds in its slot.
-pub(crate) enum Look {
-    Done,
+enum Look {
+    Done(Taken),
     /// Its turn has come, and there is something left behind to read.
     FromCarry,
     Pending,
@@ -496,22 +573,38 @@ impl Driver {
 struct Done {
     body: NonNull<Body>,
     result: i32,
-    gives: crate::op::Gives,
-    lent: Option<(u16, u16, NonNull<u8>)>,
+    flags: u32,
+    gives: Gives,
     region: (NonNull<u8>, u32, u8),
 }
 
 impl Done {
-    #[inline]
-    fn completion<'a>(&self, driver: &Driver, scratch: &'a mut Scratch) -> Completion<'a> {
-        let lent = self.lent.map(|(group, id, bytes)| completion::Lent {
-            driver: driver.clone(),
-            group,
-            id,
-            bytes,
-            len: self.result.max(0) as u32,
-        });
-        Completion::new(driver, self.result, self.gives, lent, self.region, scratch)
+    #[inline(always)]
+    fn completion<'a>(&self, driver: &Driver, scratch: Option<&'a mut Scratch>) -> Completion<'a> {
+        let mut completion = Completion::new(self.result, self.region, scratch);
+        match self.gives {
+            Gives::Count | Gives::Received | Gives::Closed => {}
+            Gives::Handle => completion.bring(driver, false),
+            Gives::DirectHandle => completion.bring(driver, true),
+        }
+        if let Some((group, id)) = buffer_of(self.flags) {
+            completion.lend(driver, group, id);
+        }
+        completion
+    }
+
+    /// As `completion`, for an operation whose traits say what cannot come with it.
+    #[inline(always)]
+    fn completion_of<'a, O: Op>(
+        &self,
+        driver: &Driver,
+        scratch: Option<&'a mut Scratch>,
+    ) -> Completion<'a> {
+        if O::TRAITS.gives_more {
+            return self.completion(driver, scratch);
+        }
+        debug_assert!(!matches!(self.gives, Gives::Handle | Gives::DirectHandle));
+        Completion::new(self.result, self.region, scratch)
     }
 }
 
@@ -531,8 +624,8 @@ impl Stepping {
         // SAFETY: the scratch is nobody else's while the slot is between two requests.
         let scratch = unsafe { &mut (*self.done.body.as_ptr()).scratch };
         // This is a look only: what the kernel gave stays for the answer.
-        let look = Done { gives: crate::op::Gives::Count, lent: None, ..self.done };
-        let completion = look.completion(driver, scratch);
+        let look = Done { gives: Gives::Count, flags: 0, ..self.done };
+        let completion = look.completion(driver, Some(scratch));
         // SAFETY: the caller's word.
         unsafe { (self.vtable.advance)(self.done.body, &completion, self.orphan) }
     }

@@ -49,6 +49,8 @@ impl File {
     }
 
     /// Opens a file for writing; makes it if there is none, empties it if there is one.
+    ///
+    #[doc = budget!(file_create_close)]
     pub fn create(path: impl AsRef<Path>) -> Operation<Open> {
         OpenOptions::new().write(true).create(true).truncate(true).open(path)
     }
@@ -120,6 +122,8 @@ impl File {
     }
 
     /// Brings data and metadata to the device. See fsync(2).
+    ///
+    #[doc = budget!(file_sync_all)]
     pub fn sync_all(&self) -> Operation<Sync> {
         Operation::new(Sync { fd: self.fd.clone(), data_only: false })
     }
@@ -195,6 +199,13 @@ impl File {
     /// The file as one of the standard library; given back while an operation is under way.
     pub fn into_std(self) -> Result<std::fs::File, File> {
         self.fd.into_owned().map(Into::into).map_err(File::from_fd)
+    }
+}
+
+#[cfg(test)]
+impl File {
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
     }
 }
 

@@ -54,7 +54,7 @@ impl TcpListener {
     ///
     /// Dropping it loses no connection: one that came all the same goes to the next accept.
     ///
-    #[doc = budget!(tcp_connect)]
+    #[doc = budget!(tcp_accept)]
     pub fn accept(&self) -> Operation<Accept> {
         Operation::new(Accept { fd: self.fd.clone() })
     }
@@ -79,6 +79,13 @@ impl TcpListener {
     /// The address that it listens at. 1 system call.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.fd.driver().control(|backend| backend.local_addr(&self.fd))
+    }
+}
+
+#[cfg(test)]
+impl TcpListener {
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
     }
 }
 

@@ -77,14 +77,14 @@ impl UdpSocket {
 
     /// Sends the buffer's bytes to `to` as one datagram.
     ///
-    #[doc = budget!(udp_send)]
+    #[doc = budget!(udp_send_to)]
     pub fn send_to<B: IoBuf>(&self, buf: B, to: SocketAddr) -> Operation<SendTo<B>> {
         Operation::new(SendTo { fd: self.fd.clone(), buf, to })
     }
 
     /// Receives a datagram and the address of its sender.
     ///
-    #[doc = budget!(udp_recv)]
+    #[doc = budget!(udp_recv_from)]
     pub fn recv_from<B: IoBufMut>(&self, buf: B) -> Operation<RecvFrom<B>> {
         Operation::new(RecvFrom { fd: self.fd.clone(), buf })
     }
@@ -102,6 +102,13 @@ impl UdpSocket {
     /// The address of the connected peer. 1 system call.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.fd.driver().control(|b| b.peer_addr(&self.fd))
+    }
+}
+
+#[cfg(test)]
+impl UdpSocket {
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Op, Operation};
 use crate::{
-    driver::{Completion, Scratch},
+    driver::Completion,
     error::Fault,
     time::{Instant, Sleep},
 };
@@ -68,8 +68,7 @@ fn stop<O: Op>(
     cx: &mut Context<'_>,
 ) -> Poll<O::Output> {
     if let Some(op) = operation.take_unbegun() {
-        let mut scratch = Scratch::new();
-        return Poll::Ready(op.complete(Completion::refused(fault, &mut scratch)));
+        return Poll::Ready(op.complete(Completion::refused(fault)));
     }
     operation.stop(fault);
     Pin::new(operation).poll(cx)

@@ -10,8 +10,14 @@
 
 mod cancel;
 mod fs;
+#[cfg(test)]
+mod link;
 mod net;
 mod operation;
+#[cfg(test)]
+pub(crate) mod shapes;
+#[cfg(test)]
+mod shots;
 
 pub use cancel::{CancelOn, CancelToken, Cancelled, WithTimeout};
 pub use fs::{
@@ -106,6 +112,8 @@ pub(crate) enum Gives {
     Handle,
     /// A descriptor in the ring's table.
     DirectHandle,
+    /// Nothing, but a descriptor is closed, whatever the answer: it must not be asked again.
+    Closed,
 }
 
 impl Request<'_> {
@@ -117,6 +125,7 @@ impl Request<'_> {
             Request::RecvVectored { .. } => Gives::Received,
             Request::Open { .. } | Request::Accept { direct: false, .. } => Gives::Handle,
             Request::Accept { direct: true, .. } => Gives::DirectHandle,
+            Request::Close { .. } => Gives::Closed,
             Request::Nop
             | Request::Pass { .. }
             | Request::Read { .. }
@@ -131,7 +140,6 @@ impl Request<'_> {
             | Request::Unlink { .. }
             | Request::Rename { .. }
             | Request::MakeDir { .. }
-            | Request::Close { .. }
             | Request::RecvPooled { .. }
             | Request::Send { .. }
             | Request::SendZeroCopy { .. }
@@ -203,8 +211,12 @@ pub(crate) struct Traits {
     pub(crate) cancel_on_drop: bool,
     /// The gate that it passes, if its descriptor is a stream or a listener.
     pub(crate) side: Option<Side>,
-    /// [`Op::advance`] wants to see its completions.
+    /// [`Op::advance`] wants to see completions that are shorter than what was asked for.
     pub(crate) steps: bool,
+    /// The answer is read with the scratch: an address, a status, several buffers.
+    pub(crate) scratch: bool,
+    /// Its answer brings more than a count: a descriptor, or a buffer of a group.
+    pub(crate) gives_more: bool,
     /// It completes again and again.
     pub(crate) multishot: bool,
 }
@@ -212,7 +224,7 @@ pub(crate) struct Traits {
 impl Traits {
     /// A request that the kernel answers by itself: files, options, metadata.
     pub(crate) const PROMPT: Traits =
-        Traits { waits_for_peer: false, cancel_on_drop: false, side: None, steps: false, multishot: false };
+        Traits { waits_for_peer: false, cancel_on_drop: false, side: None, steps: false, scratch: false, gives_more: false, multishot: false };
     /// Takes something out of a socket: bytes or a connection.
     pub(crate) const RECEIVE: Traits =
         Traits { side: Some(Side::Read), waits_for_peer: true, cancel_on_drop: true, ..Traits::PROMPT };
@@ -237,7 +249,8 @@ pub trait Op: Sized + 'static {
     #[doc(hidden)]
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a>;
 
-    /// Looks at a completion before the future does. `orphan`: the future is gone.
+    /// Looks at a completion that is shorter than what was asked for, or an error, before the
+    /// future does. `orphan`: the future is gone.
     #[doc(hidden)]
     fn advance(&mut self, completion: &Completion<'_>, orphan: bool) -> Step {
         let _ = (completion, orphan);

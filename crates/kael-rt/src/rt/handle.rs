@@ -49,7 +49,7 @@ impl Handle {
     ///
     /// From another thread this allocates the task's memory, and wakes the core if it sleeps (one system call). On
     /// the core itself it is as cheap as [`kael_rt::spawn`](crate::spawn). When the runtime has ended, the handle
-    /// gives a [`JoinError`](crate::task::JoinError) that is cancelled.
+    /// gives a [`JoinError`](crate::JoinError) that is cancelled.
     ///
     /// ```
     /// let runtime = kael_rt::runtime::Builder::new().build()?;
@@ -94,9 +94,15 @@ impl Handle {
         Home::spawn_remote(&self.shared.home, start)
     }
 
-    /// The runtime's counters, as its cores last published them: before each sleep, every few thousand polls, and
-    /// when `block_on` returns.
+    /// The runtime's counters. On the core itself they are those of this moment; another thread sees them as the core
+    /// last published them: before each sleep, every few thousand polls, and when `block_on` returns.
     pub fn metrics(&self) -> Metrics {
+        let home: &Home = &self.shared.home;
+        context::try_with(|core| {
+            if std::ptr::eq::<Home>(&**core.tasks.home(), home) {
+                core.publish();
+            }
+        });
         let mut core = self.shared.counters.read();
         core.blocking_threads = self.shared.pool.threads() as u64;
         Metrics { cores: vec![core] }

@@ -244,12 +244,7 @@ impl MessageMut<'_> {
     pub(super) fn region(&self) -> super::Region {
         // SAFETY: `Scratch::message_mut` made the header with one vector, beside it.
         let vector = unsafe { *self.header.msg_iov };
-        super::Region {
-            at: std::ptr::NonNull::new(vector.iov_base.cast())
-                .unwrap_or(std::ptr::NonNull::dangling()),
-            len: super::event::clamp(vector.iov_len),
-            vectors: 0,
-        }
+        super::Region::room(vector.iov_base.cast(), vector.iov_len)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
 use std::net::Shutdown;
 
 /// The submission, or the request back if it is one for the pool.
+#[inline(always)]
 pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe, Request<'static>> {
     let none = Sqe { fd: -1, ..Sqe::default() };
     Ok(match request {
@@ -180,6 +181,7 @@ pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe
 /// Everything that metadata shows, and the alignment that direct I/O wants.
 const STAT_MASK: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_DIOALIGN;
 
+#[inline(always)]
 fn on(fd: &Fd) -> Sqe {
     let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
     Sqe { fd: fd.number(), flags, ..Sqe::default() }

@@ -7,7 +7,8 @@ use std::{fs, io};
 pub(super) fn explain(errno: i32, step: &str) -> io::Error {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    // A filter belongs to a thread.
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     let filtered = status.lines().any(|line| {
         line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() != "0")
     });

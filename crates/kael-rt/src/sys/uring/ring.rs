@@ -201,6 +201,18 @@ impl Ring {
         self.sq_tail = self.sq_tail.wrapping_add(1);
     }
 
+    /// Takes back the last submission that the kernel has not taken. Only for a ring that will not
+    /// be entered any more.
+    pub(super) fn take_back(&mut self) -> Option<Sqe> {
+        if self.unsubmitted() == 0 {
+            return None;
+        }
+        self.sq_tail = self.sq_tail.wrapping_sub(1);
+        let index = self.sq_tail & self.sq.mask;
+        // SAFETY: the entry is in the mapping, was written by `push`, and is not the kernel's yet.
+        Some(unsafe { self.entries.at.cast::<Sqe>().add(index as usize).read() })
+    }
+
     /// Something is to be had or done by entering the kernel.
     #[inline]
     pub(super) fn wants_entry(&self) -> bool {
@@ -241,6 +253,10 @@ impl Ring {
             len = size_of::<WaitArg>();
         }
         self.syscalls += 1;
+        #[cfg(test)]
+        if let Some(errno) = super::faults::entering(count) {
+            return Err(errno);
+        }
         // SAFETY: submissions were pushed under `push`'s contract; `arg` is a WaitArg.
         let result = unsafe { syscall::enter(self.enter_fd, count, want, flags, at, len) };
         if let Ok(n) = result {
@@ -249,21 +265,12 @@ impl Ring {
         result
     }
 
-    /// The next completion.
+    /// The completions that are there. What was read is given back to the kernel when this ends.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<Cqe> {
-        // SAFETY: as in `load`.
+    pub(super) fn cqes(&self) -> Cqes<'_> {
+        // SAFETY: as in `load`; the head is written by us only.
         let head = unsafe { self.cq.head.as_ref() }.load(Relaxed);
-        if head == self.load(self.cq.tail) {
-            return None;
-        }
-        let index = head & self.cq.mask;
-        // SAFETY: the kernel has published the entry (Acquire above) and leaves it alone until the
-        // head has passed it.
-        let cqe = unsafe { self.cqes.add(index as usize).read() };
-        // SAFETY: as in `load`. Release: the entry was read before it is given back.
-        unsafe { self.cq.head.as_ref() }.store(head.wrapping_add(1), Release);
-        Some(cqe)
+        Cqes { ring: self, head, tail: self.load(self.cq.tail) }
     }
 
     pub(super) fn is_registered(&self) -> bool {
@@ -280,6 +287,35 @@ impl Ring {
 
     pub(super) fn bytes_mapped(&self) -> usize {
         self.queues.len + self.entries.len
+    }
+}
+
+/// The completions that were there when it was made.
+pub(super) struct Cqes<'a> {
+    ring: &'a Ring,
+    head: u32,
+    tail: u32,
+}
+
+impl Cqes<'_> {
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Cqe> {
+        if self.head == self.tail {
+            return None;
+        }
+        let index = self.head & self.ring.cq.mask;
+        self.head = self.head.wrapping_add(1);
+        // SAFETY: the kernel has published the entry (its tail was loaded with Acquire) and leaves
+        // it alone until the head in shared memory has passed it, in `drop`.
+        Some(unsafe { self.ring.cqes.add(index as usize).read() })
+    }
+}
+
+impl Drop for Cqes<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: as in `Ring::load`. Release: the entries were read before they are given back.
+        unsafe { self.ring.cq.head.as_ref() }.store(self.head, Release);
     }
 }
 
