@@ -50,7 +50,6 @@ impl Arrivals {
             law(whole, || {
                 let right = self.bytes[HEAD..].iter().enumerate();
                 let right = right.take_while(|(i, b)| **b == byte(self.salt, number, *i)).count();
-                if std::env::var_os("KAEL_SIM_PRINT").is_some() { eprintln!("BREAK {:?}", self.bytes); }
                 format!(
                     "L3: a stream breaks {right} bytes behind the head {head:?}, after frame {:?}",
                     self.numbers.last()

@@ -166,9 +166,7 @@ async fn write_all(stream: &TcpStream, ask: &Ask, salt: u8) -> io::Result<()> {
     for number in 1..1 + ask.below(12) as u32 {
         let body = ask.one_of(&[0, 1, 20, 400, 3_000]);
         let frame = frame(salt, number, body);
-        let how = ask.below(6);
-        if std::env::var_os("KAEL_SIM_PRINT").is_some() { eprintln!("W {:?} salt {salt} number {number} body {body} how {how}", stream); }
-        match how {
+        match ask.below(6) {
             0 => stream.write_all(frame).await.0.map(drop)?,
             // Dropped: it is there whole, or not at all.
             1 => {
@@ -275,7 +273,6 @@ async fn read_some(
         _ => stream.read(buf()).await,
     };
     let n = result?;
-    if std::env::var_os("KAEL_SIM_PRINT").is_some() { eprintln!("R {:?} {buf:?}", stream); }
     law(n == buf.len(), || format!("L3: read {n} bytes into {}", buf.len()));
     arrivals.take(&buf);
     Ok(n > 0)
@@ -348,7 +345,6 @@ async fn read_exact(stream: &TcpStream, ask: &Ask, arrivals: &mut Arrivals) -> i
         2 => stream.read_exact(buf).timeout(ask.moment()).await,
         _ => stream.read_exact(buf).await,
     };
-    if std::env::var_os("KAEL_SIM_PRINT").is_some() { eprintln!("RX {:?} {result:?} {}", stream, buf.len()); }
     match result {
         Ok(_) => arrivals.take(&buf),
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
