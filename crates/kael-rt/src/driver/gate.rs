@@ -20,9 +20,10 @@
 //! it is dropped: it holds the gate until it is finished, and its error stays.
 
 use super::{
-    Driver, FailOnPanic, Launch,
+    Driver,
     descriptor::{Descriptor, Gate, Kind},
     inner::Inner,
+    inner::Launch,
     ops::Vtable,
     slot::{Body, NONE, SlotId, State},
 };
@@ -31,7 +32,6 @@ use crate::{
     op::{Gives, Side},
 };
 use std::{
-    mem,
     ptr::{self, NonNull},
     task::Waker,
 };
@@ -104,11 +104,13 @@ impl Driver {
 
     /// Lets the next waiters at a gate go. The caller knows somebody who uses the descriptor.
     pub(super) fn pump(&self, node: NonNull<Descriptor>, side: Side) {
-        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten() {
-            let failed = FailOnPanic { driver: self, id };
+        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten()
+        {
             // SAFETY: the operation is in its body and the kernel has nothing of it.
-            let request = unsafe { (vtable.request)(body) };
-            mem::forget(failed);
+            let Some(request) = self.guarded(id, || unsafe { (vtable.request)(body) }) else {
+                self.conclude(id);
+                continue;
+            };
             let Some(launch) = self.with(|inner| inner.launch(id, request, true)) else { return };
             if launch == Launch::Now && self.follow_waiter(id) == Launch::Now {
                 self.conclude(id);
@@ -120,7 +122,9 @@ impl Driver {
     fn follow_waiter(&self, id: SlotId) -> Launch {
         match self.with(|inner| inner.slots.head(id.index()).state) {
             Some(State::CarryReady) => {
-                if let Some(Some(waker)) = self.with(|inner| inner.slots.head(id.index()).waker.take()) {
+                if let Some(Some(waker)) =
+                    self.with(|inner| inner.slots.head(id.index()).waker.take())
+                {
                     waker.wake();
                 }
                 Launch::Pending
@@ -365,8 +369,7 @@ impl Inner {
         // SAFETY: the kernel has let go of the operation.
         let kept = unsafe { (head.vtable.kept)(body) };
         // If the operation has seen this completion, it counts the last bytes already.
-        let (before, total) =
-            if head.seen { (kept - last, kept) } else { (kept, kept + last) };
+        let (before, total) = if head.seen { (kept - last, kept) } else { (kept, kept + last) };
         // SAFETY: the bytes of the earlier steps lie directly before the region.
         head.region = unsafe { head.region.sub(before) };
         total
@@ -621,7 +624,8 @@ impl Inner {
 /// An error of the socket, which the kernel tells once. That an operation was stopped, by the kernel
 /// or for a reason of ours, concerns nobody else.
 fn is_the_sockets(result: i32) -> bool {
-    result < 0 && result != -libc::ECANCELED && result != -libc::EINTR && !Fault::is(result)
+    let nothing = [libc::ECANCELED, libc::EINTR, libc::EAGAIN].contains(&-result);
+    result < 0 && !nothing && !Fault::is(result)
 }
 
 /// The regions of a request: its one plain one, or its vectors.

@@ -25,16 +25,20 @@ fn byte(salt: u8, number: u32, i: usize) -> u8 {
 pub struct Arrivals {
     salt: u8,
     bytes: Vec<u8>,
+    broken: bool,
     /// The numbers of the frames that came whole.
     pub numbers: Vec<u32>,
 }
 
 impl Arrivals {
     pub fn new(salt: u8) -> Arrivals {
-        Arrivals { salt, bytes: Vec::new(), numbers: Vec::new() }
+        Arrivals { salt, bytes: Vec::new(), broken: false, numbers: Vec::new() }
     }
 
     pub fn take(&mut self, bytes: &[u8]) {
+        if self.broken {
+            return;
+        }
         self.bytes.extend_from_slice(bytes);
         while self.bytes.len() >= HEAD {
             let head = &self.bytes[..HEAD];
@@ -42,11 +46,21 @@ impl Arrivals {
             let body = usize::from(u16::from_le_bytes([head[5], head[6]]));
             let whole = head[0] == MARK ^ self.salt
                 && self.numbers.last().is_none_or(|last| number > *last)
-                && self.bytes[HEAD..].iter().take(body).enumerate().all(|(i, b)| *b == byte(self.salt, number, i));
+                && self.bytes[HEAD..]
+                    .iter()
+                    .take(body)
+                    .enumerate()
+                    .all(|(i, b)| *b == byte(self.salt, number, i));
             law(whole, || {
-                format!("L3: the stream is broken at {:?} after frame {:?}", head, self.numbers.last())
+                let right = self.bytes[HEAD..].iter().enumerate();
+                let right = right.take_while(|(i, b)| **b == byte(self.salt, number, *i)).count();
+                format!(
+                    "L3: a stream breaks {right} bytes behind the head {head:?}, after frame {:?}",
+                    self.numbers.last()
+                )
             });
             if !whole {
+                self.broken = true;
                 self.bytes.clear();
                 return;
             }
@@ -60,7 +74,9 @@ impl Arrivals {
 
     /// The stream has ended: nothing is cut off.
     pub fn end(&self) {
-        law(self.bytes.is_empty(), || format!("L3: the stream ends with {} odd bytes", self.bytes.len()));
+        law(self.bytes.is_empty(), || {
+            format!("L3: the stream ends with {} odd bytes", self.bytes.len())
+        });
     }
 
     /// How many bytes more complete the frame, or its head.
