@@ -27,7 +27,10 @@ fn a_stream_with_something_under_way_does_not_go_to_the_standard_library() {
             }
         };
         peer.write_all(b"hello").unwrap();
-        assert_eq!(kael_rt::net::TcpStream::from_std(std).unwrap().read(vec![0; 8]).await.1, b"hello");
+        assert_eq!(
+            kael_rt::net::TcpStream::from_std(std).unwrap().read(vec![0; 8]).await.1,
+            b"hello"
+        );
     });
 }
 

@@ -64,7 +64,9 @@ async fn all_refused(handles: Handles) {
     refused(stream.write_all("").await.0);
     refused(stream.shutdown(std::net::Shutdown::Both).await);
     refused(socket.recv_from(vec![7; 8]).await.0);
-    refused(socket.send_to("x", socket.local_addr().unwrap_or("127.0.0.1:1".parse().unwrap())).await.0);
+    refused(
+        socket.send_to("x", socket.local_addr().unwrap_or("127.0.0.1:1".parse().unwrap())).await.0,
+    );
     refused(file.close().await);
     refused(stream.close().await);
     // Nothing was taken or sent, and the stream is closed with its bytes unread.
