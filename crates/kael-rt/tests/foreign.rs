@@ -116,11 +116,11 @@ fn an_ended_runtimes_stream_still_goes_to_the_standard_library() {
 fn a_begun_operation_whose_runtime_has_ended_says_so_when_polled() {
     within("the poll never came back", || {
         let ended = build();
-        let mut read = ended.block_on(async {
-            let (stream, _peer) = pair();
+        let (mut read, _peer) = ended.block_on(async {
+            let (stream, peer) = pair();
             let mut read = stream.read(vec![0; 8]);
             assert!(poll_once(&mut read).is_pending());
-            read
+            (read, peer)
         });
         drop(ended);
         let panic = catch_unwind(AssertUnwindSafe(|| drop(poll_once(&mut read)))).unwrap_err();
