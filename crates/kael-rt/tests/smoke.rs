@@ -9,7 +9,9 @@ fn ping_pong() {
             let mut buf = Vec::with_capacity(64);
             loop {
                 let (r, b) = s.read(buf).await;
-                if r.unwrap() == 0 { break; }
+                if r.unwrap() == 0 {
+                    break;
+                }
                 let (r, b) = s.write_all(b).await;
                 r.unwrap();
                 buf = b;

@@ -7,10 +7,9 @@ use super::{
 use crate::{
     buf::{IoBufMut, IoBufsMut},
     error::Fault,
-    op::Gives,
     sys::{PeerAddr, Scratch, StatBuf},
 };
-use std::{io, ptr::NonNull};
+use std::{io, mem::ManuallyDrop, ptr::NonNull};
 
 /// The kernel's answer to one request. Only the driver makes one.
 ///
@@ -18,39 +17,73 @@ use std::{io, ptr::NonNull};
 /// the completion is dropped unread.
 pub(crate) struct Completion<'a> {
     result: i32,
-    handle: Option<Fd>,
-    lent: Option<Lent>,
+    /// What came with it. Its own drop is behind a look at `brought`, which the compiler can
+    /// follow: for an operation that can bring nothing it vanishes.
+    handle: ManuallyDrop<Option<Fd>>,
+    lent: ManuallyDrop<Option<Lent>>,
+    brought: bool,
     region: NonNull<u8>,
     region_len: u32,
     vectors: u8,
-    scratch: &'a mut Scratch,
+    /// Only operations that say so in their traits have one.
+    scratch: Option<&'a mut Scratch>,
 }
 
 impl<'a> Completion<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(
-        driver: &Driver,
         result: i32,
-        gives: Gives,
-        lent: Option<Lent>,
         region: (NonNull<u8>, u32, u8),
-        scratch: &'a mut Scratch,
+        scratch: Option<&'a mut Scratch>,
     ) -> Completion<'a> {
-        let handle = match gives {
-            Gives::Count | Gives::Received => None,
-            Gives::Handle | Gives::DirectHandle if result < 0 => None,
-            Gives::Handle => Some(driver.adopt(result, Kind::File, false)),
-            Gives::DirectHandle => Some(driver.adopt(result, Kind::File, true)),
-        };
         let (region, region_len, vectors) = region;
-        Completion { result, handle, lent, region, region_len, vectors, scratch }
+        let mut completion = Completion::bare(result);
+        completion.region = region;
+        completion.region_len = region_len;
+        completion.vectors = vectors;
+        completion.scratch = scratch;
+        completion
+    }
+
+    #[inline(always)]
+    fn bare(result: i32) -> Completion<'a> {
+        Completion {
+            result,
+            handle: ManuallyDrop::new(None),
+            lent: ManuallyDrop::new(None),
+            brought: false,
+            region: NonNull::dangling(),
+            region_len: 0,
+            vectors: 0,
+            scratch: None,
+        }
+    }
+
+    /// The result, if it is no error, is a descriptor that is now in our charge.
+    pub(super) fn bring(&mut self, driver: &Driver, direct: bool) {
+        if self.result >= 0 {
+            *self.handle = Some(driver.adopt(self.result, Kind::File, direct));
+            self.brought = true;
+        }
+    }
+
+    /// The result is in a buffer of a group.
+    #[cold]
+    pub(super) fn lend(&mut self, driver: &Driver, group: u16, id: u16) {
+        if let Some(bytes) = driver.buffer_at(group, id) {
+            let len = self.result.max(0) as u32;
+            *self.lent = Some(Lent { driver: driver.clone(), group, id, bytes, len });
+            self.brought = true;
+        }
     }
 
     /// An answer of our own to an operation that never reached the kernel.
-    pub(crate) fn refused(fault: Fault, scratch: &'a mut Scratch) -> Completion<'a> {
-        let region = NonNull::dangling();
-        let result = fault.code();
-        Completion { result, handle: None, lent: None, region, region_len: 0, vectors: 0, scratch }
+    pub(crate) fn refused(fault: Fault) -> Completion<'a> {
+        Completion::bare(fault.code())
+    }
+
+    fn scratch(&self) -> &Scratch {
+        self.scratch.as_deref().expect("an operation whose traits name the scratch")
     }
 
     /// The plain result: a count, or a negative error.
@@ -59,7 +92,7 @@ impl<'a> Completion<'a> {
         self.result
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count(&self) -> io::Result<usize> {
         match self.result {
             0.. => Ok(self.result as usize),
@@ -87,26 +120,28 @@ impl<'a> Completion<'a> {
     }
 
     pub(crate) fn peer(&self) -> &PeerAddr {
-        self.scratch.peer()
+        self.scratch().peer()
     }
 
     /// The peer's address after a received message.
     pub(crate) fn message_peer(&mut self) -> &PeerAddr {
-        self.scratch.settle_message();
-        self.scratch.peer()
+        if let Some(scratch) = &mut self.scratch {
+            scratch.settle_message();
+        }
+        self.scratch().peer()
     }
 
     #[cfg_attr(not(test), expect(dead_code, reason = "public with pktinfo"))]
     pub(crate) fn control(&self) -> &[u8] {
-        self.scratch.control()
+        self.scratch().control()
     }
 
     pub(crate) fn stat(&self) -> &StatBuf {
-        self.scratch.stat()
+        self.scratch().stat()
     }
 
     /// Tells `buf`, in which `kept` bytes were there already, how much the kernel wrote.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fill<B: IoBufMut>(&self, kept: usize, buf: &mut B) -> io::Result<usize> {
         let n = self.count()?;
         let room = buf.as_uninit();
@@ -126,7 +161,10 @@ impl<'a> Completion<'a> {
     pub(crate) fn fill_vectored(&self, bufs: &mut impl IoBufsMut) -> io::Result<usize> {
         let n = self.count()?;
         let mut rest = n;
-        let regions = self.scratch.regions(usize::from(self.vectors));
+        if n == 0 && self.vectors == 0 {
+            return Ok(0);
+        }
+        let regions = self.scratch().regions(usize::from(self.vectors));
         for ((at, len), part) in regions.zip(bufs.parts()) {
             let room = part.room();
             assert!(
@@ -140,6 +178,19 @@ impl<'a> Completion<'a> {
         }
         assert_eq!(rest, 0, "more bytes than there was room for");
         Ok(n)
+    }
+}
+
+impl Drop for Completion<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.brought {
+            // SAFETY: dropped once, here; nobody uses the fields afterwards.
+            unsafe {
+                ManuallyDrop::drop(&mut self.handle);
+                ManuallyDrop::drop(&mut self.lent);
+            }
+        }
     }
 }
 

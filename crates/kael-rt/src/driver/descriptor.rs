@@ -18,8 +18,9 @@ use std::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     File,
-    Stream,
     Datagram,
+    // From here on both sides have a gate.
+    Stream,
     Listener,
 }
 
@@ -72,6 +73,8 @@ pub(crate) struct Descriptor {
     pub(crate) starved: Cell<bool>,
     pub(super) read: Gate,
     pub(super) write: Gate,
+    /// The driver's address, to be compared only.
+    tag: Cell<*const ()>,
     /// The driver, while the node is in use. It keeps the node's own memory alive.
     driver: RefCell<Option<Driver>>,
     next: Cell<*const Descriptor>,
@@ -88,12 +91,11 @@ impl Descriptor {
 
     /// Whether requests pass the gate of that side. Files are positional, and datagrams do not
     /// interleave.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_gated(&self, side: Side) -> bool {
-        match self.kind.get() {
-            Kind::Stream | Kind::Listener => true,
-            Kind::Datagram => side == Side::Read,
-            Kind::File => false,
+        match side {
+            Side::Read => self.kind.get() != Kind::File,
+            Side::Write => self.kind.get() as u8 >= Kind::Stream as u8,
         }
     }
 
@@ -135,9 +137,9 @@ impl Fd {
     }
 
     /// It was made by the driver at that address.
-    #[inline]
+    #[inline(always)]
     pub(super) fn belongs_to_tag(&self, tag: *const ()) -> bool {
-        self.driver.borrow().as_ref().is_some_and(|own| own.tag() == tag)
+        std::ptr::eq(self.tag.get(), tag)
     }
 
     pub(crate) fn driver(&self) -> Driver {
@@ -164,6 +166,11 @@ impl Fd {
     /// Somebody else uses the descriptor too.
     pub(crate) fn is_shared(&self) -> bool {
         self.refs.get() > 1
+    }
+
+    /// Somebody uses the descriptor besides this and what dropped futures left under way.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.refs.get() - self.orphans.get() > 1
     }
 
     /// The descriptor was closed by an operation: nothing is left to close.
@@ -247,6 +254,7 @@ impl Descriptors {
         fresh.refs.set(1);
         fresh.orphans.set(0);
         fresh.starved.set(false);
+        fresh.tag.set(driver.tag());
         *fresh.driver.borrow_mut() = Some(driver.clone());
         Fd(node)
     }
@@ -268,6 +276,7 @@ impl Descriptors {
                 starved: Cell::new(false),
                 read: Gate::new(),
                 write: Gate::new(),
+                tag: Cell::new(ptr::null()),
                 driver: RefCell::new(None),
                 next: Cell::new(ptr::null()),
             })

@@ -20,9 +20,10 @@
 //! it is dropped: it holds the gate until it is finished, and its error stays.
 
 use super::{
-    Driver, FailOnPanic, Launch,
+    Driver,
     descriptor::{Descriptor, Gate, Kind},
     inner::Inner,
+    inner::Launch,
     ops::Vtable,
     slot::{Body, NONE, SlotId, State},
 };
@@ -31,7 +32,6 @@ use crate::{
     op::{Gives, Side},
 };
 use std::{
-    mem,
     ptr::{self, NonNull},
     task::Waker,
 };
@@ -91,23 +91,26 @@ impl Driver {
 
     /// Answers an orphan and drops the output, with nothing borrowed.
     pub(super) fn finish(&self, id: SlotId) {
-        let Some((vtable, done)) = self.with(|inner| inner.finishing(id)) else { return };
+        let Some((vtable, done, waker)) = self.with(|inner| inner.finishing(id)) else { return };
         let release = super::Release { driver: self, index: id.index() };
+        drop(waker);
         // SAFETY: the kernel has let go, the future is gone, and the slot is released only after.
         unsafe {
             let scratch = &mut (*done.body.as_ptr()).scratch;
-            (vtable.finish)(done.body, done.completion(self, scratch));
+            (vtable.finish)(done.body, done.completion(self, Some(scratch)));
         }
         drop(release);
     }
 
     /// Lets the next waiters at a gate go. The caller knows somebody who uses the descriptor.
     pub(super) fn pump(&self, node: NonNull<Descriptor>, side: Side) {
-        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten() {
-            let failed = FailOnPanic { driver: self, id };
+        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten()
+        {
             // SAFETY: the operation is in its body and the kernel has nothing of it.
-            let request = unsafe { (vtable.request)(body) };
-            mem::forget(failed);
+            let Some(request) = self.guarded(id, || unsafe { (vtable.request)(body) }) else {
+                self.conclude(id);
+                continue;
+            };
             let Some(launch) = self.with(|inner| inner.launch(id, request, true)) else { return };
             if launch == Launch::Now && self.follow_waiter(id) == Launch::Now {
                 self.conclude(id);
@@ -119,7 +122,9 @@ impl Driver {
     fn follow_waiter(&self, id: SlotId) -> Launch {
         match self.with(|inner| inner.slots.head(id.index()).state) {
             Some(State::CarryReady) => {
-                if let Some(Some(waker)) = self.with(|inner| inner.slots.head(id.index()).waker.take()) {
+                if let Some(Some(waker)) =
+                    self.with(|inner| inner.slots.head(id.index()).waker.take())
+                {
                     waker.wake();
                 }
                 Launch::Pending
@@ -143,9 +148,21 @@ impl Driver {
 
     /// Only orphans use the descriptor: ends what they do and drops what they left.
     pub(super) fn abandon(&self, node: NonNull<Descriptor>) {
-        if let Some(carry) = self.with(|inner| inner.abandon(node)).flatten() {
-            // The last use of the node may end in here: it is not touched any more.
+        let Some((carry, stopped)) = self.with(|inner| inner.abandon(node)) else { return };
+        // The last use of the node may end in here: it is not touched any more.
+        if let Some(carry) = carry {
             self.finish(carry);
+        }
+        if let Some(stopped) = stopped {
+            self.conclude(stopped);
+        }
+    }
+
+    /// Nobody shall use a stream any more: what is asked of it from now on is refused, and its reads
+    /// end. The kernel has let go of them when a request that passes the reading side is answered.
+    pub(crate) fn end_use(&self, fd: &super::Fd) {
+        while let Some(id) = self.with(|inner| inner.end_read(fd)).flatten() {
+            self.conclude(id);
         }
     }
 
@@ -229,6 +246,18 @@ impl Inner {
         let Some(head) = self.slots.current(id) else { return Fate::Nothing };
         let waker = head.waker.take();
         match head.state {
+            // Between two of its steps: what it has begun is finished, what it has is not lost.
+            State::Backlog | State::Delayed if head.begun && !head.vtable.traits.cancel_on_drop => {
+                head.orphan = true;
+                let fd = head.fd;
+                Fate::Keeps(waker, fd.filter(|&node| Self::add_orphan(node)))
+            }
+            State::Backlog | State::Delayed if head.begun && head.side.is_some() => {
+                self.unlink(id);
+                self.fail(id, -libc::ECANCELED);
+                self.make_orphan(id.index());
+                Fate::Conclude(waker)
+            }
             State::Queued
             | State::Backlog
             | State::Delayed
@@ -283,8 +312,13 @@ impl Inner {
         let head = self.slots.current(id)?;
         if !head.orphan {
             let waker = head.waker.take();
-            let pump = match head.side {
-                Some(Side::Write) => self.leave(index),
+            let pump = match (head.side, head.fd) {
+                (Some(Side::Write), _) => self.leave(index),
+                // A stream that is being closed waits for the kernel, and not for who reads.
+                // SAFETY: the operation in the slot uses the descriptor.
+                (Some(Side::Read), Some(fd)) if unsafe { fd.as_ref() }.read.dead.get() => {
+                    self.leave(index)
+                }
                 _ => None,
             };
             return Some(End::Wake(waker, pump));
@@ -293,9 +327,11 @@ impl Inner {
         let (Some(node), Some(side)) = (fd, side) else { return Some(End::Finish(None)) };
         // SAFETY: the orphan in the slot uses the descriptor.
         let fd = unsafe { node.as_ref() };
-        if side == Side::Read && gives.may_be_lost() {
+        if side == Side::Read && gives.may_be_lost() && !fd.read.dead.get() && !self.ending {
             let held = self.held(index);
-            if held > 0 || (result >= 0 && gives != Gives::Received) {
+            // An empty datagram is one, too; of a stream, nothing is the end, which stays.
+            let whole = gives != Gives::Received || fd.kind() == Kind::Datagram;
+            if held > 0 || (result >= 0 && whole) {
                 if self.carries < self.slots.max() / 8 {
                     self.leave_carry(index, node, held);
                     return Some(End::Carry(node, fd.is_abandoned()));
@@ -309,7 +345,7 @@ impl Inner {
             }
         }
         let gate = fd.gate(side);
-        if result < 0 && result != -libc::ECANCELED && result != -libc::EINTR && gate.sticky.get() == 0 {
+        if is_the_sockets(result) && gate.sticky.get() == 0 {
             gate.sticky.set(result);
             gate.dead.set(side == Side::Write);
         }
@@ -324,14 +360,13 @@ impl Inner {
         if head.gives != Gives::Received {
             return 0;
         }
-        if !head.vtable.traits.steps {
+        if !head.steps {
             return last;
         }
         // SAFETY: the kernel has let go of the operation.
         let kept = unsafe { (head.vtable.kept)(body) };
         // If the operation has seen this completion, it counts the last bytes already.
-        let (before, total) =
-            if head.seen { (kept - last, kept) } else { (kept, kept + last) };
+        let (before, total) = if head.seen { (kept - last, kept) } else { (kept, kept + last) };
         // SAFETY: the bytes of the earlier steps lie directly before the region.
         head.region = unsafe { head.region.sub(before) };
         total
@@ -350,7 +385,7 @@ impl Inner {
         debug_assert_eq!(gate.carry.get(), NONE, "one carry at a time");
         gate.carry.set(index);
         gate.holder.set(NONE);
-        if result < 0 && result != -libc::ECANCELED && result != -libc::EINTR {
+        if is_the_sockets(result) {
             gate.sticky.set(result);
         }
     }
@@ -447,31 +482,86 @@ impl Inner {
         }
     }
 
-    fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done) {
+    fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done, Option<Waker>) {
         let index = id.index();
+        self.drop_items(index);
         self.end_orphan(index);
         let done = self.done(index);
         let head = self.slots.head(index);
         head.state = State::Reserved;
-        (head.vtable, done)
+        // The end of the driver makes orphans of operations whose futures are not gone.
+        (head.vtable, done, head.waker.take())
     }
 
-    /// Cancels the orphans of a descriptor, and hands out its carry.
-    fn abandon(&mut self, node: NonNull<Descriptor>) -> Option<SlotId> {
+    /// Cancels the orphans of a descriptor, and hands out its carry, and a write that was to be
+    /// asked again and now is over. (A read is never an orphan in that state.)
+    fn abandon(&mut self, node: NonNull<Descriptor>) -> (Option<SlotId>, Option<SlotId>) {
         // SAFETY: the orphans use the descriptor, and nothing here drops them.
         let fd = unsafe { node.as_ref() };
+        let mut stopped = None;
         for gate in [&fd.read, &fd.write] {
             let holder = gate.holder.get();
-            if holder != NONE && self.slots.head(holder).state == State::InFlight {
-                self.slots.head(holder).stop.get_or_insert(Fault::Closed);
-                self.cancel(holder);
+            if holder == NONE {
+                continue;
+            }
+            let head = self.slots.head(holder);
+            let id = SlotId::new(holder, head.generation);
+            match head.state {
+                State::InFlight => {
+                    head.stop.get_or_insert(Fault::Closed);
+                    self.cancel(holder);
+                }
+                State::Backlog | State::Delayed => {
+                    self.unlink(id);
+                    self.fail(id, Fault::Closed.code());
+                    stopped = Some(id);
+                }
+                _ => {}
             }
         }
         let carry = fd.read.carry.replace(NONE);
-        (carry != NONE).then(|| {
+        let carry = (carry != NONE).then(|| {
             self.carries -= 1;
             SlotId::new(carry, self.slots.head(carry).generation)
-        })
+        });
+        (carry, stopped)
+    }
+
+    /// Refuses further use of a stream and ends one of its reads. `Some`: that one had not begun; it
+    /// is done, and there may be more.
+    fn end_read(&mut self, fd: &Descriptor) -> Option<SlotId> {
+        for gate in [&fd.read, &fd.write] {
+            gate.sticky.set(Fault::Closed.code());
+            gate.dead.set(true);
+        }
+        let (first, holder) = (fd.read.first.get(), fd.read.holder.get());
+        let index = if first == NONE { holder } else { first };
+        if index == NONE {
+            return None;
+        }
+        let head = self.slots.head(index);
+        let (id, state) = (SlotId::new(index, head.generation), head.state);
+        if state == State::Queued {
+            return self.cancel_for(id, Fault::Closed).map(|()| id);
+        }
+        match state {
+            State::InFlight => {
+                head.stop.get_or_insert(Fault::Closed);
+                self.cancel(index);
+                None
+            }
+            State::Done => {
+                // It has its answer, whenever its future looks.
+                fd.read.holder.set(NONE);
+                None
+            }
+            _ => {
+                self.unlink(id);
+                fd.read.holder.set(NONE);
+                self.fail(id, Fault::Closed.code());
+                Some(id)
+            }
+        }
     }
 
     /// At the end: gives up the gate without letting anybody else go.
@@ -501,7 +591,8 @@ impl Inner {
 
     fn unread(&mut self, fd: &super::Fd) -> Vec<u8> {
         let carry = fd.read.carry.get();
-        if carry == NONE {
+        // If somebody has the gate, the carry is his.
+        if carry == NONE || fd.read.holder.get() != NONE {
             return Vec::new();
         }
         let body = self.slots.body(carry);
@@ -525,6 +616,13 @@ impl Inner {
         self.spend(carry, fd);
         bytes
     }
+}
+
+/// An error of the socket, which the kernel tells once. That an operation was stopped, by the kernel
+/// or for a reason of ours, concerns nobody else.
+fn is_the_sockets(result: i32) -> bool {
+    let nothing = [libc::ECANCELED, libc::EINTR, libc::EAGAIN].contains(&-result);
+    result < 0 && !nothing && !Fault::is(result)
 }
 
 /// The regions of a request: its one plain one, or its vectors.

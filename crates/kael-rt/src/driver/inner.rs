@@ -1,21 +1,31 @@
 //! What the driver knows, and its decisions. Nothing in here runs user code.
 
+mod ends;
+mod items;
+mod waiting;
+
 use super::{
-    DriverConfig, DriverCounters, Look, Stepping, Wait,
+    DriverConfig, DriverCounters, Wait,
     descriptor::Descriptor,
+    key::Look,
     ops::Vtable,
-    slot::{Body, Head, NONE, SlotId, Slots, State},
+    slot::{Body, NONE, SlotId, Slots, State},
+    steps::Stepping,
 };
 use crate::{
     error::Fault,
-    op::{Gives, Request, Side},
-    sys::{Backend, Batch, Event, MORE, NOTIFICATION, Region, Started, buffer_of},
-    task::context,
+    op::{Gives, Request, Side, Traits},
+    sys::{Backend, Batch, Region, Started},
 };
-use std::{collections::VecDeque, io, mem, ptr::NonNull, task::Waker};
+use std::{any::Any, collections::VecDeque, io, ptr::NonNull, task::Waker};
 
 /// Completions of one multishot that may wait for its future; at the bound it is stopped.
 pub(super) const MAX_ITEMS: u32 = 64;
+/// The longest time between two attempts, in milliseconds.
+const MAX_DELAY_MS: u32 = 50;
+
+/// How long a turn waits at most while something waits for room in the submission queue.
+const NO_ROOM_NS: u64 = 1_000_000;
 
 pub(super) struct Inner {
     /// Tells this driver from others.
@@ -30,6 +40,7 @@ pub(super) struct Inner {
     delayed: Vec<(u64, SlotId)>,
     /// Futures that wait for a slot: [prompt, waiting for a peer].
     waiters: [VecDeque<(u64, Waker)>; 2],
+    waiting_futures: usize,
     next_ticket: u64,
     items: Vec<Item>,
     free_item: u32,
@@ -40,6 +51,37 @@ pub(super) struct Inner {
     stale: u64,
     starved: u64,
     pub(super) ending: bool,
+    /// Panics in operations' own code, until their futures take them.
+    panics: Vec<(SlotId, Panic)>,
+}
+
+/// What a panic carries.
+pub(super) type Panic = Box<dyn Any + Send>;
+
+/// What is to be done about a completion, with nothing borrowed.
+pub(super) enum Act {
+    Nothing,
+    Wake(Waker),
+    /// Its future is woken, and the next writer may go.
+    Pump(Waker, NonNull<Descriptor>),
+    /// The operation's own code, or the end of an orphan.
+    Follow(SlotId),
+}
+
+/// What a turn has to do next.
+pub(super) enum Turn {
+    /// A slot that had to wait is to be started first.
+    Start(SlotId),
+    Over(io::Result<()>),
+}
+
+/// An answer on its way to its future.
+pub(super) struct Taken {
+    pub(super) done: super::Done,
+    pub(super) pump: Option<(NonNull<Descriptor>, Side)>,
+    pub(super) waker: Option<Waker>,
+    /// Somebody who waits for a slot, if one was freed.
+    pub(super) freed: Option<Waker>,
 }
 
 /// Whether an operation is with somebody else now, or has its answer.
@@ -74,6 +116,7 @@ impl Inner {
             cancels: Vec::with_capacity(64),
             delayed: Vec::with_capacity(4),
             waiters: [VecDeque::new(), VecDeque::new()],
+            waiting_futures: 0,
             next_ticket: 1,
             items: Vec::new(),
             free_item: NONE,
@@ -83,18 +126,23 @@ impl Inner {
             stale: 0,
             starved: 0,
             ending: false,
+            panics: Vec::new(),
         }
     }
 
-    #[inline]
-    pub(super) fn reserve(&mut self, vtable: &'static Vtable) -> Option<(SlotId, NonNull<Body>)> {
-        let id = self.slots.reserve(vtable)?;
+    #[inline(always)]
+    pub(super) fn reserve(
+        &mut self,
+        traits: Traits,
+        vtable: &'static Vtable,
+    ) -> Option<(SlotId, NonNull<Body>)> {
+        let id = self.slots.reserve(traits, vtable)?;
         Some((id, self.slots.body(id.index())))
     }
 
     /// Decides where a lowered request goes: to the kernel, to the end of its gate's queue, or
     /// nowhere because the answer is known. `in_turn`: it was the first of the queue.
-    #[inline]
+    #[inline(always)]
     pub(super) fn launch(
         &mut self,
         id: SlotId,
@@ -117,10 +165,13 @@ impl Inner {
             if let Some(side) = head.side {
                 if !fd.is_gated(side) || request.skips_gate() {
                     head.side = None;
+                    // A close may be on its way, and the number free before it is answered.
+                    if request.skips_gate() && fd.write.sticky.get() == Fault::Closed.code() {
+                        return self.answer(id, Fault::Closed.code());
+                    }
                 } else {
                     let gate = fd.gate(side);
-                    let free = gate.holder.get() == NONE
-                        && (in_turn || gate.first.get() == NONE);
+                    let free = gate.holder.get() == NONE && (in_turn || gate.first.get() == NONE);
                     if !free {
                         self.enqueue(index, gate);
                         return Launch::Pending;
@@ -155,7 +206,7 @@ impl Inner {
     }
 
     /// Notes what the answer will be about.
-    #[inline]
+    #[inline(always)]
     fn note(&mut self, index: u32, request: &Request<'_>) {
         let region = Region::of(request);
         let head = self.slots.head(index);
@@ -163,11 +214,12 @@ impl Inner {
         head.region = region.at;
         head.region_len = region.len;
         head.vectors = region.vectors;
+        head.asked = region.asked;
         head.seen = false;
     }
 
     /// Hands a request to the backend.
-    #[inline]
+    #[inline(always)]
     pub(super) fn start(&mut self, id: SlotId, request: Request<'static>) -> Launch {
         self.note(id.index(), &request);
         match self.backend.start(id, request) {
@@ -177,14 +229,32 @@ impl Inner {
                 Launch::Pending
             }
             Started::Done(result) => self.answer(id, result),
-            Started::Full => {
-                self.slots.head(id.index()).state = State::Backlog;
-                self.push_backlog(id.index());
-                Launch::Pending
-            }
+            Started::Full => self.put_off(id.index()),
         }
     }
 
+    /// Starts a chain of two. False: there is no room for it.
+    #[cfg(test)]
+    pub(super) fn start_pair(
+        &mut self,
+        first: (SlotId, Request<'static>),
+        second: (SlotId, Request<'static>),
+    ) -> bool {
+        let ids = [first.0, second.0];
+        for (id, request) in [&first, &second] {
+            self.note(id.index(), request);
+        }
+        if !self.backend.start_linked(first, second) {
+            return false;
+        }
+        for id in ids {
+            self.in_flight += 1;
+            self.slots.head(id.index()).state = State::InFlight;
+        }
+        true
+    }
+
+    #[cold]
     fn answer(&mut self, id: SlotId, result: i32) -> Launch {
         let head = self.slots.head(id.index());
         head.result = result;
@@ -200,6 +270,21 @@ impl Inner {
         }
     }
 
+    /// An operation's own code has panicked. Gives the panic back if there is no such operation.
+    pub(super) fn panicked(&mut self, id: SlotId, panic: Panic) -> Option<Panic> {
+        if self.slots.current(id).is_none() {
+            return Some(panic);
+        }
+        self.fail(id, Fault::Panicked.code());
+        self.panics.push((id, panic));
+        None
+    }
+
+    pub(super) fn panic_of(&mut self, id: SlotId) -> Option<Panic> {
+        let i = self.panics.iter().position(|(of, _)| *of == id)?;
+        Some(self.panics.swap_remove(i).1)
+    }
+
     #[inline]
     pub(super) fn set_waker(&mut self, id: SlotId, waker: Waker) -> Option<Waker> {
         match self.slots.current(id) {
@@ -208,53 +293,55 @@ impl Inner {
         }
     }
 
-    #[inline]
-    pub(super) fn look(&mut self, id: SlotId, waker: &Waker) -> Look {
+    /// What a future finds when it looks. An answer is handed out with it. If the slot is not
+    /// `kept` it is free then, and the operation must be moved out of it before anything else.
+    #[inline(always)]
+    pub(super) fn look(&mut self, id: SlotId, waker: &Waker, kept: bool) -> Look {
         let head = self.slots.current(id).expect("a key's slot is in use");
         match head.state {
-            State::Done => Look::Done,
+            State::Done => Look::Done(self.taken(id, kept)),
             State::CarryReady => Look::FromCarry,
             _ if head.waker.as_ref().is_some_and(|own| own.will_wake(waker)) => Look::Pending,
             _ => Look::NewWaker,
         }
     }
 
-    /// The future takes its answer. Also says whose turn it is at the gate then.
-    #[inline]
-    pub(super) fn taken(
-        &mut self,
-        id: SlotId,
-    ) -> (super::Done, Option<(NonNull<Descriptor>, Side)>, Option<Waker>) {
+    /// The future takes its answer.
+    #[inline(always)]
+    pub(super) fn taken(&mut self, id: SlotId, kept: bool) -> Taken {
         let index = id.index();
         let done = self.done(index);
         let head = self.slots.head(index);
         assert!(head.state == State::Done, "an answer is taken once it is there");
         head.state = State::Reserved;
         let waker = head.waker.take();
-        let gate = head.side.take().and_then(|side| Some((head.fd?, side)));
+        let gate = match (head.side.take(), head.fd) {
+            (Some(side), Some(node)) => Some((node, side)),
+            _ => None,
+        };
         let pump = gate.filter(|&(node, side)| self.leave_gate(index, node, side));
-        (done, pump, waker)
+        let freed = if kept { None } else { self.release(index) };
+        Taken { done, pump, waker, freed }
     }
 
+    #[inline(always)]
     pub(super) fn done(&mut self, index: u32) -> super::Done {
         let body = self.slots.body(index);
         let head = self.slots.head(index);
-        let (gives, flags, result) = (head.gives, head.flags, head.result);
         let region = (head.region, head.region_len, head.vectors);
-        let lent = buffer_of(flags).and_then(|(group, buffer)| {
-            Some((group, buffer, self.backend.buffer_at(group, buffer)?))
-        });
-        super::Done { body, result, gives, lent, region }
+        super::Done { body, result: head.result, flags: head.flags, gives: head.gives, region }
     }
 
-    /// The operation's own code, if it wants to see its completions.
-    #[inline]
+    /// The operation's own code, if it wants to see its completion.
     pub(super) fn step_of(&mut self, id: SlotId) -> Option<Stepping> {
         let head = self.slots.current(id)?;
-        if !head.vtable.traits.steps || (head.orphan && head.side == Some(Side::Read)) {
+        let whole = head.result >= 0 && head.result as u32 >= head.asked;
+        if !head.steps || whole || (head.orphan && head.side == Some(Side::Read)) {
             return None;
         }
         head.seen = true;
+        head.begun = true;
+        head.repeats = 0;
         let (vtable, orphan, stop) = (head.vtable, head.orphan, head.stop);
         Some(Stepping { vtable, done: self.done(id.index()), orphan, stop })
     }
@@ -269,216 +356,13 @@ impl Inner {
         Some((head.vtable, self.slots.body(id.index())))
     }
 
-    pub(super) fn delay(&mut self, id: SlotId, ms: u32) {
-        self.starved += 1;
-        let due = context::with("a back-off", |core| core.timers.clock().now_ns())
-            + u64::from(ms) * 1_000_000;
-        self.slots.head(id.index()).state = State::Delayed;
-        self.delayed.push((due, id));
-    }
-
-    pub(super) fn deadline(&self) -> Option<u64> {
-        self.delayed.iter().map(|(due, _)| *due).min()
-    }
-
-    /// A slot that had to wait and may be started now.
-    pub(super) fn next_waiting(&mut self) -> Option<SlotId> {
-        if self.backlog.first == NONE && self.delayed.is_empty() {
-            return None;
-        }
-        if !self.delayed.is_empty() {
-            let now = context::with("a back-off", |core| core.timers.clock().now_ns());
-            if let Some(i) = self.delayed.iter().position(|(due, _)| *due <= now) {
-                return Some(self.delayed.swap_remove(i).1);
-            }
-        }
-        if self.backlog.first == NONE || !self.backend.has_room() {
-            return None;
-        }
-        let index = self.backlog.first;
-        let head = self.slots.head(index);
-        let id = SlotId::new(index, head.generation);
-        self.backlog.first = head.next;
-        match self.backlog.first {
-            NONE => self.backlog.last = NONE,
-            next => self.slots.head(next).prev = NONE,
-        }
-        Some(id)
-    }
-
-    fn push_backlog(&mut self, index: u32) {
-        let last = mem::replace(&mut self.backlog.last, index);
-        let head = self.slots.head(index);
-        head.prev = last;
-        head.next = NONE;
-        match last {
-            NONE => self.backlog.first = index,
-            last => self.slots.head(last).next = index,
-        }
-    }
-
-    /// Takes a slot out of whatever it waits in, if the kernel does not have it.
-    pub(super) fn unlink(&mut self, id: SlotId) {
-        let index = id.index();
-        let Head { state, prev, next, fd, side, .. } = *self.slots.head(index);
-        match state {
-            State::Delayed => self.delayed.retain(|(_, other)| *other != id),
-            State::Queued | State::Backlog => {
-                match prev {
-                    NONE => {}
-                    prev => self.slots.head(prev).next = next,
-                }
-                match next {
-                    NONE => {}
-                    next => self.slots.head(next).prev = prev,
-                }
-                if state == State::Backlog {
-                    if prev == NONE {
-                        self.backlog.first = next;
-                    }
-                    if next == NONE {
-                        self.backlog.last = prev;
-                    }
-                } else if let (Some(node), Some(side)) = (fd, side) {
-                    // SAFETY: the queued operation holds its descriptor, so the node is in use.
-                    let gate = unsafe { node.as_ref() }.gate(side);
-                    if prev == NONE {
-                        gate.first.set(next);
-                    }
-                    if next == NONE {
-                        gate.last.set(prev);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Takes note of what the kernel says. `Some`: that slot has something to be acted on.
-    pub(super) fn complete(&mut self, event: Event) -> Option<SlotId> {
-        let id = SlotId(event.user);
-        let Some(head) = self.slots.current(id).filter(|head| head.state.is_out()) else {
-            // Late, forged, or twice: it must not reach another operation.
-            self.stale += 1;
-            return None;
-        };
-        if event.flags & NOTIFICATION != 0 {
-            // The result came before; now the buffer is ours again.
-        } else if event.flags & MORE != 0 && head.vtable.traits.multishot {
-            self.push_item(id.index(), event);
-            return Some(id);
-        } else {
-            head.result = event.result;
-            head.flags = event.flags;
-            if event.flags & MORE != 0 {
-                return None;
-            }
-        }
-        if let Some(fault) = head.stop
-            && (head.result == -libc::ECANCELED || head.result == -libc::EINTR)
-        {
-            head.result = fault.code();
-        }
-        head.state = State::Done;
-        self.in_flight -= 1;
-        self.completed += 1;
-        Some(id)
-    }
-
-    fn push_item(&mut self, index: u32, event: Event) {
-        let (result, flags) = (event.result, event.flags);
-        let item = match self.free_item {
-            NONE => {
-                self.items.push(Item { result, flags, next: NONE });
-                self.items.len() as u32 - 1
-            }
-            free => {
-                let item = mem::replace(&mut self.items[free as usize], Item { result, flags, next: NONE });
-                self.free_item = item.next;
-                free
-            }
-        };
-        self.completed += 1;
-        let head = self.slots.head(index);
-        head.items += 1;
-        let (last, full) = (mem::replace(&mut head.items_last, item), head.items >= MAX_ITEMS);
-        match last {
-            NONE => head.items_first = item,
-            last => self.items[last as usize].next = item,
-        }
-        if full {
-            self.cancel(index);
-        }
-    }
-
-    /// The next item of a multishot: (result, flags).
-    pub(super) fn pop_item(&mut self, index: u32) -> Option<(i32, u32)> {
-        let free = self.free_item;
-        let head = self.slots.head(index);
-        let first = head.items_first;
-        if first == NONE {
-            return None;
-        }
-        let item = &mut self.items[first as usize];
-        let next = mem::replace(&mut item.next, free);
-        let answer = (item.result, item.flags);
-        self.free_item = first;
-        let head = self.slots.head(index);
-        head.items -= 1;
-        head.items_first = next;
-        if next == NONE {
-            head.items_last = NONE;
-        }
-        Some(answer)
-    }
-
-    /// Drops the items that no future will see.
-    pub(super) fn drop_items(&mut self, index: u32) {
-        while let Some((_, flags)) = self.pop_item(index) {
-            if let Some((group, buffer)) = buffer_of(flags) {
-                self.backend.give_back(group, buffer);
-            }
-        }
-    }
-
-    /// A slot that is still out got an item: whom to wake. `None`: it is no such slot.
-    pub(super) fn item_of(&mut self, id: SlotId) -> Option<Option<Waker>> {
-        let head = self.slots.current(id)?;
-        (head.state == State::InFlight).then(|| head.waker.take())
-    }
-
-    /// Asks the backend to stop an operation, at the next turn.
-    pub(super) fn cancel(&mut self, index: u32) {
-        let head = self.slots.head(index);
-        if !head.cancelled {
-            head.cancelled = true;
-            let id = SlotId::new(index, head.generation);
-            if self.backend.cancel(id).is_err() {
-                self.cancels.push(index);
-            }
-        }
-    }
-
-    /// A live future's operation shall stop. `Some(())`: it had not started, and is done.
-    pub(super) fn cancel_for(&mut self, id: SlotId, fault: Fault) -> Option<()> {
-        let head = self.slots.current(id)?;
-        match head.state {
-            State::InFlight => {
-                head.stop = Some(fault);
-                self.cancel(id.index());
-                None
-            }
-            State::Queued | State::Backlog | State::Delayed => {
-                self.unlink(id);
-                self.fail(id, fault.code());
-                Some(())
-            }
-            _ => None,
-        }
-    }
-
     #[inline]
-    pub(super) fn turn(&mut self, wait: Wait, batch: &mut Batch) -> io::Result<()> {
+    pub(super) fn turn(&mut self, mut wait: Wait, batch: &mut Batch) -> Turn {
+        if (self.backlog.first != NONE || !self.delayed.is_empty())
+            && let Some(id) = self.next_waiting()
+        {
+            return Turn::Start(id);
+        }
         while let Some(index) = self.cancels.pop() {
             let head = self.slots.head(index);
             if head.cancelled && head.state == State::InFlight {
@@ -489,7 +373,14 @@ impl Inner {
                 }
             }
         }
-        self.backend.turn(wait, batch)
+        // What there was no room for must not wait for a completion that may never come.
+        if let Wait::Until(until) = wait
+            && (!self.cancels.is_empty() || self.backlog.first != NONE)
+        {
+            let soon = self.backend.now_ns() + NO_ROOM_NS;
+            wait = Wait::Until(Some(until.map_or(soon, |until| until.min(soon))));
+        }
+        Turn::Over(self.backend.turn(wait, batch))
     }
 
     pub(super) fn flush(&mut self) {
@@ -505,55 +396,13 @@ impl Inner {
         self.in_flight
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn release(&mut self, index: u32) -> Option<Waker> {
         self.slots.release(index);
+        if self.waiting_futures == 0 {
+            return None;
+        }
         self.next_waiter(true)
-    }
-
-    fn next_waiter(&mut self, slot_free: bool) -> Option<Waker> {
-        if slot_free && let Some((_, waker)) = self.waiters[0].pop_front() {
-            return Some(waker);
-        }
-        if self.slots.has_room_for_peer() {
-            return self.waiters[1].pop_front().map(|(_, waker)| waker);
-        }
-        None
-    }
-
-    pub(super) fn wait_for_slot(
-        &mut self,
-        peer: bool,
-        ticket: Option<u64>,
-        waker: Waker,
-    ) -> (u64, Option<Waker>) {
-        let queue = &mut self.waiters[usize::from(peer)];
-        let ticket = ticket.unwrap_or(self.next_ticket);
-        self.next_ticket = self.next_ticket.max(ticket + 1);
-        match queue.binary_search_by_key(&ticket, |(t, _)| *t) {
-            Ok(i) => (ticket, Some(mem::replace(&mut queue[i].1, waker))),
-            Err(i) => {
-                queue.insert(i, (ticket, waker));
-                (ticket, None)
-            }
-        }
-    }
-
-    pub(super) fn leave_queue(&mut self, peer: bool, ticket: u64) -> Option<Waker> {
-        let queue = &mut self.waiters[usize::from(peer)];
-        let i = queue.binary_search_by_key(&ticket, |(t, _)| *t).ok()?;
-        queue.remove(i).map(|(_, waker)| waker)
-    }
-
-    pub(super) fn stop_waiting(&mut self, peer: bool, ticket: u64) -> (Option<Waker>, Option<Waker>) {
-        let queue = &mut self.waiters[usize::from(peer)];
-        match queue.binary_search_by_key(&ticket, |(t, _)| *t) {
-            Ok(i) => (queue.remove(i).map(|(_, waker)| waker), None),
-            Err(_) => {
-                let free = self.slots.used() < self.slots.max();
-                (None, self.next_waiter(free))
-            }
-        }
     }
 
     pub(super) fn discarded(

@@ -13,8 +13,12 @@ mod descriptor;
 mod end;
 mod gate;
 mod inner;
+mod key;
 mod ops;
+#[cfg(test)]
+mod pair;
 mod slot;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -23,26 +27,29 @@ pub(crate) use completion::Completion;
 #[cfg(test)]
 pub(crate) use completion::Lent;
 pub(crate) use descriptor::{Descriptor, Fd, Kind};
+pub(crate) use key::Key;
+#[cfg(test)]
+pub(crate) use pair::Paired;
 pub(crate) use slot::SlotId;
 
 use crate::{
     error::Fault,
-    op::{Op, Step},
+    op::{Gives, Op, Side},
     rt::BlockingPool,
-    sys::{Backend, Batch, Event, Granted},
+    sys::{Backend, Batch, Event, Granted, buffer_of},
 };
 use descriptor::Descriptors;
-use inner::{Inner, Launch};
+use inner::{Act, Inner, Launch, Taken, Turn};
 use ops::Vtable;
 use slot::{Body, State};
 use std::{
     cell::{Cell, RefCell},
-    io, mem,
+    io,
     os::fd::{IntoRawFd, OwnedFd},
     ptr::NonNull,
     rc::Rc,
     sync::Arc,
-    task::{Poll, Waker},
+    task::Waker,
 };
 
 /// What a driver is made with.
@@ -51,7 +58,11 @@ pub(crate) struct DriverConfig {
     pub(crate) queue_depth: u32,
     /// Slots: operations that are with the kernel, waiting, or unread.
     pub(crate) max_in_flight: u32,
-    /// The seed of a simulated kernel.
+    /// The seed of a simulated kernel. Real ones have none.
+    #[cfg_attr(
+        not(kael_backend = "sim"),
+        expect(dead_code, reason = "only the simulator has one")
+    )]
     pub(crate) seed: u64,
 }
 
@@ -89,17 +100,11 @@ struct Shell {
     last: Cell<DriverCounters>,
 }
 
-/// The right to the operation in one slot. Dropping it drops the operation, by the rules.
-pub(crate) struct Key {
-    driver: Driver,
-    id: SlotId,
-}
-
 pub(crate) enum Submitted<O: Op> {
     Pending(Key),
     Ready(O::Output),
     /// All slots are taken: wait with [`Driver::wait_for_slot`].
-    Full(O),
+    Full(O, Driver),
 }
 
 impl Driver {
@@ -123,13 +128,16 @@ impl Driver {
     }
 
     /// Borrows the inner driver for a moment in which no user code runs.
-    #[inline]
+    #[inline(always)]
     fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> Option<R> {
         self.0.inner.borrow_mut().as_mut().map(f)
     }
 
     /// A call that the backend answers at once (making a socket, an option).
-    pub(crate) fn control<R>(&self, f: impl FnOnce(&mut Backend) -> io::Result<R>) -> io::Result<R> {
+    pub(crate) fn control<R>(
+        &self,
+        f: impl FnOnce(&mut Backend) -> io::Result<R>,
+    ) -> io::Result<R> {
         self.with(|inner| f(&mut inner.backend))
             .unwrap_or_else(|| Err(Fault::error(Fault::Ended.code())))
     }
@@ -150,50 +158,36 @@ impl Driver {
 
     /// Starts an operation that nobody waits for. It is finished even if it has to wait its turn.
     pub(crate) fn leave<O: Op>(&self, op: O) {
-        if let Submitted::Pending(key) = self.submit(op, Waker::noop()) {
+        if let Submitted::Pending(key) = self.clone().submit(op, Waker::noop()) {
             let waker = self.with(|inner| inner.leave_alone(key.id)).flatten();
             key.spent();
             drop(waker);
         }
     }
 
-    /// Puts `op` into a slot and asks the kernel.
+    /// Puts `op` into a slot and asks the kernel. The driver goes into the key.
     #[inline]
-    pub(crate) fn submit<O: Op>(&self, op: O, waker: &Waker) -> Submitted<O> {
+    pub(crate) fn submit<O: Op>(self, op: O, waker: &Waker) -> Submitted<O> {
         let vtable = Vtable::of::<O>();
-        let (id, body) = match self.with(|inner| inner.reserve(vtable)) {
+        let (id, body) = match self.with(|inner| inner.reserve(O::TRAITS, vtable)) {
             Some(Some(reserved)) => reserved,
-            Some(None) => return Submitted::Full(op),
-            None => {
-                let mut scratch = Scratch::new();
-                return Submitted::Ready(
-                    op.complete(Completion::refused(Fault::Ended, &mut scratch)),
-                );
-            }
+            Some(None) => return Submitted::Full(op, self),
+            None => return Submitted::Ready(op.complete(Completion::refused(Fault::Ended))),
         };
         // SAFETY: the slot was just reserved for this operation.
         unsafe { ops::place(body, op) };
         // From here on the key answers for the slot, whatever user code does.
-        let key = Key { driver: self.clone(), id };
+        let key = Key { driver: self, id };
         // SAFETY: the operation is in the body, at its final address, and nobody else has the slot.
-        let request = unsafe { (vtable.request)(body) };
+        let request = unsafe { ops::request::<O>(body) };
         let waker = waker.clone();
-        let launch = self.with(|inner| inner.launch(id, request, false));
-        if launch == Some(Launch::Now) {
-            self.drop_spent_carries();
-        }
-        match self.follow(id, launch.unwrap_or(Launch::Now)) {
-            Launch::Pending => {
-                let old = self.with(|inner| inner.set_waker(id, waker));
-                drop(old);
-                Submitted::Pending(key)
-            }
-            Launch::Now => {
-                drop(waker);
-                let output = self.take::<O>(id);
-                key.spent();
-                Submitted::Ready(output)
-            }
+        let launch = key.driver.with(|inner| {
+            let launch = inner.launch(id, request, false);
+            (launch, inner.set_waker(id, waker))
+        });
+        match launch {
+            Some((Launch::Pending, _none)) => Submitted::Pending(key),
+            _ => key.answered_at_once(),
         }
     }
 
@@ -225,118 +219,62 @@ impl Driver {
         }
     }
 
-    /// Runs an operation's own code after a completion, until it is with the kernel or done.
-    #[inline]
-    fn follow(&self, id: SlotId, launch: Launch) -> Launch {
-        if launch == Launch::Pending {
-            return launch;
-        }
-        match self.with(|inner| inner.step_of(id)).flatten() {
-            None => Launch::Now,
-            Some(stepping) => self.step(id, stepping),
-        }
-    }
-
-    fn step(&self, id: SlotId, mut stepping: Stepping) -> Launch {
-        loop {
-            let failed = FailOnPanic { driver: self, id };
-            // SAFETY: the operation is in the body and the kernel has let go of it.
-            let wants = unsafe { stepping.run(self) };
-            mem::forget(failed);
-            match wants {
-                Step::Done => return Launch::Now,
-                Step::Again | Step::Later(_) if stepping.stop.is_some() => {
-                    let code = stepping.stop.map_or(0, Fault::code);
-                    self.with(|inner| inner.fail(id, code));
-                    return Launch::Now;
-                }
-                Step::Later(ms) => {
-                    self.with(|inner| inner.delay(id, ms));
-                    return Launch::Pending;
-                }
-                Step::Again => match self.relaunch(id) {
-                    Some(Launch::Pending) => return Launch::Pending,
-                    _ => match self.with(|inner| inner.step_of(id)).flatten() {
-                        Some(next) => stepping = next,
-                        None => return Launch::Now,
-                    },
-                },
-            }
-        }
-    }
-
-    /// Lowers the operation once more and starts it. It has its gate already.
-    fn relaunch(&self, id: SlotId) -> Option<Launch> {
-        let (vtable, body) = self.with(|inner| inner.again(id)).flatten()?;
-        let failed = FailOnPanic { driver: self, id };
-        // SAFETY: the operation is in the body, the kernel has let go of its last request.
-        let request = unsafe { (vtable.request)(body) };
-        mem::forget(failed);
-        self.with(|inner| inner.start(id, request))
-    }
-
-    /// Takes the operation out of its slot, which is done, and answers it.
-    #[inline]
-    fn take<O: Op>(&self, id: SlotId) -> O::Output {
-        let Some((done, pump, waker)) = self.with(|inner| inner.taken(id)) else {
-            unreachable!("the driver ends only when no future is being polled")
-        };
+    /// Answers an operation that is done. It was taken out of the books already.
+    #[inline(always)]
+    fn answer<O: Op>(&self, id: SlotId, taken: Taken) -> O::Output {
+        let Taken { done, pump, waker, freed } = taken;
+        // SAFETY: the slot is done and its future is the only owner: the operation is moved out
+        // once. If the slot is free already, nothing has run since that could have used it again.
+        let op = unsafe { ops::take::<O>(done.body) };
+        let release = O::TRAITS.scratch.then(|| Release { driver: self, index: id.index() });
         drop(waker);
+        if let Some(waker) = freed {
+            waker.wake();
+        }
         if let Some((node, side)) = pump {
             self.pump(node, side);
         }
-        let release = Release { driver: self, index: id.index() };
-        // SAFETY: the slot is done and the future is its only owner: the operation is moved out
-        // once, and the slot is released after. The scratch is nobody else's either.
-        let (op, scratch) =
-            unsafe { (ops::take::<O>(done.body), &mut (*done.body.as_ptr()).scratch) };
-        let completion = done.completion(self, scratch);
-        let output = op.complete(completion);
+        if done.result == Fault::Panicked.code() {
+            self.pass_on(id, op, release);
+        }
+        if !O::TRAITS.scratch {
+            return op.complete(done.completion_of::<O>(self, None));
+        }
+        // SAFETY: the slot is released only after, so its scratch is nobody else's.
+        let scratch = unsafe { &mut (*done.body.as_ptr()).scratch };
+        let output = op.complete(done.completion_of::<O>(self, Some(scratch)));
         drop(release);
         output
     }
 
     /// Reads a turn's events and acts on them.
+    #[inline]
     pub(crate) fn turn(&self, wait: Wait) -> io::Result<()> {
         let mut batch = self.0.batch.borrow_mut();
-        self.before_turn();
-        let Some(turned) = self.with(|inner| inner.turn(wait, &mut batch)) else { return Ok(()) };
-        turned?;
-        for i in 0..batch.len() {
-            self.on_event(batch.get(i));
+        // A waker's panic may have left some.
+        let wait = if batch.len() > 0 { Wait::No } else { wait };
+        loop {
+            match self.with(|inner| inner.turn(wait, &mut batch)) {
+                Some(Turn::Over(Ok(()))) => break,
+                Some(Turn::Over(error)) => return error,
+                Some(Turn::Start(id)) => self.start_late(id),
+                None => return Ok(()),
+            }
         }
-        batch.clear();
+        let mut rest = Rest { batch: &mut batch, next: 0 };
+        while let Some(event) = rest.next() {
+            match self.with(|inner| inner.complete(event)) {
+                Some(Act::Wake(waker)) => waker.wake(),
+                None | Some(Act::Nothing) => {}
+                Some(Act::Pump(waker, node)) => {
+                    // The operation in its slot uses the descriptor until its future takes it.
+                    self.pump(node, Side::Write);
+                    waker.wake();
+                }
+                Some(Act::Follow(id)) => self.follow_to_the_end(id),
+            }
+        }
         Ok(())
-    }
-
-    /// Starts what had to wait for room or time.
-    fn before_turn(&self) {
-        while let Some(id) = self.with(Inner::next_waiting).flatten() {
-            match self.relaunch(id) {
-                Some(Launch::Pending) => {}
-                _ => {
-                    if self.follow(id, Launch::Now) == Launch::Now {
-                        self.conclude(id);
-                    }
-                }
-            }
-        }
-    }
-
-    fn on_event(&self, event: Event) {
-        let Some(Some(id)) = self.with(|inner| inner.complete(event)) else { return };
-        let waker = match self.with(|inner| inner.item_of(id)).flatten() {
-            Some(waker) => waker,
-            None => {
-                if self.follow(id, Launch::Now) == Launch::Now {
-                    self.conclude(id);
-                }
-                return;
-            }
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
     }
 
     pub(crate) fn flush(&self) {
@@ -376,6 +314,10 @@ impl Driver {
         }
     }
 
+    fn buffer_at(&self, group: u16, id: u16) -> Option<NonNull<u8>> {
+        self.with(|inner| inner.backend.buffer_at(group, id)).flatten()
+    }
+
     fn give_back(&self, group: u16, id: u16) {
         self.with(|inner| inner.backend.give_back(group, id));
     }
@@ -387,75 +329,27 @@ impl Driver {
     }
 }
 
-impl Key {
-    #[inline]
-    pub(crate) fn poll<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
-        let driver = &self.driver;
-        match driver.with(|inner| inner.look(self.id, waker)) {
-            Some(Look::Done) => {}
-            Some(Look::Pending) => return Poll::Pending,
-            Some(Look::NewWaker) => {
-                let waker = waker.clone();
-                let old = driver.with(|inner| inner.set_waker(self.id, waker));
-                drop(old);
-                return Poll::Pending;
-            }
-            Some(Look::FromCarry) => {
-                driver.serve_taker(self.id);
-                if driver.follow(self.id, Launch::Now) == Launch::Pending {
-                    let waker = waker.clone();
-                    let old = driver.with(|inner| inner.set_waker(self.id, waker));
-                    drop(old);
-                    return Poll::Pending;
-                }
-            }
-            None => panic!("the runtime that this operation belongs to has ended"),
-        }
-        Poll::Ready(driver.take::<O>(self.id))
-    }
+/// The events of a turn. What a panic leaves of them is for the next turn, and no event is seen
+/// twice: a slot may be with the kernel again under the same name.
+struct Rest<'a> {
+    batch: &'a mut Batch,
+    next: usize,
+}
 
-    /// Looks at the operation while it rests in its slot.
-    pub(crate) fn inspect<O: Op, R>(&self, f: impl FnOnce(&O) -> R) -> Option<R> {
-        let body = self.driver.with(|inner| {
-            inner.slots.current(self.id)?;
-            Some(inner.slots.body(self.id.index()))
-        })??;
-        // SAFETY: a live key's slot holds its operation. The kernel may use the operation's buffer,
-        // but not the operation; our own code changes it only in a turn, which cannot run now.
-        Some(f(unsafe { &*(&raw const (*body.as_ptr()).room).cast::<O>() }))
-    }
-
-    /// Asks the kernel to stop; the answer says `fault` if it did. The operation stays pending
-    /// until the kernel has let go.
-    pub(crate) fn cancel(&self, fault: Fault) {
-        let done = self.driver.with(|inner| inner.cancel_for(self.id, fault));
-        if done == Some(Some(())) {
-            self.driver.conclude(self.id);
-        }
-    }
-
-    /// Gives up the right after the operation was taken.
-    #[inline]
-    pub(crate) fn spent(self) {
-        let key = mem::ManuallyDrop::new(self);
-        // SAFETY: the key is never used or dropped again.
-        drop(unsafe { std::ptr::read(&key.driver) });
+impl Rest<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<Event> {
+        let event = self.batch.get(self.next)?;
+        self.next += 1;
+        Some(event)
     }
 }
 
-impl Drop for Key {
+impl Drop for Rest<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.driver.orphan(self.id);
+        self.batch.forget(self.next);
     }
-}
-
-/// What a future finds in its slot.
-pub(crate) enum Look {
-    Done,
-    /// Its turn has come, and there is something left behind to read.
-    FromCarry,
-    Pending,
-    NewWaker,
 }
 
 /// A slot whose operation was moved out; it is freed when the answer has been read.
@@ -497,61 +391,40 @@ impl Driver {
 struct Done {
     body: NonNull<Body>,
     result: i32,
-    gives: crate::op::Gives,
-    lent: Option<(u16, u16, NonNull<u8>)>,
+    flags: u32,
+    gives: Gives,
     region: (NonNull<u8>, u32, u8),
 }
 
 impl Done {
-    #[inline]
-    fn completion<'a>(&self, driver: &Driver, scratch: &'a mut Scratch) -> Completion<'a> {
-        let lent = self.lent.map(|(group, id, bytes)| completion::Lent {
-            driver: driver.clone(),
-            group,
-            id,
-            bytes,
-            len: self.result.max(0) as u32,
-        });
-        Completion::new(driver, self.result, self.gives, lent, self.region, scratch)
+    #[inline(always)]
+    fn completion<'a>(&self, driver: &Driver, scratch: Option<&'a mut Scratch>) -> Completion<'a> {
+        let mut completion = Completion::new(self.result, self.region, scratch);
+        match self.gives {
+            Gives::Count | Gives::Received | Gives::Closed => {}
+            Gives::Handle => completion.bring(driver, false),
+            Gives::DirectHandle => completion.bring(driver, true),
+        }
+        if let Some((group, id)) = buffer_of(self.flags) {
+            completion.lend(driver, group, id);
+        }
+        completion
+    }
+
+    /// As `completion`, for an operation whose traits say what cannot come with it.
+    #[inline(always)]
+    fn completion_of<'a, O: Op>(
+        &self,
+        driver: &Driver,
+        scratch: Option<&'a mut Scratch>,
+    ) -> Completion<'a> {
+        if O::TRAITS.gives_more {
+            return self.completion(driver, scratch);
+        }
+        debug_assert!(!matches!(self.gives, Gives::Handle | Gives::DirectHandle));
+        Completion::new(self.result, self.region, scratch)
     }
 }
-
-/// An operation that wants to see its completion before its future does.
-struct Stepping {
-    vtable: &'static Vtable,
-    done: Done,
-    orphan: bool,
-    /// It was asked to stop, for this reason.
-    stop: Option<Fault>,
-}
-
-impl Stepping {
-    /// # Safety
-    /// The operation is in the body and the kernel has let go of it.
-    unsafe fn run(&self, driver: &Driver) -> Step {
-        // SAFETY: the scratch is nobody else's while the slot is between two requests.
-        let scratch = unsafe { &mut (*self.done.body.as_ptr()).scratch };
-        // This is a look only: what the kernel gave stays for the answer.
-        let look = Done { gives: crate::op::Gives::Count, lent: None, ..self.done };
-        let completion = look.completion(driver, scratch);
-        // SAFETY: the caller's word.
-        unsafe { (self.vtable.advance)(self.done.body, &completion, self.orphan) }
-    }
-}
-
-/// If an operation's own code panics between two requests, its slot says that it failed.
-struct FailOnPanic<'a> {
-    driver: &'a Driver,
-    id: SlotId,
-}
-
-impl Drop for FailOnPanic<'_> {
-    fn drop(&mut self) {
-        self.driver.with(|inner| inner.fail(self.id, -libc::EFAULT));
-    }
-}
-
-const _: () = assert!(size_of::<Key>() == 16);
 
 impl State {
     /// The kernel, or a job, may touch the body.

@@ -8,7 +8,7 @@
 use super::{descriptor::Descriptor, ops::Vtable};
 use crate::{
     error::Fault,
-    op::{Gives, Side},
+    op::{Gives, Side, Traits},
     sys::Scratch,
 };
 use std::{mem::MaybeUninit, ptr::NonNull, task::Waker};
@@ -77,7 +77,14 @@ pub(crate) struct Head {
     pub(crate) cancelled: bool,
     /// The operation's own code has seen the last completion.
     pub(crate) seen: bool,
+    /// It wants to see completions that are shorter than what was asked for.
+    pub(crate) steps: bool,
+    pub(crate) multishot: bool,
     pub(crate) waits_for_peer: bool,
+    /// The kernel had it before, so it is not undone by dropping its future.
+    pub(crate) begun: bool,
+    /// How often in a row the kernel has said "again".
+    pub(crate) repeats: u8,
     /// Why it was asked to stop, if its future waits to hear that.
     pub(crate) stop: Option<Fault>,
     pub(crate) gives: Gives,
@@ -92,6 +99,8 @@ pub(crate) struct Head {
     /// The memory that the last request named.
     pub(crate) region: NonNull<u8>,
     pub(crate) region_len: u32,
+    /// How much the last request asked for: a result of that many is all of it.
+    pub(crate) asked: u32,
     /// In a carry: how much of it has been read.
     pub(crate) offset: u32,
     /// In a carry: how much it holds in all.
@@ -132,22 +141,23 @@ impl Slots {
     /// Takes a free slot; `None` at the bound. Three quarters at most go to operations that wait
     /// for a peer: else idle reads could hold every slot, and the writes that would end them
     /// would never start.
-    #[inline]
-    pub(crate) fn reserve(&mut self, vtable: &'static Vtable) -> Option<SlotId> {
-        if vtable.traits.waits_for_peer {
+    #[inline(always)]
+    pub(crate) fn reserve(&mut self, traits: Traits, vtable: &'static Vtable) -> Option<SlotId> {
+        if traits.waits_for_peer {
             if self.peers >= self.max - self.max / 4 {
                 return None;
             }
             self.peers += 1;
         }
         if self.free == NONE && !self.grow() {
-            if vtable.traits.waits_for_peer {
+            if traits.waits_for_peer {
                 self.peers -= 1;
             }
             return None;
         }
         let index = self.free;
-        let head = &mut self.heads[index as usize];
+        // SAFETY: the list of free slots links heads that exist.
+        let head = unsafe { self.heads.get_unchecked_mut(index as usize) };
         debug_assert_eq!(head.state, State::Free);
         self.free = head.next;
         self.used += 1;
@@ -155,9 +165,13 @@ impl Slots {
         head.orphan = false;
         head.cancelled = false;
         head.seen = false;
+        head.begun = false;
+        head.repeats = 0;
+        head.steps = traits.steps;
+        head.multishot = traits.multishot;
+        head.waits_for_peer = traits.waits_for_peer;
         head.stop = None;
-        head.waits_for_peer = vtable.traits.waits_for_peer;
-        head.side = vtable.traits.side;
+        head.side = traits.side;
         head.vtable = vtable;
         head.fd = None;
         head.flags = 0;
@@ -169,16 +183,18 @@ impl Slots {
     #[inline]
     pub(crate) fn release(&mut self, index: u32) {
         let free = self.free;
-        let head = &mut self.heads[index as usize];
+        let head = self.head(index);
         debug_assert!(head.state != State::Free && head.waker.is_none() && head.items == 0);
-        self.peers -= u32::from(head.waits_for_peer);
         head.state = State::Free;
         head.generation = head.generation.wrapping_add(1);
         head.next = free;
+        let peer = head.waits_for_peer;
+        self.peers -= u32::from(peer);
         self.free = index;
         self.used -= 1;
     }
 
+    #[cold]
     fn grow(&mut self) -> bool {
         let from = self.heads.len() as u32;
         let n = (CHUNK as u32).min(self.max - from);
@@ -196,6 +212,10 @@ impl Slots {
                 orphan: false,
                 cancelled: false,
                 seen: false,
+                begun: false,
+                repeats: 0,
+                steps: false,
+                multishot: false,
                 stop: None,
                 waits_for_peer: false,
                 gives: Gives::Count,
@@ -207,6 +227,7 @@ impl Slots {
                 flags: 0,
                 region: NonNull::dangling(),
                 region_len: 0,
+                asked: 0,
                 offset: 0,
                 held: 0,
                 items_first: NONE,
@@ -221,23 +242,26 @@ impl Slots {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn head(&mut self, index: u32) -> &mut Head {
-        &mut self.heads[index as usize]
+        debug_assert!((index as usize) < self.heads.len());
+        // SAFETY: indices come from `reserve`, from the links of heads, or from ids that `current`
+        // has checked; heads are only ever added while the driver lives.
+        unsafe { self.heads.get_unchecked_mut(index as usize) }
     }
 
     /// The head of a slot that is still in the use that `id` names.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn current(&mut self, id: SlotId) -> Option<&mut Head> {
         let head = self.heads.get_mut(id.index() as usize)?;
         (head.generation == id.generation() && head.state != State::Free).then_some(head)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn body(&self, index: u32) -> NonNull<Body> {
-        let chunk = self.bodies[index as usize / CHUNK];
-        // SAFETY: each chunk holds CHUNK bodies.
-        unsafe { chunk.add(index as usize % CHUNK) }
+        debug_assert!((index as usize) < self.heads.len());
+        // SAFETY: as in `head`: there is a chunk for every head, and each holds CHUNK bodies.
+        unsafe { self.bodies.get_unchecked(index as usize / CHUNK).add(index as usize % CHUNK) }
     }
 
     /// An operation that waits for a peer could have a slot now.

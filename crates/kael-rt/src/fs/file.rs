@@ -202,6 +202,13 @@ impl File {
     }
 }
 
+#[cfg(test)]
+impl File {
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
+    }
+}
+
 impl std::fmt::Debug for File {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("File").field("fd", &self.fd.number()).finish()

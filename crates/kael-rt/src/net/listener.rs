@@ -82,6 +82,13 @@ impl TcpListener {
     }
 }
 
+#[cfg(test)]
+impl TcpListener {
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
+    }
+}
+
 impl std::fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TcpListener").field("fd", &self.fd.number()).finish()

@@ -176,11 +176,13 @@ impl TcpStream {
     }
 
     /// Finishes what was written, closes the stream, and says how that went. What was received
-    /// and not read is dropped. Dropping the future closes the stream as dropping it does.
+    /// and not read is dropped; reads that are still awaited end with an error of kind
+    /// `NotConnected`. Dropping the future closes the stream as dropping it does.
     ///
     #[doc = budget!(tcp_close)]
     pub async fn close(self) -> io::Result<()> {
         Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
+        self.fd.driver().end_use(&self.fd);
         Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
         drop(self.fd.driver().unread(&self.fd));
         Operation::new(Close { fd: self.fd }).await
@@ -226,6 +228,9 @@ impl TcpStream {
     /// # }).unwrap();
     /// ```
     pub async fn detach(self) -> io::Result<Detached> {
+        if self.fd.is_awaited() {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
         Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
         Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
         let unread = self.fd.driver().unread(&self.fd);
@@ -233,6 +238,13 @@ impl TcpStream {
             Ok(stream) => Ok(Detached { stream, unread }),
             Err(_) => Err(io::ErrorKind::ResourceBusy.into()),
         }
+    }
+}
+
+#[cfg(test)]
+impl TcpStream {
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
     }
 }
 

@@ -58,7 +58,8 @@ impl UdpSocket {
     /// # }).unwrap();
     /// ```
     pub async fn connect(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
-        addr::each(addr, async |addr| self.fd.driver().control(|b| b.set_peer(&self.fd, addr))).await
+        addr::each(addr, async |addr| self.fd.driver().control(|b| b.set_peer(&self.fd, addr)))
+            .await
     }
 
     /// Sends the buffer's bytes to the connected peer as one datagram.
@@ -102,6 +103,13 @@ impl UdpSocket {
     /// The address of the connected peer. 1 system call.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.fd.driver().control(|b| b.peer_addr(&self.fd))
+    }
+}
+
+#[cfg(test)]
+impl UdpSocket {
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
     }
 }
 

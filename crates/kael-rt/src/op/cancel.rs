@@ -3,7 +3,7 @@
 
 use super::{Op, Operation};
 use crate::{
-    driver::{Completion, Scratch},
+    driver::Completion,
     error::Fault,
     time::{Instant, Sleep},
 };
@@ -49,9 +49,8 @@ impl<O: Op> Future for WithTimeout<O> {
             return Poll::Pending;
         }
         let limit = this.limit;
-        let sleep = this.sleep.get_or_insert_with(|| {
-            crate::time::sleep_until(Instant::now() + limit)
-        });
+        let sleep =
+            this.sleep.get_or_insert_with(|| crate::time::sleep_until(Instant::now() + limit));
         if Pin::new(sleep).poll(cx).is_pending() {
             return Poll::Pending;
         }
@@ -68,8 +67,7 @@ fn stop<O: Op>(
     cx: &mut Context<'_>,
 ) -> Poll<O::Output> {
     if let Some(op) = operation.take_unbegun() {
-        let mut scratch = Scratch::new();
-        return Poll::Ready(op.complete(Completion::refused(fault, &mut scratch)));
+        return Poll::Ready(op.complete(Completion::refused(fault)));
     }
     operation.stop(fault);
     Pin::new(operation).poll(cx)

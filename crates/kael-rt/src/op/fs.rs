@@ -1,7 +1,7 @@
 //! The operations of files. They are positional, so they need no order among themselves.
 #![forbid(unsafe_code)]
 
-use super::{Op, Request, Step, Traits};
+use super::{Op, Request, Step, Traits, net::all};
 use crate::{
     buf::{BufResult, IoBuf, IoBufMut, IoBufs, IoBufsMut},
     driver::{Completion, Fd, Kind, Scratch},
@@ -24,12 +24,12 @@ impl<B: IoBufMut> Op for ReadAt<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = READ;
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         Request::Read { fd: &self.fd, into: self.buf.as_uninit(), at: self.at }
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(mut self, completion: Completion<'_>) -> Self::Output {
         (completion.fill(0, &mut self.buf), self.buf)
     }
@@ -63,16 +63,11 @@ impl<B: IoBufMut> Op for ReadExactAt<B> {
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
         let n = completion.result();
         self.filled += n.max(0) as usize;
-        if n > 0 && self.filled < self.want { Step::Again } else { Step::Done }
+        if n > 0 { Step::Again } else { Step::Done }
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
-        let result = match completion.result() {
-            _ if self.filled == self.want => Ok(self.want),
-            0.. => Err(io::ErrorKind::UnexpectedEof.into()),
-            code => Err(Fault::partial(code, self.filled)),
-        };
-        (result, self.buf)
+        (all(&completion, self.filled, self.want, io::ErrorKind::UnexpectedEof), self.buf)
     }
 }
 
@@ -87,12 +82,12 @@ impl<B: IoBuf> Op for WriteAt<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::PROMPT;
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         Request::Write { fd: &self.fd, from: self.buf.as_init(), at: self.at }
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         (completion.count(), self.buf)
     }
@@ -118,16 +113,12 @@ impl<B: IoBuf> Op for WriteAllAt<B> {
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
         let n = completion.result();
         self.written += n.max(0) as usize;
-        if n > 0 && self.written < self.buf.as_init().len() { Step::Again } else { Step::Done }
+        if n > 0 { Step::Again } else { Step::Done }
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
-        let result = match completion.result() {
-            _ if self.written == self.buf.as_init().len() => Ok(self.written),
-            0.. => Err(io::ErrorKind::WriteZero.into()),
-            code => Err(Fault::partial(code, self.written)),
-        };
-        (result, self.buf)
+        let want = self.buf.as_init().len();
+        (all(&completion, self.written, want, io::ErrorKind::WriteZero), self.buf)
     }
 }
 
@@ -140,7 +131,7 @@ pub struct ReadVectoredAt<V> {
 
 impl<V: IoBufsMut> Op for ReadVectoredAt<V> {
     type Output = BufResult<usize, V>;
-    const TRAITS: Traits = READ;
+    const TRAITS: Traits = Traits { scratch: true, ..READ };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         let into = scratch.vectors_mut(&mut self.bufs);
@@ -238,7 +229,7 @@ pub struct Stat {
 
 impl Op for Stat {
     type Output = io::Result<Metadata>;
-    const TRAITS: Traits = Traits::PROMPT;
+    const TRAITS: Traits = Traits { scratch: true, ..Traits::PROMPT };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         Request::Stat { fd: &self.fd, out: scratch.stat_mut() }
@@ -262,7 +253,7 @@ pub struct Open {
 
 impl Op for Open {
     type Output = io::Result<File>;
-    const TRAITS: Traits = READ;
+    const TRAITS: Traits = Traits { gives_more: true, ..READ };
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match (&self.path, &self.flags) {
@@ -286,13 +277,11 @@ pub struct StatPath {
 
 impl Op for StatPath {
     type Output = io::Result<Metadata>;
-    const TRAITS: Traits = Traits::PROMPT;
+    const TRAITS: Traits = Traits { scratch: true, ..Traits::PROMPT };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         match &self.path {
-            Ok(path) => {
-                Request::StatPath { path, follow: self.follow, out: scratch.stat_mut() }
-            }
+            Ok(path) => Request::StatPath { path, follow: self.follow, out: scratch.stat_mut() },
             Err(_) => Request::Nop,
         }
     }
@@ -352,8 +341,10 @@ impl Op for Close {
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         let result = completion.unit();
-        if !Fault::is(completion.result()) {
-            // Whatever the kernel says, the number is no longer ours: see close(2).
+        let code = completion.result();
+        if !Fault::is(code) && code != -libc::ECANCELED {
+            // Whatever else the kernel says, the number is no longer ours: see close(2). Only a
+            // close that was cancelled has not begun.
             self.fd.forget_number();
         }
         result

@@ -23,15 +23,21 @@ impl<B: IoBufMut> Op for Recv<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::RECEIVE;
 
-    #[inline]
-    fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
+    #[inline(always)]
+    fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
+        let flags = RecvFlags::default();
         match self.buf.as_uninit() {
             [] => Request::Pass { fd: &self.fd },
-            into => Request::Recv { fd: &self.fd, into, flags: RecvFlags::default() },
+            // If it is dropped, the datagram may go to somebody who asks for its sender.
+            into if self.fd.kind() == Kind::Datagram => {
+                let message = scratch.message_mut(into, false);
+                Request::RecvMessage { fd: &self.fd, message, flags }
+            }
+            into => Request::Recv { fd: &self.fd, into, flags },
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(mut self, completion: Completion<'_>) -> Self::Output {
         (completion.fill(0, &mut self.buf), self.buf)
     }
@@ -50,9 +56,11 @@ impl<B: IoBufMut> Op for Peek<B> {
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_uninit() {
             [] => Request::Pass { fd: &self.fd },
-            into => {
-                Request::Recv { fd: &self.fd, into, flags: RecvFlags { peek: true, wait_all: false } }
-            }
+            into => Request::Recv {
+                fd: &self.fd,
+                into,
+                flags: RecvFlags { peek: true, wait_all: false },
+            },
         }
     }
 
@@ -69,7 +77,7 @@ pub struct RecvVectored<V> {
 
 impl<V: IoBufsMut> Op for RecvVectored<V> {
     type Output = BufResult<usize, V>;
-    const TRAITS: Traits = Traits::RECEIVE;
+    const TRAITS: Traits = Traits { scratch: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         Request::RecvVectored { fd: &self.fd, message: scratch.message_into(&mut self.bufs) }
@@ -77,6 +85,22 @@ impl<V: IoBufsMut> Op for RecvVectored<V> {
 
     fn complete(mut self, completion: Completion<'_>) -> Self::Output {
         (completion.fill_vectored(&mut self.bufs), self.bufs)
+    }
+}
+
+/// The result of an operation that moves `want` bytes or fails, of which `before` were moved in
+/// earlier steps.
+#[inline]
+pub(super) fn all(
+    completion: &Completion<'_>,
+    before: usize,
+    want: usize,
+    short: io::ErrorKind,
+) -> io::Result<usize> {
+    match completion.result() {
+        n @ 0.. if before + n as usize == want => Ok(want),
+        0.. => Err(short.into()),
+        code => Err(Fault::partial(code, before)),
     }
 }
 
@@ -102,19 +126,18 @@ impl<B: IoBufMut> Op for ReadExact<B> {
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_uninit().get_mut(self.filled..self.want) {
             None | Some([]) => Request::Pass { fd: &self.fd },
-            Some(into) => {
-                Request::Recv { fd: &self.fd, into, flags: RecvFlags { peek: false, wait_all: true } }
-            }
+            Some(into) => Request::Recv {
+                fd: &self.fd,
+                into,
+                flags: RecvFlags { peek: false, wait_all: true },
+            },
         }
     }
 
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
         let n = completion.result();
-        if n <= 0 {
-            return Step::Done;
-        }
-        self.filled += n as usize;
-        if self.filled < self.want { Step::Again } else { Step::Done }
+        self.filled += n.max(0) as usize;
+        if n > 0 { Step::Again } else { Step::Done }
     }
 
     fn kept(&self) -> usize {
@@ -122,12 +145,7 @@ impl<B: IoBufMut> Op for ReadExact<B> {
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
-        let result = match completion.result() {
-            _ if self.filled == self.want => Ok(self.want),
-            0.. => Err(io::ErrorKind::UnexpectedEof.into()),
-            code => Err(Fault::partial(code, self.filled)),
-        };
-        (result, self.buf)
+        (all(&completion, self.filled, self.want, io::ErrorKind::UnexpectedEof), self.buf)
     }
 }
 
@@ -143,7 +161,7 @@ impl<B: IoBuf> Op for Send<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::SEND;
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_init().get(self.sent..) {
             None | Some([]) if self.fd.kind() == Kind::Stream => Request::Pass { fd: &self.fd },
@@ -167,7 +185,7 @@ impl<B: IoBuf> Op for Send<B> {
         Step::Done
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         (completion.count(), self.buf)
     }
@@ -184,34 +202,25 @@ impl<B: IoBuf> Op for WriteAll<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits::SEND;
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_init().get(self.written..) {
             None | Some([]) => Request::Pass { fd: &self.fd },
-            Some(from) => {
-                Request::Send { fd: &self.fd, from, flags: SendFlags { wait_all: true } }
-            }
+            Some(from) => Request::Send { fd: &self.fd, from, flags: SendFlags { wait_all: true } },
         }
     }
 
     #[inline]
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
         let n = completion.result();
-        if n <= 0 {
-            return Step::Done;
-        }
-        self.written += n as usize;
-        if self.written < self.buf.as_init().len() { Step::Again } else { Step::Done }
+        self.written += n.max(0) as usize;
+        if n > 0 { Step::Again } else { Step::Done }
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete(self, completion: Completion<'_>) -> Self::Output {
-        let result = match completion.result() {
-            _ if self.written == self.buf.as_init().len() => Ok(self.written),
-            0.. => Err(io::ErrorKind::WriteZero.into()),
-            code => Err(Fault::partial(code, self.written)),
-        };
-        (result, self.buf)
+        let want = self.buf.as_init().len();
+        (all(&completion, self.written, want, io::ErrorKind::WriteZero), self.buf)
     }
 }
 
@@ -277,7 +286,8 @@ const STARVED_MS: u32 = 50;
 
 impl Op for Accept {
     type Output = io::Result<(TcpStream, SocketAddr)>;
-    const TRAITS: Traits = Traits { steps: true, ..Traits::RECEIVE };
+    const TRAITS: Traits =
+        Traits { steps: true, scratch: true, gives_more: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         Request::Accept { fd: &self.fd, peer: scratch.peer_mut(), direct: false }
@@ -295,15 +305,13 @@ impl Op for Accept {
             }
             // A connection that ended while it waited is no error of the listener.
             code if code == -libc::ECONNABORTED => Step::Again,
-            _ => {
-                self.fd.starved.set(false);
-                Step::Done
-            }
+            _ => Step::Done,
         }
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         completion.unit()?;
+        self.fd.starved.set(false);
         let peer = completion.peer().get();
         let fd = completion.into_fd(Kind::Stream)?;
         let peer = peer.ok_or(io::ErrorKind::InvalidData)?;
@@ -390,7 +398,7 @@ pub struct RecvFrom<B> {
 
 impl<B: IoBufMut> Op for RecvFrom<B> {
     type Output = BufResult<(usize, SocketAddr), B>;
-    const TRAITS: Traits = Traits::RECEIVE;
+    const TRAITS: Traits = Traits { scratch: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         let message = scratch.message_mut(self.buf.as_uninit(), false);

@@ -49,7 +49,7 @@ impl Handle {
     ///
     /// From another thread this allocates the task's memory, and wakes the core if it sleeps (one system call). On
     /// the core itself it is as cheap as [`kael_rt::spawn`](crate::spawn). When the runtime has ended, the handle
-    /// gives a [`JoinError`](crate::task::JoinError) that is cancelled.
+    /// gives a [`JoinError`](crate::JoinError) that is cancelled.
     ///
     /// ```
     /// let runtime = kael_rt::runtime::Builder::new().build()?;

@@ -26,12 +26,12 @@ pub(super) fn block_on<F: Future>(core: &Rc<Core>, future: F) -> F::Output {
     let mut budget = POLLS_PER_TURN;
     core.main_woken.set(true);
     loop {
-        if core.main_woken.take() {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-                core.driver.flush();
-                core.publish();
-                return output;
-            }
+        if core.main_woken.take()
+            && let Poll::Ready(output) = future.as_mut().poll(&mut cx)
+        {
+            core.driver.flush();
+            core.publish();
+            return output;
         }
         // The task behind `main_waker` is one of these, so the polls above are counted too.
         budget -= core.tasks.run(budget, &core.main_woken);
@@ -53,7 +53,7 @@ fn turn(core: &Core) {
     } else if core.driver.has_work() {
         turn_driver(core, Wait::No);
     }
-    if core.turns.get() % TURNS_PER_PUBLICATION == 0 {
+    if core.turns.get().is_multiple_of(TURNS_PER_PUBLICATION) {
         core.publish();
     }
 }

@@ -40,7 +40,7 @@ pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
 ///
 /// The pool has at most [`Builder::blocking_threads`](crate::runtime::Builder::blocking_threads) threads and 65,536
 /// waiting jobs; a job beyond that is not taken, and the handle says so
-/// ([`is_rejected`](crate::task::JoinError::is_rejected)). Aborting cancels a job that has not begun. The end of the
+/// ([`is_rejected`](crate::JoinError::is_rejected)). Aborting cancels a job that has not begun. The end of the
 /// runtime cancels those that have not begun and does not wait for those that have.
 ///
 /// # Panics

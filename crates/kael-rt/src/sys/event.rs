@@ -20,7 +20,7 @@ pub(crate) fn buffer_flags(group: u16, buffer: u16) -> u32 {
 /// The (group, buffer) that flags name.
 #[inline]
 pub(crate) fn buffer_of(flags: u32) -> Option<(u16, u16)> {
-    (flags & BUFFER != 0).then(|| ((flags >> 4 & 0xfff) as u16, (flags >> 16) as u16))
+    (flags & BUFFER != 0).then_some(((flags >> 4 & 0xfff) as u16, (flags >> 16) as u16))
 }
 
 /// One completion, as the backend reports it.
@@ -57,11 +57,17 @@ impl Batch {
         self.events.len()
     }
     #[inline]
-    pub(crate) fn get(&self, i: usize) -> Event {
-        self.events[i]
+    pub(crate) fn get(&self, i: usize) -> Option<Event> {
+        self.events.get(i).copied()
     }
-    pub(crate) fn clear(&mut self) {
-        self.events.clear();
+    /// Forgets the first `n`.
+    #[inline]
+    pub(crate) fn forget(&mut self, n: usize) {
+        if n == self.events.len() {
+            self.events.clear();
+        } else {
+            self.events.drain(..n);
+        }
     }
 }
 
@@ -82,25 +88,42 @@ pub(crate) struct Region {
     pub(crate) at: NonNull<u8>,
     pub(crate) len: u32,
     pub(crate) vectors: u8,
+    /// A result of that many bytes is everything that was asked for; 0: any success is.
+    pub(crate) asked: u32,
 }
 
 impl Region {
     /// Nothing to be filled.
-    const NONE: Region = Region { at: NonNull::dangling(), len: 0, vectors: 0 };
+    const NONE: Region = Region { at: NonNull::dangling(), len: 0, vectors: 0, asked: 0 };
+    /// Several buffers: only an error is known to be short.
+    const MANY: Region = Region { asked: u32::MAX, ..Region::NONE };
 
-    #[inline]
+    /// One buffer to be filled.
+    #[inline(always)]
+    pub(super) fn room(at: *const u8, len: usize) -> Region {
+        let at = NonNull::new(at.cast_mut()).unwrap_or(NonNull::dangling());
+        Region { at, len: clamp(len), vectors: 0, asked: asked(len) }
+    }
+
+    #[inline(always)]
     pub(crate) fn of(request: &Request<'_>) -> Region {
         match request {
-            Request::Read { into, .. } | Request::Recv { into, .. } => Region {
-                at: NonNull::new(into.as_ptr().cast_mut().cast()).unwrap_or(NonNull::dangling()),
-                len: clamp(into.len()),
-                vectors: 0,
-            },
-            Request::ReadVectored { into, .. } => {
-                Region { vectors: into.count() as u8, ..Region::NONE }
+            Request::Read { into, .. } | Request::Recv { into, .. } => {
+                Region::room(into.as_ptr().cast(), into.len())
             }
+            Request::Write { from, .. }
+            | Request::Send { from, .. }
+            | Request::SendZeroCopy { from, .. } => {
+                Region { asked: asked(from.len()), ..Region::NONE }
+            }
+            Request::ReadVectored { into, .. } => {
+                Region { vectors: into.count() as u8, ..Region::MANY }
+            }
+            Request::WriteVectored { .. } | Request::SendMessage { .. } => Region::MANY,
+            #[cfg(test)]
+            Request::Stall { into, .. } => Region::room(into.as_ptr().cast(), into.len()),
             Request::RecvVectored { message, .. } => {
-                Region { vectors: message.count() as u8, ..Region::NONE }
+                Region { vectors: message.count() as u8, ..Region::MANY }
             }
             Request::RecvMessage { message, .. } => message.region(),
             // The others fill nothing whose count matters.
@@ -109,7 +132,14 @@ impl Region {
     }
 }
 
+/// What a result must be to be all of `len` bytes. Nothing is all of what one call cannot move.
+#[inline(always)]
+fn asked(len: usize) -> u32 {
+    if len <= clamp(len) as usize { len as u32 } else { u32::MAX }
+}
+
 /// Linux moves at most this many bytes in one call: `MAX_RW_COUNT`, 2 GiB less a page.
+#[inline(always)]
 pub(crate) fn clamp(len: usize) -> u32 {
     len.min(0x7fff_f000) as u32
 }

@@ -105,6 +105,23 @@ impl Backend {
         })
     }
 
+    /// Lets each datagram bring its time to live as control data.
+    #[cfg(test)]
+    pub(crate) fn want_ttl(&mut self, fd: &Fd) -> io::Result<()> {
+        let on = 1i32;
+        // SAFETY: an option of an int, by its address and size.
+        let result = unsafe {
+            libc::setsockopt(
+                fd.number(),
+                libc::IPPROTO_IP,
+                libc::IP_RECVTTL,
+                (&raw const on).cast(),
+                4,
+            )
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
     pub(crate) fn nodelay(&mut self, fd: &Fd) -> io::Result<bool> {
         self.calls += 1;
         with_socket(fd, |socket| socket.tcp_nodelay())

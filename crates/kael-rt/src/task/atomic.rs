@@ -17,13 +17,25 @@ mod chosen {
     pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, fence};
 
-    /// Stands in for the driver's `Unpark`: a token that a model can look at.
+    /// The driver's `Unpark`, or in a model a token that can be looked at.
     #[derive(Clone)]
-    pub(crate) struct Unpark(pub(crate) Arc<AtomicBool>);
+    pub(crate) enum Unpark {
+        Driver(crate::driver::Unpark),
+        Token(Arc<AtomicBool>),
+    }
 
     impl Unpark {
         pub(crate) fn unpark(&self) {
-            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+            match self {
+                Unpark::Driver(driver) => driver.unpark(),
+                Unpark::Token(token) => token.store(true, std::sync::atomic::Ordering::SeqCst),
+            }
+        }
+    }
+
+    impl From<crate::driver::Unpark> for Unpark {
+        fn from(driver: crate::driver::Unpark) -> Unpark {
+            Unpark::Driver(driver)
         }
     }
 }

@@ -106,10 +106,10 @@ impl Deref for Owner {
 }
 
 impl Owner {
-    pub(crate) fn new(unpark: Unpark) -> Owner {
+    pub(crate) fn new(unpark: impl Into<Unpark>) -> Owner {
         let home = Home {
             remote: Remote::new(),
-            unpark,
+            unpark: unpark.into(),
             queue: RunQueue::new(),
             pool: Pool::new(),
             stage: Cell::new(Stage::Open),

@@ -95,15 +95,15 @@ impl Pool {
     /// On the owner thread of `home`, whose pool this is.
     #[inline(always)]
     pub(super) unsafe fn take(&self, home: &Arc<Home>, size: Size) -> Task {
-        if size.class < CLASSES {
-            if let Some(task) = NonNull::new(self.free[size.class].get()) {
-                // SAFETY: blocks on the free list are ours, and their chunks are alive.
-                self.free[size.class].set(unsafe { task.as_ref() }.next.get());
-                if size.class >= FIRST_LARGE {
-                    self.kept[size.class].set(self.kept[size.class].get() - 1);
-                }
-                return task;
+        if size.class < CLASSES
+            && let Some(task) = NonNull::new(self.free[size.class].get())
+        {
+            // SAFETY: blocks on the free list are ours, and their chunks are alive.
+            self.free[size.class].set(unsafe { task.as_ref() }.next.get());
+            if size.class >= FIRST_LARGE {
+                self.kept[size.class].set(self.kept[size.class].get() - 1);
             }
+            return task;
         }
         // SAFETY: the caller's contract.
         unsafe { self.take_new(home, size) }

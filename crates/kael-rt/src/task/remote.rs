@@ -58,7 +58,11 @@ impl Remote {
     /// After a push: whether the core sleeps and the caller is the one who has to unpark it.
     pub(super) fn must_unpark(&self) -> bool {
         fence(Ordering::SeqCst);
-        self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::Relaxed)
+        self.sleeping.load(Ordering::Relaxed)
+            && self
+                .sleeping
+                .compare_exchange(true, false, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
     }
 
     /// Whether something is posted. One load.

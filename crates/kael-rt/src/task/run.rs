@@ -177,8 +177,9 @@ unsafe fn release(home: *const Home, task: Task, here: bool) {
 /// As for [`release`].
 #[cold]
 unsafe fn send_home(home: *const Home, task: Task) {
+    // No reference is left, though the last may not have been subtracted: see `drop_counted`.
     // SAFETY: the block is ours alone.
-    unsafe { task.as_ref() }.word.fetch_or(POSTED, Ordering::Relaxed);
+    unsafe { task.as_ref() }.word.store(MERGED | POSTED, Ordering::Relaxed);
     // SAFETY: we have just set `POSTED`. The core is not unparked for this: memory can wait, and once posted neither
     // the block nor the home may be touched from here again.
     if unsafe { (*home).remote.push(task) }.is_err() {

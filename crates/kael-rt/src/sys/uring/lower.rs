@@ -9,7 +9,11 @@ use crate::{
 use std::net::Shutdown;
 
 /// The submission, or the request back if it is one for the pool.
-pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe, Request<'static>> {
+#[inline(always)]
+pub(super) fn lower(
+    request: Request<'static>,
+    has_truncate: bool,
+) -> Result<Sqe, Request<'static>> {
     let none = Sqe { fd: -1, ..Sqe::default() };
     Ok(match request {
         Request::Nop | Request::Pass { .. } => Sqe { opcode: OP_NOP, ..none },
@@ -41,11 +45,9 @@ pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe
             off: at,
             ..on(fd)
         },
-        Request::Sync { fd, data_only } => Sqe {
-            opcode: OP_FSYNC,
-            op_flags: if data_only { FSYNC_DATASYNC } else { 0 },
-            ..on(fd)
-        },
+        Request::Sync { fd, data_only } => {
+            Sqe { opcode: OP_FSYNC, op_flags: if data_only { FSYNC_DATASYNC } else { 0 }, ..on(fd) }
+        }
         Request::Truncate { fd, len } if has_truncate => {
             Sqe { opcode: OP_FTRUNCATE, off: len, ..on(fd) }
         }
@@ -115,12 +117,9 @@ pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe
             sqe.ioprio = if multishot { RECV_MULTISHOT } else { 0 };
             sqe
         }
-        Request::RecvVectored { fd, message } => Sqe {
-            opcode: OP_RECVMSG,
-            addr: message.header as *mut _ as u64,
-            len: 1,
-            ..on(fd)
-        },
+        Request::RecvVectored { fd, message } => {
+            Sqe { opcode: OP_RECVMSG, addr: message.header as *mut _ as u64, len: 1, ..on(fd) }
+        }
         Request::RecvMessage { fd, message, flags } => Sqe {
             opcode: OP_RECVMSG,
             addr: message.header as *mut _ as u64,
@@ -180,6 +179,7 @@ pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe
 /// Everything that metadata shows, and the alignment that direct I/O wants.
 const STAT_MASK: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_DIOALIGN;
 
+#[inline(always)]
 fn on(fd: &Fd) -> Sqe {
     let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
     Sqe { fd: fd.number(), flags, ..Sqe::default() }

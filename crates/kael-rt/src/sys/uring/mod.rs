@@ -5,10 +5,14 @@
 
 mod abi;
 mod buffers;
+#[cfg(test)]
+mod faults;
 mod lower;
 mod refusal;
 mod ring;
 mod syscall;
+#[cfg(test)]
+mod tests;
 
 use super::{
     event::{Batch, Event, MORE, NOTIFICATION, Started, buffer_flags},
@@ -30,6 +34,9 @@ pub(crate) use super::posix::Unpark;
 /// because an index never has all its high bits set.
 const NOBODY: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
+
+/// The kernel's own bound, IORING_MAX_CQ_ENTRIES.
+const MAX_CQ_ENTRIES: u32 = 65_536;
 
 /// How long a turn waits when the kernel could not take submissions for want of memory.
 const SHORT_OF_MEMORY_NS: u64 = 2_000_000;
@@ -57,42 +64,69 @@ impl Backend {
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
-        let mut ring = Ring::new(entries, entries * 4)
+        let mut ring = Ring::new(entries, (entries * 4).min(MAX_CQ_ENTRIES))
             .map_err(|(errno, step)| refusal::explain(errno, step))?;
         let probe = ring.probe().map_err(|errno| refusal::explain(errno, "io_uring_register"))?;
         if !probe.has(OP_SEND_ZC) {
             return Err(refusal::explain(libc::EINVAL, "io_uring_register(IORING_REGISTER_PROBE)"));
         }
-        let unpark = Unpark::new().map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
+        let unpark = Unpark::new()
+            .map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
         let inbox = Arc::new(Inbox::new(unpark.clone()));
         let own = Vec::with_capacity(16);
-        Ok(Backend { ring, probe, unpark, wake_armed: false, groups: Vec::new(), pool, inbox, jobs: 0, own, calls: 1 })
+        Ok(Backend {
+            ring,
+            probe,
+            unpark,
+            wake_armed: false,
+            groups: Vec::new(),
+            pool,
+            inbox,
+            jobs: 0,
+            own,
+            calls: 1,
+        })
+    }
+
+    /// The time that a turn's limit is measured in.
+    pub(crate) fn now_ns(&self) -> u64 {
+        crate::time::real_now_ns()
     }
 
     /// Asks the kernel. Nothing is handed over before the next turn, unless the queue is full.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start(&mut self, id: SlotId, request: Request<'static>) -> Started {
-        if !self.has_room() {
+        if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
         }
         match lower::lower(request, self.probe.has(OP_FTRUNCATE)) {
             Ok(sqe) => {
+                #[cfg(test)]
+                let mut sqe = sqe;
+                #[cfg(test)]
+                if let Some(result) = faults::starting(&mut sqe) {
+                    self.own.push(Event { user: id.0, result, flags: 0 });
+                    return Started::Queued;
+                }
                 // SAFETY: the driver keeps what the request points at until we report the slot.
                 unsafe { self.ring.push(Sqe { user_data: id.0, ..sqe }) };
                 Started::Queued
             }
-            Err(request) => {
-                let job = PoolJob::new(id.0, request, self.inbox.clone());
-                match self.pool.submit(Job::Request(job)) {
-                    Ok(()) => self.jobs += 1,
-                    Err((_, error)) => {
-                        let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
-                        self.own.push(Event { user: id.0, result: -errno, flags: 0 });
-                    }
-                }
-                Started::Queued
+            Err(request) => self.start_job(id, request),
+        }
+    }
+
+    #[cold]
+    fn start_job(&mut self, id: SlotId, request: Request<'static>) -> Started {
+        let job = PoolJob::new(id.0, request, self.inbox.clone());
+        match self.pool.submit(Job::Request(job)) {
+            Ok(()) => self.jobs += 1,
+            Err((_, error)) => {
+                let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
+                self.own.push(Event { user: id.0, result: -errno, flags: 0 });
             }
         }
+        Started::Queued
     }
 
     /// Two requests of which the second runs only if the first succeeds. The chain must be
@@ -110,7 +144,9 @@ impl Backend {
             return false;
         }
         let truncate = self.probe.has(OP_FTRUNCATE);
-        let (Ok(mut a), Ok(b)) = (lower::lower(first.1, truncate), lower::lower(second.1, truncate)) else {
+        let (Ok(mut a), Ok(b)) =
+            (lower::lower(first.1, truncate), lower::lower(second.1, truncate))
+        else {
             panic!("only requests of the ring can be linked");
         };
         a.flags |= SQE_IO_LINK;
@@ -123,15 +159,18 @@ impl Backend {
     }
 
     /// Room for one submission; enters the kernel if the queue is full.
-    #[inline]
     pub(crate) fn has_room(&mut self) -> bool {
-        if self.ring.room() == 0 {
-            self.flush();
-        }
+        self.ring.room() > 0 || self.make_room()
+    }
+
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        self.flush();
         self.ring.room() > 0
     }
 
     /// Hands over what is queued, without waiting.
+    #[cold]
     pub(crate) fn flush(&mut self) {
         if self.ring.unsubmitted() > 0 {
             // What the kernel does not take stays queued, and the next turn tries again.
@@ -174,7 +213,12 @@ impl Backend {
 
     /// Ends a stream in both directions; its descriptor stays.
     pub(crate) fn shut_down(&mut self, fd: &Descriptor) {
-        let sqe = Sqe { opcode: OP_SHUTDOWN, fd: fd.number(), len: libc::SHUT_RDWR as u32, ..Sqe::default() };
+        let sqe = Sqe {
+            opcode: OP_SHUTDOWN,
+            fd: fd.number(),
+            len: libc::SHUT_RDWR as u32,
+            ..Sqe::default()
+        };
         let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
         let _ = self.push_own(Sqe { flags, ..sqe });
     }
@@ -195,16 +239,18 @@ impl Backend {
         if !self.wake_armed {
             self.arm_wake();
         }
+        #[cfg(test)]
+        self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.inbox.is_filled();
         let (want, until) = match wait {
             Wait::Until(until) if !ready => (1, until),
             _ => (0, None),
         };
         if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
-            let timeout = until.map(|until| until.saturating_sub(crate::time::real_now_ns()));
+            let timeout = until.map(|until| until.saturating_sub(self.now_ns()));
             match self.ring.enter(true, want, timeout) {
-                Ok(_) | Err(libc::EINTR | libc::ETIME | libc::EBUSY) => {}
-                Err(libc::EAGAIN | libc::ENOMEM) => {
+                Ok(_) | Err(libc::EINTR | libc::ETIME) => {}
+                Err(libc::EAGAIN | libc::EBUSY | libc::ENOMEM) => {
                     // The kernel could not take a submission. What is in flight may free memory:
                     // wait for that, or for a while, but do not spin.
                     if want > 0 {
@@ -229,29 +275,34 @@ impl Backend {
         if self.jobs > 0 {
             self.jobs -= self.inbox.take(batch);
         }
+        let mut cqes = self.ring.cqes();
         while !batch.is_full() {
-            let Some(cqe) = self.ring.pop() else { break };
-            let more = cqe.flags & CQE_MORE != 0;
-            match cqe.user_data {
-                WAKE => self.wake_armed = more,
-                NOBODY => {}
-                user => {
-                    let mut flags = if more { MORE } else { 0 };
-                    if cqe.flags & CQE_NOTIF != 0 {
-                        flags |= NOTIFICATION;
-                    }
-                    if cqe.flags & CQE_BUFFER != 0 {
-                        // One group so far; a completion does not name it.
-                        flags |= buffer_flags(self.group_of(), (cqe.flags >> 16) as u16);
-                    }
-                    batch.push(Event { user, result: cqe.res, flags });
+            let Some(cqe) = cqes.next() else { break };
+            // One comparison for both of the values that belong to no slot.
+            if cqe.user_data >= WAKE {
+                if cqe.user_data == WAKE {
+                    self.wake_armed = cqe.flags & CQE_MORE != 0;
+                }
+                continue;
+            }
+            let mut flags = 0;
+            if cqe.flags != 0 {
+                if cqe.flags & CQE_MORE != 0 {
+                    flags |= MORE;
+                }
+                if cqe.flags & CQE_NOTIF != 0 {
+                    flags |= NOTIFICATION;
+                }
+                if cqe.flags & CQE_BUFFER != 0 {
+                    // One group so far; a completion does not name it.
+                    let group = self.groups.first().map_or(0, |group| group.id);
+                    flags |= buffer_flags(group, (cqe.flags >> 16) as u16);
                 }
             }
+            #[cfg(test)]
+            faults::note(Event { user: cqe.user_data, result: cqe.res, flags });
+            batch.push(Event { user: cqe.user_data, result: cqe.res, flags });
         }
-    }
-
-    fn group_of(&self) -> u16 {
-        self.groups.first().map_or(0, |group| group.id)
     }
 
     /// A multishot poll of the wake descriptor: each write to it makes one completion, and
@@ -327,8 +378,11 @@ impl Backend {
             (SETUP_SUBMIT_ALL, "SUBMIT_ALL"),
             (SETUP_NO_SQARRAY, "NO_SQARRAY"),
         ];
-        let mut flags: Vec<&'static str> =
-            setup.iter().filter(|(bit, _)| self.ring.setup_flags & bit != 0).map(|(_, n)| *n).collect();
+        let mut flags: Vec<&'static str> = setup
+            .iter()
+            .filter(|(bit, _)| self.ring.setup_flags & bit != 0)
+            .map(|(_, n)| *n)
+            .collect();
         if self.ring.is_registered() {
             flags.push("registered ring fd");
         }
@@ -341,6 +395,17 @@ impl Backend {
             queue_entries: [self.ring.sq_entries(), self.ring.cq_entries()],
             bytes_mapped: self.ring.bytes_mapped(),
             lost_completions: u64::from(self.ring.lost()),
+        }
+    }
+}
+
+impl Drop for Backend {
+    /// What was to be closed with the next submission is closed without one.
+    fn drop(&mut self) {
+        while let Some(sqe) = self.ring.take_back() {
+            if sqe.opcode == OP_CLOSE && sqe.file_index == 0 {
+                super::close_now(sqe.fd);
+            }
         }
     }
 }

@@ -51,7 +51,8 @@ struct Map {
 
 impl Map {
     fn new(fd: &OwnedFd, len: usize, offset: i64) -> Result<Map, i32> {
-        let (rights, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_POPULATE);
+        let (rights, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_POPULATE);
         // SAFETY: a new mapping of the ring's own memory, wherever the kernel likes.
         let at = unsafe { libc::mmap(ptr::null_mut(), len, rights, flags, fd.as_raw_fd(), offset) };
         if at == libc::MAP_FAILED {
@@ -142,7 +143,8 @@ impl Ring {
 
     /// Entering by a registered index spares the kernel the look-up of the descriptor.
     fn register_itself(&mut self) {
-        let mut update = ResourceUpdate { offset: u32::MAX, resv: 0, data: self.fd.as_raw_fd() as u64 };
+        let mut update =
+            ResourceUpdate { offset: u32::MAX, resv: 0, data: self.fd.as_raw_fd() as u64 };
         let arg = &raw mut update;
         if self.register(REGISTER_RING_FDS, arg as usize, 1) == Ok(1) {
             self.enter_fd = update.offset;
@@ -201,6 +203,18 @@ impl Ring {
         self.sq_tail = self.sq_tail.wrapping_add(1);
     }
 
+    /// Takes back the last submission that the kernel has not taken. Only for a ring that will not
+    /// be entered any more.
+    pub(super) fn take_back(&mut self) -> Option<Sqe> {
+        if self.unsubmitted() == 0 {
+            return None;
+        }
+        self.sq_tail = self.sq_tail.wrapping_sub(1);
+        let index = self.sq_tail & self.sq.mask;
+        // SAFETY: the entry is in the mapping, was written by `push`, and is not the kernel's yet.
+        Some(unsafe { self.entries.at.cast::<Sqe>().add(index as usize).read() })
+    }
+
     /// Something is to be had or done by entering the kernel.
     #[inline]
     pub(super) fn wants_entry(&self) -> bool {
@@ -223,7 +237,12 @@ impl Ring {
     /// Hands over what is queued, lets the kernel do its half, and waits for `want` completions,
     /// for at most `timeout_ns` if that is given.
     #[inline]
-    pub(super) fn enter(&mut self, submit: bool, want: u32, timeout_ns: Option<u64>) -> Result<u32, i32> {
+    pub(super) fn enter(
+        &mut self,
+        submit: bool,
+        want: u32,
+        timeout_ns: Option<u64>,
+    ) -> Result<u32, i32> {
         let count = if submit { self.unsubmitted() } else { 0 };
         // SAFETY: as in `load`; only we write the tail. Release: the entries come before it.
         unsafe { self.sq.tail.as_ref() }.store(self.sq_tail, Release);
@@ -241,6 +260,10 @@ impl Ring {
             len = size_of::<WaitArg>();
         }
         self.syscalls += 1;
+        #[cfg(test)]
+        if let Some(errno) = super::faults::entering(count) {
+            return Err(errno);
+        }
         // SAFETY: submissions were pushed under `push`'s contract; `arg` is a WaitArg.
         let result = unsafe { syscall::enter(self.enter_fd, count, want, flags, at, len) };
         if let Ok(n) = result {
@@ -249,21 +272,12 @@ impl Ring {
         result
     }
 
-    /// The next completion.
+    /// The completions that are there. What was read is given back to the kernel when this ends.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<Cqe> {
-        // SAFETY: as in `load`.
+    pub(super) fn cqes(&self) -> Cqes<'_> {
+        // SAFETY: as in `load`; the head is written by us only.
         let head = unsafe { self.cq.head.as_ref() }.load(Relaxed);
-        if head == self.load(self.cq.tail) {
-            return None;
-        }
-        let index = head & self.cq.mask;
-        // SAFETY: the kernel has published the entry (Acquire above) and leaves it alone until the
-        // head has passed it.
-        let cqe = unsafe { self.cqes.add(index as usize).read() };
-        // SAFETY: as in `load`. Release: the entry was read before it is given back.
-        unsafe { self.cq.head.as_ref() }.store(head.wrapping_add(1), Release);
-        Some(cqe)
+        Cqes { ring: self, head, tail: self.load(self.cq.tail) }
     }
 
     pub(super) fn is_registered(&self) -> bool {
@@ -280,6 +294,35 @@ impl Ring {
 
     pub(super) fn bytes_mapped(&self) -> usize {
         self.queues.len + self.entries.len
+    }
+}
+
+/// The completions that were there when it was made.
+pub(super) struct Cqes<'a> {
+    ring: &'a Ring,
+    head: u32,
+    tail: u32,
+}
+
+impl Cqes<'_> {
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Cqe> {
+        if self.head == self.tail {
+            return None;
+        }
+        let index = self.head & self.ring.cq.mask;
+        self.head = self.head.wrapping_add(1);
+        // SAFETY: the kernel has published the entry (its tail was loaded with Acquire) and leaves
+        // it alone until the head in shared memory has passed it, in `drop`.
+        Some(unsafe { self.ring.cqes.add(index as usize).read() })
+    }
+}
+
+impl Drop for Cqes<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: as in `Ring::load`. Release: the entries were read before they are given back.
+        unsafe { self.ring.cq.head.as_ref() }.store(self.head, Release);
     }
 }
 

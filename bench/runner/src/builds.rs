@@ -1,0 +1,106 @@
+//! Builds what a section runs. Installs nothing: what is missing is named, with the command that brings it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::options::{Options, Section};
+use crate::programs::{Program, Source};
+
+pub(crate) fn bench_root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().expect("the runner's package is in the workspace's folder").to_owned()
+}
+
+pub(crate) fn library_root() -> PathBuf {
+    bench_root().parent().expect("the workspace is in the library's repository").to_owned()
+}
+
+/// Looks for the programs that the section calls.
+pub(crate) fn check_tools(options: &Options) -> Result<(), String> {
+    let mut tools =
+        vec![("make", "make"), ("cc", "gcc"), ("taskset", "util-linux"), ("timeout", "coreutils")];
+    if options.section == Section::Instructions {
+        tools.push(("valgrind", "valgrind"));
+    }
+    let mut missing: Vec<&str> = tools
+        .into_iter()
+        .filter(|(tool, _)| !runs(tool, &["--version"]))
+        .map(|(_, package)| package)
+        .collect();
+    if !runs("cc", &["-E", "-include", "liburing.h", "-x", "c", "/dev/null"]) {
+        missing.push("liburing-dev");
+    }
+    match missing.is_empty() {
+        true => Ok(()),
+        false => {
+            Err(format!("missing here: {0}\non Debian: apt-get install -y {0}", missing.join(" ")))
+        }
+    }
+}
+
+/// Whether this command can be started and succeeds. What it prints is thrown away.
+pub(crate) fn runs(program: &str, args: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Builds the C programs (the load client is one of them) and what of the rest is selected.
+pub(crate) fn build(programs: &[Program]) -> Result<(), String> {
+    let root = bench_root();
+    must_run(Command::new("make").arg("-s").arg("-C").arg(root.join("c")), "the C programs")?;
+
+    let packages: Vec<&str> = programs
+        .iter()
+        .filter_map(|program| match program.source {
+            Source::Package(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    // By itself, so that a library that does not build is named, and the peers' features are not mixed with ours.
+    for ours in [false, true] {
+        let mut cargo = cargo_build(&root);
+        let mut wanted =
+            packages.iter().filter(|&&package| (package == "p-kael") == ours).peekable();
+        if wanted.peek().is_none() {
+            continue;
+        }
+        for package in wanted {
+            cargo.args(["-p", package]);
+        }
+        let what = if ours { "p-kael (leave it out with --skip kael)" } else { "the peers" };
+        must_run(&mut cargo, what)?;
+    }
+    for program in programs {
+        if let Source::Example(name) = program.source {
+            let what =
+                format!("the library's example {name} (leave it out with --skip {})", program.key);
+            must_run(
+                cargo_build(&library_root()).args(["-p", "kael-rt", "--example", name]),
+                &what,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// The target folders are named, so that a `CARGO_TARGET_DIR` of the caller does not hide the programs.
+fn cargo_build(workspace: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--release", "--quiet"]);
+    cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
+    cargo.arg("--target-dir").arg(workspace.join("target"));
+    cargo
+}
+
+fn must_run(command: &mut Command, what: &str) -> Result<(), String> {
+    // The tables own stdout.
+    let status = command
+        .stdout(Stdio::null())
+        .status()
+        .map_err(|error| format!("cannot build {what}: {error}"))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("cannot build {what}")),
+    }
+}

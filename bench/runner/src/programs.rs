@@ -1,0 +1,188 @@
+//! The programs of each section: their keys, names, and where each comes from.
+
+use std::path::PathBuf;
+
+use crate::builds;
+use crate::options::Options;
+
+/// What a program is in the comparison.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    /// What the ratios are to.
+    Floor,
+    /// Shown, and compared to by nobody.
+    Other,
+    /// A Rust runtime; the best of them is compared to.
+    Peer,
+    Ours,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Source {
+    /// `c/NAME.c`
+    C(&'static str),
+    /// The package of this workspace.
+    Package(&'static str),
+    /// The example of the library.
+    Example(&'static str),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) key: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) role: Role,
+    pub(crate) source: Source,
+    /// With the flags that the peer's documentation offers beyond its defaults.
+    pub(crate) tuned: bool,
+    /// The mode of a C program or the variant of a reader.
+    pub(crate) variant: Option<&'static str>,
+    /// The groups of the micro suite, or the modes of the files, that it cannot run.
+    pub(crate) lacks: &'static [&'static str],
+    /// Runs only when `--only` names it.
+    pub(crate) when_named: bool,
+}
+
+const fn program(key: &'static str, name: &'static str, role: Role, source: Source) -> Program {
+    Program { key, name, role, source, tuned: false, variant: None, lacks: &[], when_named: false }
+}
+
+impl Program {
+    const fn tuned(mut self) -> Program {
+        self.tuned = true;
+        self
+    }
+
+    const fn variant(mut self, variant: &'static str) -> Program {
+        self.variant = Some(variant);
+        self
+    }
+
+    const fn lacks(mut self, lacks: &'static [&'static str]) -> Program {
+        self.lacks = lacks;
+        self
+    }
+
+    const fn when_named(mut self) -> Program {
+        self.when_named = true;
+        self
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        match self.source {
+            Source::C(name) => builds::bench_root().join("c/bin").join(name),
+            Source::Package(name) => builds::bench_root().join("target/release").join(name),
+            Source::Example(name) => {
+                builds::library_root().join("target/release/examples").join(name)
+            }
+        }
+    }
+
+    /// The command of its echo server on this port.
+    pub(crate) fn echo_command(&self, port: u16) -> Vec<String> {
+        let mut command = vec![self.path().display().to_string()];
+        match self.source {
+            Source::C(_) => {
+                command.push(port.to_string());
+                command.extend(self.variant.map(str::to_owned));
+            }
+            Source::Package(_) => command.extend(["echo".to_owned(), port.to_string()]),
+            Source::Example(_) => command.push(format!("127.0.0.1:{port}")),
+        }
+        command
+    }
+}
+
+use Role::{Floor, Other, Ours, Peer};
+use Source::{C, Example, Package};
+
+/// The first two floors are what the ratios of the echo tables are to.
+pub(crate) fn echo() -> Vec<Program> {
+    vec![
+        program("c-oneshot", "C io_uring oneshot", Floor, C("echo_uring")).variant("oneshot"),
+        program("c-multi", "C io_uring multishot", Floor, C("echo_uring")).variant("multi"),
+        program("c-link", "C io_uring send linked to receive", Other, C("echo_uring"))
+            .variant("link"),
+        program("c-epoll", "C epoll", Other, C("echo_epoll")),
+        program("tokio", "tokio", Peer, Package("p-tokio")),
+        program("monoio", "monoio", Peer, Package("p-monoio")),
+        program("monoio-tuned", "monoio tuned", Peer, Package("p-monoio")).tuned(),
+        program("compio", "compio", Peer, Package("p-compio")),
+        program("compio-tuned", "compio tuned", Peer, Package("p-compio")).tuned(),
+        program("glommio", "glommio", Peer, Package("p-glommio")),
+        program("tokio-uring", "tokio-uring", Peer, Package("p-tokio-uring")),
+        program("smol", "smol", Peer, Package("p-smol")),
+        program("kael", "kael", Ours, Example("echo")),
+        // The same few lines in the way of the peers' programs, to see what the example does otherwise.
+        program("kael-plain", "kael, in p-kael", Other, Package("p-kael")).when_named(),
+    ]
+}
+
+pub(crate) fn files() -> Vec<Program> {
+    vec![
+        program("c-fixed", "C io_uring, registered buffers", Floor, C("fread_uring"))
+            .variant("fixed"),
+        program("c-plain", "C io_uring, plain buffers", Floor, C("fread_uring")).variant("plain"),
+        program("c-pread", "C pread threads", Other, C("fread_pread")),
+        program("tokio", "tokio spawn_blocking", Peer, Package("p-tokio")),
+        // Its own buffer is not aligned as O_DIRECT wants it.
+        program("tokio-seek", "tokio::fs seek and read", Peer, Package("p-tokio"))
+            .variant("seek")
+            .lacks(&["direct"]),
+        program("monoio", "monoio", Peer, Package("p-monoio")),
+        program("monoio-tuned", "monoio tuned", Peer, Package("p-monoio")).tuned(),
+        program("compio", "compio", Peer, Package("p-compio")),
+        program("compio-tuned", "compio tuned", Peer, Package("p-compio")).tuned(),
+        program("glommio", "glommio", Peer, Package("p-glommio")),
+        program("tokio-uring", "tokio-uring", Peer, Package("p-tokio-uring")),
+        program(
+            "tokio-uring-fixed",
+            "tokio-uring, registered buffers",
+            Peer,
+            Package("p-tokio-uring"),
+        )
+        .variant("fixed"),
+        program("smol", "smol (blocking)", Peer, Package("p-smol")),
+        program("kael", "kael", Ours, Package("p-kael")),
+    ]
+}
+
+pub(crate) fn micro() -> Vec<Program> {
+    vec![
+        program("floor", "minimal executor", Floor, Package("p-floor"))
+            .lacks(&["timer", "sleeps", "socket", "thread"]),
+        program("tokio", "tokio", Peer, Package("p-tokio")),
+        // Waking it from another thread needs a feature that slows everything else down.
+        program("monoio", "monoio", Peer, Package("p-monoio")).lacks(&["thread"]),
+        program("compio", "compio", Peer, Package("p-compio")),
+        program("compio-tuned", "compio tuned", Peer, Package("p-compio")).tuned(),
+        program("glommio", "glommio", Peer, Package("p-glommio")),
+        program("tokio-uring", "tokio-uring", Peer, Package("p-tokio-uring")),
+        program("smol", "smol", Peer, Package("p-smol")),
+        program("kael", "kael", Ours, Package("p-kael")),
+    ]
+}
+
+/// What `--only` and `--skip` leave of the programs.
+pub(crate) fn select(programs: Vec<Program>, options: &Options) -> Result<Vec<Program>, String> {
+    let keys: Vec<&str> = programs.iter().map(|program| program.key).collect();
+    if let Some(unknown) =
+        options.only.iter().chain(&options.skip).find(|key| !keys.contains(&key.as_str()))
+    {
+        return Err(format!(
+            "no program {unknown} in this section; there are: {}",
+            keys.join(", ")
+        ));
+    }
+    let is_in = |list: &[String], key: &str| list.iter().any(|each| each == key);
+    let selected = programs.into_iter().filter(|program| {
+        let wanted = if options.only.is_empty() {
+            !program.when_named
+        } else {
+            is_in(&options.only, program.key)
+        };
+        // A list shows all that can be named.
+        (wanted || options.list) && !is_in(&options.skip, program.key)
+    });
+    Ok(selected.collect())
+}

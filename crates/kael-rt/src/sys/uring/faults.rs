@@ -1,0 +1,128 @@
+//! Faults for tests: what the kernel might answer, and on a good day does not. A plan belongs to a thread.
+//!
+//! An answer is injected *instead* of the operation: the kernel never sees that submission, so nothing is transferred,
+//! which is what an error means. A short transfer is a real one of fewer bytes.
+
+use super::{Event, abi::*};
+use std::cell::RefCell;
+
+/// What happens to a submission.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    /// It is answered so, and never reaches the kernel.
+    Answer(i32),
+    /// It transfers at most so many bytes (or vectors).
+    Shorten(u32),
+}
+
+#[derive(Default)]
+struct Plan {
+    /// Calls of io_uring_enter so far, and those that shall fail: (first, count, errno).
+    enters: u32,
+    failing: Option<(u32, u32, i32)>,
+    /// Only calls that would submit something fail, and count.
+    submitting: bool,
+    /// (opcode, what, how often).
+    rules: Vec<(u8, Fault, u32)>,
+    hits: u32,
+    forged: Vec<Event>,
+    /// The completions that were read, if they are kept.
+    seen: Option<Vec<Event>>,
+}
+
+thread_local! {
+    static PLAN: RefCell<Plan> = RefCell::default();
+}
+
+fn plan<R>(f: impl FnOnce(&mut Plan) -> R) -> R {
+    PLAN.with_borrow_mut(f)
+}
+
+/// Forgets everything.
+pub(super) fn clear() {
+    plan(|plan| *plan = Plan::default());
+}
+
+/// `count` calls of io_uring_enter fail, from the `nth` on (the first is 1).
+pub(super) fn fail_enter(nth: u32, count: u32, errno: i32) {
+    plan(|plan| {
+        plan.failing = Some((nth, count, errno));
+        plan.enters = 0;
+    });
+}
+
+/// As `fail_enter`, but only calls that would submit something count.
+pub(super) fn fail_submitting(nth: u32, count: u32, errno: i32) {
+    fail_enter(nth, count, errno);
+    plan(|plan| plan.submitting = true);
+}
+
+/// The next `times` submissions of that opcode meet the fault.
+pub(super) fn meet(opcode: u8, fault: Fault, times: u32) {
+    plan(|plan| plan.rules.push((opcode, fault, times)));
+}
+
+/// How many faults were met.
+pub(super) fn hits() -> u32 {
+    plan(|plan| plan.hits)
+}
+
+/// A completion that the kernel never made.
+pub(super) fn forge(event: Event) {
+    plan(|plan| plan.forged.push(event));
+}
+
+/// Keeps the completions that are read from here on.
+pub(super) fn keep_seen() {
+    plan(|plan| plan.seen = Some(Vec::new()));
+}
+
+/// The completions since `keep_seen`.
+pub(super) fn seen() -> Vec<Event> {
+    plan(|plan| plan.seen.clone().unwrap_or_default())
+}
+
+/// Asked before each call of io_uring_enter: the errno that it shall answer.
+pub(super) fn entering(count: u32) -> Option<i32> {
+    plan(|plan| {
+        if plan.submitting && count == 0 {
+            return None;
+        }
+        plan.enters += 1;
+        let (nth, times, errno) = plan.failing?;
+        let fails = plan.enters >= nth && plan.enters - nth < times;
+        plan.hits += u32::from(fails);
+        fails.then_some(errno)
+    })
+}
+
+/// Asked for each submission of an operation: what takes its place.
+pub(super) fn starting(sqe: &mut Sqe) -> Option<i32> {
+    plan(|plan| {
+        let rule =
+            plan.rules.iter_mut().find(|(opcode, _, times)| *opcode == sqe.opcode && *times > 0)?;
+        rule.2 -= 1;
+        plan.hits += 1;
+        match rule.1 {
+            Fault::Answer(result) => Some(result),
+            Fault::Shorten(most) => {
+                sqe.len = sqe.len.min(most);
+                None
+            }
+        }
+    })
+}
+
+/// The completions that were forged.
+pub(super) fn take_forged() -> Vec<Event> {
+    plan(|plan| std::mem::take(&mut plan.forged))
+}
+
+/// Told each completion that is read.
+pub(super) fn note(event: Event) {
+    plan(|plan| {
+        if let Some(seen) = &mut plan.seen {
+            seen.push(event);
+        }
+    });
+}

@@ -1,0 +1,79 @@
+//! The backend under faults, through the public API. The plan of faults belongs to a thread, and so does a runtime: the
+//! tests may run side by side.
+
+mod enter;
+mod forged;
+mod results;
+
+use super::faults;
+use crate::{
+    driver::DriverCounters,
+    fs::File,
+    net::{TcpListener, TcpStream},
+    task::context,
+};
+use std::{
+    panic::resume_unwind,
+    path::PathBuf,
+    sync::mpsc::{RecvTimeoutError, channel},
+    thread,
+    time::Duration,
+};
+
+/// Runs `test` on a thread of its own, for a generous time at most.
+fn in_time(test: impl FnOnce() + Send + 'static) {
+    let limit = Duration::from_secs(150);
+    let (done, end) = channel();
+    let thread = thread::spawn(move || {
+        test();
+        faults::clear();
+        let _ = done.send(());
+    });
+    if end.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+        panic!("the test's time limit of {limit:?} has passed");
+    }
+    if let Err(panic) = thread.join() {
+        resume_unwind(panic);
+    }
+}
+
+fn is_full() -> bool {
+    std::env::var_os("KAEL_FULL").is_some()
+}
+
+fn counters() -> DriverCounters {
+    context::with("a test", |core| core.driver.counters())
+}
+
+/// Both ends of a connection.
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let one = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (other, _) = listener.accept().await.unwrap();
+    (one, other)
+}
+
+/// A path of its own; what is there goes with the value.
+struct TempPath(PathBuf);
+
+impl TempPath {
+    fn new(name: &str) -> TempPath {
+        TempPath(std::env::temp_dir().join(format!("kael-uring-{name}-{}", std::process::id())))
+    }
+
+    fn holding(name: &str, bytes: &[u8]) -> TempPath {
+        let path = TempPath::new(name);
+        std::fs::write(&path.0, bytes).expect("the folder for temporary files can be written");
+        path
+    }
+
+    async fn open(&self) -> File {
+        File::options().read(true).write(true).open(&self.0).await.unwrap()
+    }
+}
+
+impl Drop for TempPath {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,248 @@
+//! Counts heap allocations of I/O in its steady state: none, for each public operation. The counter is the allocator
+//! of the whole process and counts for each thread apart, so the tests may run side by side.
+
+#![cfg(not(kael_backend = "sim"))] // Its subjects are this system's own limits.
+
+mod rig;
+
+use kael_rt::fs::File;
+use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
+use kael_rt::time::Duration;
+use rig::{TempFile, pair, size, within_limit};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ops::AsyncFnMut;
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged; the default `realloc` and `alloc_zeroed` come
+// through `alloc`. The counter needs no initialisation and no destructor, so it is there whenever a thread is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs a round often enough to fill the pools, and then counts.
+async fn expect_no_allocation(what: &str, rounds: usize, mut round: impl AsyncFnMut()) {
+    for _ in 0..1000 {
+        round().await;
+    }
+    let before = ALLOCATIONS.get();
+    for _ in 0..rounds {
+        round().await;
+    }
+    let allocations = ALLOCATIONS.get() - before;
+    assert_eq!(allocations, 0, "allocations in {rounds} rounds of {what}");
+}
+
+const ROUNDS: usize = 100_000;
+
+#[test]
+fn r41_tcp_ping_pong() {
+    within_limit(|| {
+        kael_rt::block_on(async {
+            let (a, b) = pair().await;
+            let _echo = kael_rt::spawn(async move {
+                let mut buf = Vec::with_capacity(64);
+                loop {
+                    let (n, back) = b.read(buf).await;
+                    if n.unwrap() == 0 {
+                        return;
+                    }
+                    let (n, back) = b.write(back).await;
+                    assert_eq!(n.unwrap(), 64);
+                    buf = back;
+                }
+            });
+            let mut kept = vec![7; 64];
+            expect_no_allocation("TCP ping-pong", size(ROUNDS, 1_000_000), async || {
+                let (n, buf) = a.write(std::mem::take(&mut kept)).await;
+                assert_eq!(n.unwrap(), 64);
+                let (n, buf) = a.read(buf).await;
+                assert_eq!(n.unwrap(), 64);
+                kept = buf;
+            })
+            .await;
+        });
+    });
+}
+
+#[test]
+fn r41_whole_transfers() {
+    within_limit(|| {
+        kael_rt::block_on(async {
+            let (a, b) = pair().await;
+            let mut kept = vec![7; 4096];
+            let mut other = vec![0; 4096];
+            expect_no_allocation("write_all and read_exact", size(20_000, ROUNDS), async || {
+                let (n, buf) = a.write_all(std::mem::take(&mut kept)).await;
+                assert_eq!(n.unwrap(), 4096);
+                kept = buf;
+                let (n, buf) = b.read_exact(std::mem::take(&mut other)).await;
+                assert_eq!(n.unwrap(), 4096);
+                other = buf;
+            })
+            .await;
+            assert_eq!(kept, other);
+        });
+    });
+}
+
+#[test]
+fn r41_vectored() {
+    within_limit(|| {
+        let file = TempFile::new("r41-vectored", &[5; 8192]);
+        kael_rt::block_on(async {
+            let (a, b) = pair().await;
+            let file = File::options().read(true).write(true).open(&file.0).await.unwrap();
+            let mut out = Some([vec![1u8; 32], vec![2; 32]]);
+            let mut into = Some([Vec::with_capacity(16), Vec::with_capacity(48)]);
+            expect_no_allocation("vectored reads and writes", size(20_000, ROUNDS), async || {
+                let (n, bufs) = a.write_vectored(out.take().unwrap()).await;
+                assert_eq!(n.unwrap(), 64);
+                let (n, bufs) = file.write_vectored_at(bufs, 0).await.map_n(64);
+                assert_eq!(n, 64);
+                out = Some(bufs);
+                let (n, bufs) = b.read_vectored(into.take().unwrap()).await;
+                assert_eq!(n.unwrap(), 64);
+                let (n, bufs) = file.read_vectored_at(bufs, 4096).await.map_n(64);
+                assert_eq!(n, 64);
+                into = Some(bufs);
+            })
+            .await;
+            assert_eq!(into.unwrap()[1], [5; 48]);
+        });
+    });
+}
+
+/// Shorter to write where a result is expected.
+trait MapN<B> {
+    fn map_n(self, n: usize) -> (usize, B);
+}
+
+impl<B> MapN<B> for (std::io::Result<usize>, B) {
+    fn map_n(self, n: usize) -> (usize, B) {
+        assert_eq!(self.0.unwrap(), n);
+        (n, self.1)
+    }
+}
+
+#[test]
+fn r41_udp() {
+    within_limit(|| {
+        kael_rt::block_on(async {
+            let a = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let b = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let (to_a, to_b) = (a.local_addr().unwrap(), b.local_addr().unwrap());
+            b.connect(to_a).await.unwrap();
+            let (mut out, mut into) = (vec![3; 100], Vec::with_capacity(200));
+            expect_no_allocation("UDP there and back", size(ROUNDS, 1_000_000), async || {
+                let (n, buf) = a.send_to(std::mem::take(&mut out), to_b).await;
+                assert_eq!(n.unwrap(), 100);
+                out = buf;
+                let (n, buf) = b.recv(std::mem::take(&mut into)).await;
+                assert_eq!(n.unwrap(), 100);
+                let (n, buf) = b.send(buf).await;
+                assert_eq!(n.unwrap(), 100);
+                let (got, buf) = a.recv_from(buf).await;
+                assert_eq!(got.unwrap(), (100, to_b));
+                into = buf;
+            })
+            .await;
+        });
+    });
+}
+
+#[test]
+fn r41_file_reads() {
+    within_limit(|| {
+        let file = TempFile::new("r41-file", &[9; 65_536]);
+        kael_rt::block_on(async {
+            let file = File::options().read(true).write(true).open(&file.0).await.unwrap();
+            let mut kept = vec![0; 4096];
+            let mut round = 0u64;
+            expect_no_allocation("file reads", size(ROUNDS, 1_000_000), async || {
+                round += 1;
+                let (n, buf) = file.read_at(std::mem::take(&mut kept), round % 16 * 4096).await;
+                assert_eq!(n.unwrap(), 4096);
+                kept = buf;
+            })
+            .await;
+            expect_no_allocation("whole file transfers", size(20_000, ROUNDS), async || {
+                round += 1;
+                let buf = std::mem::take(&mut kept);
+                let (n, buf) = file.read_exact_at(buf, round % 16 * 4096).await;
+                assert_eq!(n.unwrap(), 4096);
+                let (n, buf) = file.write_all_at(buf, round % 16 * 4096).await;
+                assert_eq!(n.unwrap(), 4096);
+                kept = buf;
+            })
+            .await;
+            expect_no_allocation("metadata", size(20_000, ROUNDS), async || {
+                assert_eq!(file.metadata().await.unwrap().len(), 65_536);
+            })
+            .await;
+        });
+    });
+}
+
+#[test]
+fn r41_timed_reads() {
+    within_limit(|| {
+        let runtime = kael_rt::runtime::Builder::new().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let (a, b) = pair().await;
+            let limit = Duration::from_millis(5);
+            let (mut out, mut into) = (vec![1; 8], Vec::with_capacity(64));
+            expect_no_allocation("reads in time", size(20_000, ROUNDS), async || {
+                let (n, buf) = a.write(std::mem::take(&mut out)).await;
+                assert_eq!(n.unwrap(), 8);
+                out = buf;
+                let (n, buf) = b.read(std::mem::take(&mut into)).timeout(limit).await;
+                assert_eq!(n.unwrap(), 8);
+                into = buf;
+            })
+            .await;
+            expect_no_allocation("reads that are stopped", size(20_000, ROUNDS), async || {
+                let (n, buf) = b.read(std::mem::take(&mut into)).timeout(limit).await;
+                assert_eq!(n.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+                into = buf;
+            })
+            .await;
+        });
+    });
+}
+
+#[test]
+fn r41_accepted_connections() {
+    within_limit(|| {
+        kael_rt::block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let addr = listener.local_addr().unwrap();
+            expect_no_allocation("connect, accept, close", size(5_000, ROUNDS), async || {
+                let client = TcpStream::connect(addr).await.unwrap();
+                let (stream, peer) = listener.accept().await.unwrap();
+                assert_eq!(peer.ip(), addr.ip());
+                // A reset leaves no port behind that could not be used again for a minute.
+                client.set_linger(Some(Duration::ZERO)).unwrap();
+                drop(client);
+                stream.close().await.unwrap();
+            })
+            .await;
+        });
+    });
+}

@@ -1,0 +1,118 @@
+//! Tasks allocate nothing once their pool is warm: spawn and join, and wakes from another thread. Counted by the
+//! global allocator, in one test, so that no other thread of the harness disturbs.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Poll, Waker};
+use std::thread;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const WARM_UP: u64 = 1_000;
+const ROUNDS: u64 = 100_000;
+
+fn allocations() -> u64 {
+    ALLOCATIONS.load(Ordering::SeqCst)
+}
+
+#[test]
+fn r41_tasks_allocate_nothing_in_the_steady_state() {
+    let runtime = kael_rt::runtime::Builder::new().build().unwrap();
+    let handle = runtime.handle();
+    runtime.block_on(async {
+        spawn_and_join(WARM_UP).await;
+        let before = allocations();
+        spawn_and_join(ROUNDS).await;
+        assert_eq!(allocations() - before, 0, "spawn and join");
+
+        for _ in 0..WARM_UP {
+            handle.spawn(|| async { 1 }).await.unwrap();
+        }
+        let before = allocations();
+        for _ in 0..ROUNDS {
+            handle.spawn(|| async { 1 }).await.unwrap();
+        }
+        assert_eq!(allocations() - before, 0, "spawn through the handle on its own core");
+
+        // A future of 40 KiB has a block of its own, which is kept.
+        for round in 0..WARM_UP + 10_000 {
+            let before = allocations();
+            let big = [round as u8; 40 * 1024];
+            let task = async move {
+                kael_rt::yield_now().await;
+                big[7]
+            };
+            assert_eq!(kael_rt::spawn(task).await.unwrap(), round as u8);
+            assert!(round < WARM_UP || allocations() == before, "spawn and join of a large future");
+        }
+
+        remote_wakes().await;
+    });
+}
+
+async fn spawn_and_join(rounds: u64) {
+    for round in 0..rounds {
+        assert_eq!(kael_rt::spawn(async move { round }).await.unwrap(), round);
+    }
+}
+
+/// A thread that wakes this future whenever it has asked for it.
+async fn remote_wakes() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+    let (thread_asked, thread_waker): (Arc<AtomicU64>, Waker) = (asked.clone(), waker);
+    let thread = thread::spawn(move || {
+        let mut answered = 0;
+        while answered < WARM_UP + ROUNDS {
+            let asked = thread_asked.load(Ordering::Acquire);
+            // Odd: asked. Even: answered.
+            if asked % 2 == 1 {
+                thread_asked.store(asked + 1, Ordering::Release);
+                // A clone and a drop on this thread, as a real owner of a waker would have them.
+                let waker = thread_waker.clone();
+                waker.wake_by_ref();
+                answered += 1;
+            } else {
+                thread::yield_now();
+            }
+        }
+    });
+    let mut before = 0;
+    for round in 0..WARM_UP + ROUNDS {
+        if round == WARM_UP {
+            before = allocations();
+        }
+        asked.fetch_add(1, Ordering::AcqRel);
+        poll_fn(|_| {
+            if asked.load(Ordering::Acquire).is_multiple_of(2) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+    assert_eq!(allocations() - before, 0, "wakes from another thread");
+    thread.join().unwrap();
+}

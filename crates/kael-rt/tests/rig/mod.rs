@@ -1,0 +1,85 @@
+//! What the tests of limits share: sizes, time limits, and processes of their own. No test is in here.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use kael_rt::net::{TcpListener, TcpStream};
+use std::panic::resume_unwind;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+/// The scorecard's whole size was asked for.
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("KAEL_FULL").is_some()
+}
+
+/// A size that runs in seconds, or the scorecard's.
+pub(crate) fn size(quick: usize, full: usize) -> usize {
+    if is_full() { full } else { quick }
+}
+
+/// Runs `test` on a thread, for a generous time at most.
+pub(crate) fn within_limit(test: impl FnOnce() + Send + 'static) {
+    let limit = Duration::from_secs(if is_full() { 900 } else { 120 });
+    let (done, end) = channel();
+    let thread = thread::spawn(move || {
+        test();
+        let _ = done.send(());
+    });
+    if end.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+        panic!("the test's time limit of {limit:?} has passed");
+    }
+    if let Err(panic) = thread.join() {
+        resume_unwind(panic);
+    }
+}
+
+/// Runs `test` in a process of its own, for what a process has once: its limits, its descriptors, its filters.
+/// `name` is the test that calls this.
+pub(crate) fn in_own_process(name: &str, test: impl FnOnce() + Send + 'static) {
+    if std::env::var("KAEL_OWN_PROCESS").as_deref() == Ok(name) {
+        return within_limit(test);
+    }
+    let mut command = Command::new(std::env::current_exe().expect("a test has a path"));
+    command
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env("KAEL_OWN_PROCESS", name);
+    let output = command.stdin(Stdio::null()).output().expect("the test program starts again");
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        let mut lines = text.lines().skip_while(|line| !line.contains("panicked at")).skip(1);
+        let cause = lines.next().unwrap_or("no assertion");
+        panic!("{cause} [in its own process, {}]\n{text}", output.status);
+    }
+}
+
+/// The descriptors that this process has open.
+pub(crate) fn open_descriptors() -> usize {
+    // The one that reads the folder is among them.
+    std::fs::read_dir("/proc/self/fd").expect("proc is mounted").count() - 1
+}
+
+/// Both ends of a connection.
+pub(crate) async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let one = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (other, _) = listener.accept().await.unwrap();
+    (one, other)
+}
+
+/// A file of its own that goes with the value.
+pub(crate) struct TempFile(pub std::path::PathBuf);
+
+impl TempFile {
+    pub(crate) fn new(name: &str, bytes: &[u8]) -> TempFile {
+        let path = std::env::temp_dir().join(format!("kael-{name}-{}", std::process::id()));
+        std::fs::write(&path, bytes).expect("the folder for temporary files can be written");
+        TempFile(path)
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
