@@ -2,7 +2,7 @@
 //! therefore uncounted; over the loopback its calls return at once, so this thread may make them.
 
 use super::files::whole;
-use super::meter::{Lane, Meter, plain, prepared};
+use super::meter::{Lane, Meter, Ready, plain, prepared};
 use crate::peer::{self, Peer};
 use kael_rt::net::{self, TcpListener, TcpStream};
 use std::cell::RefCell;
@@ -74,8 +74,6 @@ async fn round_trips(meter: &mut Meter) -> io::Result<()> {
     };
     meter.many(ROW, make).await
 }
-
-pub(crate) type Ready = fn() -> io::Result<()>;
 
 fn round_trip(
     stream: Rc<TcpStream>,
