@@ -134,6 +134,8 @@ impl TcpStream {
     }
 
     /// Sends small writes at once (TCP_NODELAY) or lets the kernel gather them. 1 system call.
+    ///
+    #[doc = budget!(tcp_option)]
     pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
         self.fd.driver().control(|b| b.set_option(&self.fd, SocketOption::Nodelay(on)))
     }
@@ -207,6 +209,8 @@ impl TcpStream {
     }
 
     /// A stream of the standard library as one of this runtime.
+    ///
+    #[doc = budget!(tcp_std)]
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         let driver = context::with("TcpStream::from_std", |core| core.driver.clone());
         Ok(TcpStream { fd: driver.adopt_owned(stream.into(), Kind::Stream) })
@@ -227,6 +231,8 @@ impl TcpStream {
     /// # Ok::<_, std::io::Error>(())
     /// # }).unwrap();
     /// ```
+    ///
+    #[doc = budget!(tcp_detach)]
     pub async fn detach(self) -> io::Result<Detached> {
         if self.fd.is_awaited() {
             return Err(io::ErrorKind::ResourceBusy.into());
