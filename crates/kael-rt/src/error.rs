@@ -25,7 +25,10 @@ pub struct Error {
 enum What {
     Fault(Fault),
     /// A transfer that was stopped after some bytes.
-    Partial { fault: Fault, transferred: usize },
+    Partial {
+        fault: Fault,
+        transferred: usize,
+    },
     Setup(String),
 }
 

@@ -31,6 +31,9 @@
 //!   [`Operation`].
 //! * I/O types and futures stay on their thread; [`JoinHandle`] and [`runtime::Handle`] do not.
 
+// A simulated kernel leaves some of what a real one needs unused.
+#![cfg_attr(kael_backend = "sim", allow(dead_code, unused_imports))]
+
 extern crate self as kael_rt;
 
 pub mod budget;
@@ -66,6 +69,13 @@ pub use kael_rt_macros::{main, test};
 pub use op::{CancelOn, CancelToken, Cancelled, Operation, WithTimeout};
 pub use rt::{YieldNow, block_on, spawn, spawn_blocking, yield_now};
 pub use task::{JoinError, JoinHandle};
+
+/// What a simulated kernel does, and what it has seen; for the project's own test programs.
+#[cfg(kael_backend = "sim")]
+#[doc(hidden)]
+pub mod sim_control {
+    pub use crate::sys::sim_control::*;
+}
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -50,6 +50,7 @@ fn panic_text<R>(f: impl FnOnce() -> R) -> String {
     }
 }
 
+#[cfg_attr(kael_backend = "sim", ignore = "it looks at the system's clock")]
 #[test]
 fn no_sleep_is_early_and_short_ones_are_short() {
     kael_rt::block_on(async {
@@ -213,6 +214,7 @@ fn outside_of_a_runtime_a_poll_panics_with_the_remedy() {
     assert!(text.contains("block_on"), "{text}");
 }
 
+#[cfg_attr(kael_backend = "sim", ignore = "it looks at the system's clock")]
 #[test]
 fn a_sleep_may_change_its_runtime_or_outlive_it() {
     let mut traveller = sleep(5 * MS);

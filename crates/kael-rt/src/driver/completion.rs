@@ -9,7 +9,7 @@ use crate::{
     error::Fault,
     sys::{PeerAddr, Scratch, StatBuf},
 };
-use std::{io, ptr::NonNull};
+use std::{io, mem::ManuallyDrop, ptr::NonNull};
 
 /// The kernel's answer to one request. Only the driver makes one.
 ///
@@ -17,8 +17,11 @@ use std::{io, ptr::NonNull};
 /// the completion is dropped unread.
 pub(crate) struct Completion<'a> {
     result: i32,
-    handle: Option<Fd>,
-    lent: Option<Lent>,
+    /// What came with it. Its own drop is behind a look at `brought`, which the compiler can
+    /// follow: for an operation that can bring nothing it vanishes.
+    handle: ManuallyDrop<Option<Fd>>,
+    lent: ManuallyDrop<Option<Lent>>,
+    brought: bool,
     region: NonNull<u8>,
     region_len: u32,
     vectors: u8,
@@ -34,13 +37,33 @@ impl<'a> Completion<'a> {
         scratch: Option<&'a mut Scratch>,
     ) -> Completion<'a> {
         let (region, region_len, vectors) = region;
-        Completion { result, handle: None, lent: None, region, region_len, vectors, scratch }
+        let mut completion = Completion::bare(result);
+        completion.region = region;
+        completion.region_len = region_len;
+        completion.vectors = vectors;
+        completion.scratch = scratch;
+        completion
+    }
+
+    #[inline(always)]
+    fn bare(result: i32) -> Completion<'a> {
+        Completion {
+            result,
+            handle: ManuallyDrop::new(None),
+            lent: ManuallyDrop::new(None),
+            brought: false,
+            region: NonNull::dangling(),
+            region_len: 0,
+            vectors: 0,
+            scratch: None,
+        }
     }
 
     /// The result, if it is no error, is a descriptor that is now in our charge.
     pub(super) fn bring(&mut self, driver: &Driver, direct: bool) {
         if self.result >= 0 {
-            self.handle = Some(driver.adopt(self.result, Kind::File, direct));
+            *self.handle = Some(driver.adopt(self.result, Kind::File, direct));
+            self.brought = true;
         }
     }
 
@@ -49,21 +72,14 @@ impl<'a> Completion<'a> {
     pub(super) fn lend(&mut self, driver: &Driver, group: u16, id: u16) {
         if let Some(bytes) = driver.buffer_at(group, id) {
             let len = self.result.max(0) as u32;
-            self.lent = Some(Lent { driver: driver.clone(), group, id, bytes, len });
+            *self.lent = Some(Lent { driver: driver.clone(), group, id, bytes, len });
+            self.brought = true;
         }
     }
 
     /// An answer of our own to an operation that never reached the kernel.
     pub(crate) fn refused(fault: Fault) -> Completion<'a> {
-        Completion {
-            result: fault.code(),
-            handle: None,
-            lent: None,
-            region: NonNull::dangling(),
-            region_len: 0,
-            vectors: 0,
-            scratch: None,
-        }
+        Completion::bare(fault.code())
     }
 
     fn scratch(&self) -> &Scratch {
@@ -162,6 +178,19 @@ impl<'a> Completion<'a> {
         }
         assert_eq!(rest, 0, "more bytes than there was room for");
         Ok(n)
+    }
+}
+
+impl Drop for Completion<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.brought {
+            // SAFETY: dropped once, here; nobody uses the fields afterwards.
+            unsafe {
+                ManuallyDrop::drop(&mut self.handle);
+                ManuallyDrop::drop(&mut self.lent);
+            }
+        }
     }
 }
 

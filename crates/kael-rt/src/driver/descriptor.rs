@@ -168,6 +168,11 @@ impl Fd {
         self.refs.get() > 1
     }
 
+    /// Somebody uses the descriptor besides this and what dropped futures left under way.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.refs.get() - self.orphans.get() > 1
+    }
+
     /// The descriptor was closed by an operation: nothing is left to close.
     pub(crate) fn forget_number(&self) {
         self.number.set(-1);

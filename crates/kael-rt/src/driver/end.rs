@@ -11,16 +11,15 @@ use super::{
     slot::{SlotId, State},
 };
 use crate::error::Fault;
-use std::{
-    mem,
-    time::{Duration, Instant},
-};
+use std::{mem, time::Duration};
 
 impl Driver {
     /// Ends the driver; returns how many operations were leaked because the kernel, or a job of
     /// the pool, did not let go of them within `limit`.
     pub(crate) fn shutdown(&self, limit: Duration) -> u64 {
-        let end = Instant::now().checked_add(limit);
+        let now = |driver: &Driver| driver.with(|inner| inner.backend.now_ns()).unwrap_or(0);
+        let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        let end = now(self).saturating_add(limit_ns);
         self.with(|inner| inner.ending = true);
         let count = self.with(|inner| inner.slots.len()).unwrap_or(0);
         for index in 0..count {
@@ -30,22 +29,26 @@ impl Driver {
                 None => {}
             }
         }
-        let mut short = Duration::from_millis(1);
+        // The limit is on the backend's clock, which is the real one even when the core's clock is
+        // paused. Short steps, because a job of the pool may end without a completion.
+        let mut short_ns = 1_000_000;
         while self.in_flight() > 0 {
-            let left = end.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
+            let now = now(self);
+            if now >= end {
                 break;
             }
-            // A turn's time limit is on the core's clock, which may be virtual; so it waits in
-            // short steps of real time until nothing is out.
-            let until = crate::time::real_now_ns() + short.min(left).as_nanos() as u64;
-            short = (short * 2).min(Duration::from_millis(50));
+            let until = now.saturating_add(short_ns).min(end);
+            short_ns = (short_ns * 2).min(50_000_000);
             if self.turn(Wait::Until(Some(until))).is_err() {
                 break;
             }
         }
+        // What was dropped above has queued its closes, and nobody will turn any more.
+        self.flush();
         let counters = self.counters();
-        self.0.last.set(super::DriverCounters { in_flight: 0, slots: 0, carries: 0, ..counters });
+        // Slots that are still in use now are leaked, counted as such, or lost by a mistake.
+        let lost = counters.slots - counters.in_flight;
+        self.0.last.set(super::DriverCounters { in_flight: 0, slots: lost, ..counters });
         let Some(mut inner) = self.0.inner.borrow_mut().take() else { return 0 };
         let leaked = u64::from(inner.in_flight());
         if leaked > 0 {

@@ -20,9 +20,10 @@
 //! it is dropped: it holds the gate until it is finished, and its error stays.
 
 use super::{
-    Driver, Launch,
+    Driver,
     descriptor::{Descriptor, Gate, Kind},
     inner::Inner,
+    inner::Launch,
     ops::Vtable,
     slot::{Body, NONE, SlotId, State},
 };
@@ -31,7 +32,6 @@ use crate::{
     op::{Gives, Side},
 };
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     ptr::{self, NonNull},
     task::Waker,
 };
@@ -91,30 +91,21 @@ impl Driver {
 
     /// Answers an orphan and drops the output, with nothing borrowed.
     pub(super) fn finish(&self, id: SlotId) {
-        let Some((vtable, done)) = self.with(|inner| inner.finishing(id)) else { return };
+        let Some((vtable, done, waker)) = self.with(|inner| inner.finishing(id)) else { return };
         let release = super::Release { driver: self, index: id.index() };
-        let panic = self.with(|inner| inner.panic_of(id));
-        // Nobody is there to be told of a panic in the buffer's methods or its drop.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            drop(panic);
-            if done.result == Fault::Panicked.code() {
-                // SAFETY: the kernel has let go, the future is gone, and the slot is released only
-                // after.
-                unsafe { (vtable.discard)(done.body) };
-            } else {
-                // SAFETY: as above.
-                unsafe {
-                    let scratch = &mut (*done.body.as_ptr()).scratch;
-                    (vtable.finish)(done.body, done.completion(self, Some(scratch)));
-                }
-            }
-        }));
+        drop(waker);
+        // SAFETY: the kernel has let go, the future is gone, and the slot is released only after.
+        unsafe {
+            let scratch = &mut (*done.body.as_ptr()).scratch;
+            (vtable.finish)(done.body, done.completion(self, Some(scratch)));
+        }
         drop(release);
     }
 
     /// Lets the next waiters at a gate go. The caller knows somebody who uses the descriptor.
     pub(super) fn pump(&self, node: NonNull<Descriptor>, side: Side) {
-        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten() {
+        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten()
+        {
             // SAFETY: the operation is in its body and the kernel has nothing of it.
             let Some(request) = self.guarded(id, || unsafe { (vtable.request)(body) }) else {
                 self.conclude(id);
@@ -131,7 +122,9 @@ impl Driver {
     fn follow_waiter(&self, id: SlotId) -> Launch {
         match self.with(|inner| inner.slots.head(id.index()).state) {
             Some(State::CarryReady) => {
-                if let Some(Some(waker)) = self.with(|inner| inner.slots.head(id.index()).waker.take()) {
+                if let Some(Some(waker)) =
+                    self.with(|inner| inner.slots.head(id.index()).waker.take())
+                {
                     waker.wake();
                 }
                 Launch::Pending
@@ -149,8 +142,7 @@ impl Driver {
     /// Drops the operations of carries that were read to their end.
     pub(super) fn drop_spent_carries(&self) {
         while let Some(id) = self.with(|inner| inner.spent.pop()).flatten() {
-            // The future that reads it has no part in what its buffer does when it is dropped.
-            let _ = catch_unwind(AssertUnwindSafe(|| self.discard(id)));
+            self.discard(id);
         }
     }
 
@@ -163,6 +155,14 @@ impl Driver {
         }
         if let Some(stopped) = stopped {
             self.conclude(stopped);
+        }
+    }
+
+    /// Nobody shall use a stream any more: what is asked of it from now on is refused, and its reads
+    /// end. The kernel has let go of them when a request that passes the reading side is answered.
+    pub(crate) fn end_use(&self, fd: &super::Fd) {
+        while let Some(id) = self.with(|inner| inner.end_read(fd)).flatten() {
+            self.conclude(id);
         }
     }
 
@@ -312,8 +312,13 @@ impl Inner {
         let head = self.slots.current(id)?;
         if !head.orphan {
             let waker = head.waker.take();
-            let pump = match head.side {
-                Some(Side::Write) => self.leave(index),
+            let pump = match (head.side, head.fd) {
+                (Some(Side::Write), _) => self.leave(index),
+                // A stream that is being closed waits for the kernel, and not for who reads.
+                // SAFETY: the operation in the slot uses the descriptor.
+                (Some(Side::Read), Some(fd)) if unsafe { fd.as_ref() }.read.dead.get() => {
+                    self.leave(index)
+                }
                 _ => None,
             };
             return Some(End::Wake(waker, pump));
@@ -322,9 +327,11 @@ impl Inner {
         let (Some(node), Some(side)) = (fd, side) else { return Some(End::Finish(None)) };
         // SAFETY: the orphan in the slot uses the descriptor.
         let fd = unsafe { node.as_ref() };
-        if side == Side::Read && gives.may_be_lost() {
+        if side == Side::Read && gives.may_be_lost() && !fd.read.dead.get() && !self.ending {
             let held = self.held(index);
-            if held > 0 || (result >= 0 && gives != Gives::Received) {
+            // An empty datagram is one, too; of a stream, nothing is the end, which stays.
+            let whole = gives != Gives::Received || fd.kind() == Kind::Datagram;
+            if held > 0 || (result >= 0 && whole) {
                 if self.carries < self.slots.max() / 8 {
                     self.leave_carry(index, node, held);
                     return Some(End::Carry(node, fd.is_abandoned()));
@@ -338,7 +345,7 @@ impl Inner {
             }
         }
         let gate = fd.gate(side);
-        if result < 0 && result != -libc::ECANCELED && result != -libc::EINTR && gate.sticky.get() == 0 {
+        if is_the_sockets(result) && gate.sticky.get() == 0 {
             gate.sticky.set(result);
             gate.dead.set(side == Side::Write);
         }
@@ -359,8 +366,7 @@ impl Inner {
         // SAFETY: the kernel has let go of the operation.
         let kept = unsafe { (head.vtable.kept)(body) };
         // If the operation has seen this completion, it counts the last bytes already.
-        let (before, total) =
-            if head.seen { (kept - last, kept) } else { (kept, kept + last) };
+        let (before, total) = if head.seen { (kept - last, kept) } else { (kept, kept + last) };
         // SAFETY: the bytes of the earlier steps lie directly before the region.
         head.region = unsafe { head.region.sub(before) };
         total
@@ -379,7 +385,7 @@ impl Inner {
         debug_assert_eq!(gate.carry.get(), NONE, "one carry at a time");
         gate.carry.set(index);
         gate.holder.set(NONE);
-        if result < 0 && result != -libc::ECANCELED && result != -libc::EINTR {
+        if is_the_sockets(result) {
             gate.sticky.set(result);
         }
     }
@@ -476,14 +482,15 @@ impl Inner {
         }
     }
 
-    fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done) {
+    fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done, Option<Waker>) {
         let index = id.index();
         self.drop_items(index);
         self.end_orphan(index);
         let done = self.done(index);
         let head = self.slots.head(index);
         head.state = State::Reserved;
-        (head.vtable, done)
+        // The end of the driver makes orphans of operations whose futures are not gone.
+        (head.vtable, done, head.waker.take())
     }
 
     /// Cancels the orphans of a descriptor, and hands out its carry, and a write that was to be
@@ -520,6 +527,43 @@ impl Inner {
         (carry, stopped)
     }
 
+    /// Refuses further use of a stream and ends one of its reads. `Some`: that one had not begun; it
+    /// is done, and there may be more.
+    fn end_read(&mut self, fd: &Descriptor) -> Option<SlotId> {
+        for gate in [&fd.read, &fd.write] {
+            gate.sticky.set(Fault::Closed.code());
+            gate.dead.set(true);
+        }
+        let (first, holder) = (fd.read.first.get(), fd.read.holder.get());
+        let index = if first == NONE { holder } else { first };
+        if index == NONE {
+            return None;
+        }
+        let head = self.slots.head(index);
+        let (id, state) = (SlotId::new(index, head.generation), head.state);
+        if state == State::Queued {
+            return self.cancel_for(id, Fault::Closed).map(|()| id);
+        }
+        match state {
+            State::InFlight => {
+                head.stop.get_or_insert(Fault::Closed);
+                self.cancel(index);
+                None
+            }
+            State::Done => {
+                // It has its answer, whenever its future looks.
+                fd.read.holder.set(NONE);
+                None
+            }
+            _ => {
+                self.unlink(id);
+                fd.read.holder.set(NONE);
+                self.fail(id, Fault::Closed.code());
+                Some(id)
+            }
+        }
+    }
+
     /// At the end: gives up the gate without letting anybody else go.
     pub(super) fn leave_quietly(&mut self, index: u32) {
         let _ = self.leave(index);
@@ -547,7 +591,8 @@ impl Inner {
 
     fn unread(&mut self, fd: &super::Fd) -> Vec<u8> {
         let carry = fd.read.carry.get();
-        if carry == NONE {
+        // If somebody has the gate, the carry is his.
+        if carry == NONE || fd.read.holder.get() != NONE {
             return Vec::new();
         }
         let body = self.slots.body(carry);
@@ -571,6 +616,12 @@ impl Inner {
         self.spend(carry, fd);
         bytes
     }
+}
+
+/// An error of the socket, which the kernel tells once. That an operation was stopped, by the kernel
+/// or for a reason of ours, concerns nobody else.
+fn is_the_sockets(result: i32) -> bool {
+    result < 0 && result != -libc::ECANCELED && result != -libc::EINTR && !Fault::is(result)
 }
 
 /// The regions of a request: its one plain one, or its vectors.

@@ -49,6 +49,8 @@ impl File {
     }
 
     /// Opens a file for writing; makes it if there is none, empties it if there is one.
+    ///
+    #[doc = budget!(file_create_close)]
     pub fn create(path: impl AsRef<Path>) -> Operation<Open> {
         OpenOptions::new().write(true).create(true).truncate(true).open(path)
     }
@@ -120,6 +122,8 @@ impl File {
     }
 
     /// Brings data and metadata to the device. See fsync(2).
+    ///
+    #[doc = budget!(file_sync_all)]
     pub fn sync_all(&self) -> Operation<Sync> {
         Operation::new(Sync { fd: self.fd.clone(), data_only: false })
     }

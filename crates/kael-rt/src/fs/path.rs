@@ -3,6 +3,7 @@
 
 use super::File;
 use crate::{
+    budget::budget,
     buf::IoBuf,
     op::{Change, Changing, KernelPath, Operation, StatPath},
 };
@@ -23,6 +24,8 @@ pub(super) fn kernel_path(path: &Path) -> KernelPath {
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+#[doc = budget!(path_read)]
 pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     let file = File::open(path).await?;
     // One byte more than the length shows the end without growing.
@@ -49,6 +52,8 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+#[doc = budget!(path_read_to_string)]
 pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
     let bytes = read(path).await?;
     String::from_utf8(bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
@@ -65,6 +70,8 @@ pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+#[doc = budget!(path_write)]
 pub async fn write(path: impl AsRef<Path>, buf: impl IoBuf) -> io::Result<()> {
     let file = File::create(path).await?;
     file.write_all_at(buf, 0).await.0?;
@@ -80,6 +87,8 @@ pub async fn write(path: impl AsRef<Path>, buf: impl IoBuf) -> io::Result<()> {
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+#[doc = budget!(path_metadata)]
 pub fn metadata(path: impl AsRef<Path>) -> Operation<StatPath> {
     Operation::new(StatPath { path: kernel_path(path.as_ref()), follow: true })
 }
@@ -92,6 +101,8 @@ pub fn metadata(path: impl AsRef<Path>) -> Operation<StatPath> {
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+#[doc = budget!(path_symlink_metadata)]
 pub fn symlink_metadata(path: impl AsRef<Path>) -> Operation<StatPath> {
     Operation::new(StatPath { path: kernel_path(path.as_ref()), follow: false })
 }
@@ -107,6 +118,8 @@ pub fn symlink_metadata(path: impl AsRef<Path>) -> Operation<StatPath> {
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+#[doc = budget!(path_write)]
 pub fn remove_file(path: impl AsRef<Path>) -> Operation<Change> {
     let path = kernel_path(path.as_ref());
     Operation::new(Change { what: Changing::Unlink { path, dir: false } })
@@ -122,6 +135,8 @@ pub fn remove_file(path: impl AsRef<Path>) -> Operation<Change> {
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+#[doc = budget!(path_directory)]
 pub fn remove_dir(path: impl AsRef<Path>) -> Operation<Change> {
     let path = kernel_path(path.as_ref());
     Operation::new(Change { what: Changing::Unlink { path, dir: true } })
@@ -139,6 +154,8 @@ pub fn remove_dir(path: impl AsRef<Path>) -> Operation<Change> {
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+#[doc = budget!(path_rename)]
 pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Operation<Change> {
     let (from, to) = (kernel_path(from.as_ref()), kernel_path(to.as_ref()));
     Operation::new(Change { what: Changing::Rename { from, to } })
@@ -151,6 +168,8 @@ pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Operation<Change>
 /// assert!(kael_rt::fs::create_dir("/proc/new").await.is_err());
 /// # });
 /// ```
+///
+#[doc = budget!(path_directory)]
 pub fn create_dir(path: impl AsRef<Path>) -> Operation<Change> {
     let path = kernel_path(path.as_ref());
     Operation::new(Change { what: Changing::MakeDir { path, mode: 0o777 } })

@@ -54,7 +54,7 @@ impl TcpListener {
     ///
     /// Dropping it loses no connection: one that came all the same goes to the next accept.
     ///
-    #[doc = budget!(tcp_connect)]
+    #[doc = budget!(tcp_accept)]
     pub fn accept(&self) -> Operation<Accept> {
         Operation::new(Accept { fd: self.fd.clone() })
     }

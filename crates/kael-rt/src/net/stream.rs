@@ -75,6 +75,8 @@ impl TcpStream {
     }
 
     /// As [`read`](Self::read), into several buffers in order, the first 16 at most.
+    ///
+    #[doc = budget!(tcp_read_vectored)]
     pub fn read_vectored<V: IoBufsMut>(&self, bufs: V) -> Operation<RecvVectored<V>> {
         Operation::new(RecvVectored { fd: self.fd.clone(), bufs })
     }
@@ -83,6 +85,8 @@ impl TcpStream {
     /// all is there. If the peer ends before, the error is `UnexpectedEof`.
     ///
     /// Dropping it loses nothing: what it had read already goes to the next read.
+    ///
+    #[doc = budget!(tcp_read_exact)]
     pub fn read_exact<B: IoBufMut>(&self, buf: B) -> Operation<ReadExact<B>> {
         Operation::new(ReadExact::new(self.fd.clone(), buf))
     }
@@ -115,12 +119,16 @@ impl TcpStream {
     ///
     /// Dropping it once begun finishes it. [`Operation::written`] says how far it is; after a time
     /// limit [`Error::transferred`](crate::Error::transferred) does.
+    ///
+    #[doc = budget!(tcp_write_all)]
     pub fn write_all<B: IoBuf>(&self, buf: B) -> Operation<WriteAll<B>> {
         Operation::new(WriteAll { fd: self.fd.clone(), buf, written: 0 })
     }
 
     /// Ends one or both directions, the writing one after what was written before. See
     /// shutdown(2).
+    ///
+    #[doc = budget!(tcp_shutdown)]
     pub fn shutdown(&self, how: Shutdown) -> Operation<ShutDown> {
         Operation::new(ShutDown { fd: self.fd.clone(), how })
     }
@@ -168,9 +176,13 @@ impl TcpStream {
     }
 
     /// Finishes what was written, closes the stream, and says how that went. What was received
-    /// and not read is dropped. Dropping the future closes the stream as dropping it does.
+    /// and not read is dropped; reads that are still awaited end with an error of kind
+    /// `NotConnected`. Dropping the future closes the stream as dropping it does.
+    ///
+    #[doc = budget!(tcp_close)]
     pub async fn close(self) -> io::Result<()> {
         Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
+        self.fd.driver().end_use(&self.fd);
         Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
         drop(self.fd.driver().unread(&self.fd));
         Operation::new(Close { fd: self.fd }).await
@@ -216,6 +228,9 @@ impl TcpStream {
     /// # }).unwrap();
     /// ```
     pub async fn detach(self) -> io::Result<Detached> {
+        if self.fd.is_awaited() {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
         Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
         Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
         let unread = self.fd.driver().unread(&self.fd);

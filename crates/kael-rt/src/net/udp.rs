@@ -58,7 +58,8 @@ impl UdpSocket {
     /// # }).unwrap();
     /// ```
     pub async fn connect(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
-        addr::each(addr, async |addr| self.fd.driver().control(|b| b.set_peer(&self.fd, addr))).await
+        addr::each(addr, async |addr| self.fd.driver().control(|b| b.set_peer(&self.fd, addr)))
+            .await
     }
 
     /// Sends the buffer's bytes to the connected peer as one datagram.
@@ -77,14 +78,14 @@ impl UdpSocket {
 
     /// Sends the buffer's bytes to `to` as one datagram.
     ///
-    #[doc = budget!(udp_send)]
+    #[doc = budget!(udp_send_to)]
     pub fn send_to<B: IoBuf>(&self, buf: B, to: SocketAddr) -> Operation<SendTo<B>> {
         Operation::new(SendTo { fd: self.fd.clone(), buf, to })
     }
 
     /// Receives a datagram and the address of its sender.
     ///
-    #[doc = budget!(udp_recv)]
+    #[doc = budget!(udp_recv_from)]
     pub fn recv_from<B: IoBufMut>(&self, buf: B) -> Operation<RecvFrom<B>> {
         Operation::new(RecvFrom { fd: self.fd.clone(), buf })
     }

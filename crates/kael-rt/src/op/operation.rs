@@ -9,7 +9,6 @@ use crate::{
 };
 use std::{
     future::Future,
-    mem,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -38,17 +37,12 @@ use std::{
 /// ```
 #[must_use = "an operation does nothing unless it is awaited"]
 pub struct Operation<O: Op> {
-    state: Stage<O>,
-}
-
-enum Stage<O: Op> {
-    /// Not begun.
-    Fresh(O),
-    /// All slots are taken; it is in the queue for one.
-    Waiting(O, Driver, u64),
-    /// In a slot.
-    Begun(Key),
-    Over,
+    /// Before it has begun: the operation.
+    fresh: Option<O>,
+    /// Afterwards: the right to its slot.
+    key: Option<Key>,
+    /// Between: its place in the queue for a slot.
+    waiting: Option<(Driver, u64)>,
 }
 
 impl<O: Op> Unpin for Operation<O> {}
@@ -56,13 +50,13 @@ impl<O: Op> Unpin for Operation<O> {}
 impl<O: Op> Operation<O> {
     #[inline]
     pub(crate) fn new(op: O) -> Operation<O> {
-        Operation { state: Stage::Fresh(op) }
+        Operation { fresh: Some(op), key: None, waiting: None }
     }
 
     /// The future of an operation that was begun elsewhere.
     #[cfg(test)]
     pub(super) fn begun(key: Key) -> Operation<O> {
-        Operation { state: Stage::Begun(key) }
+        Operation { fresh: None, key: Some(key), waiting: None }
     }
 
     /// Stops the operation when `limit` has passed, counted from the first poll. The output then
@@ -82,66 +76,65 @@ impl<O: Op> Operation<O> {
 
     /// Looks at the operation, wherever it is.
     pub(super) fn look<R>(&self, f: impl FnOnce(&O) -> R) -> Option<R> {
-        match &self.state {
-            Stage::Fresh(op) | Stage::Waiting(op, ..) => Some(f(op)),
-            Stage::Begun(key) => key.inspect(f),
-            Stage::Over => None,
+        match (&self.fresh, &self.key) {
+            (Some(op), _) => Some(f(op)),
+            (None, Some(key)) => key.inspect(f),
+            (None, None) => None,
         }
     }
 
     /// Asks for the operation to stop, with `fault` (or ECANCELED) as its result.
     pub(super) fn stop(&mut self, fault: Fault) {
-        match &self.state {
-            Stage::Begun(key) => key.cancel(fault),
-            Stage::Fresh(_) | Stage::Waiting(..) | Stage::Over => {}
+        if let Some(key) = &self.key {
+            key.cancel(fault);
         }
     }
 
     /// The operation back, if it has not begun.
     pub(super) fn take_unbegun(&mut self) -> Option<O> {
-        match mem::replace(&mut self.state, Stage::Over) {
-            Stage::Fresh(op) => Some(op),
-            Stage::Waiting(op, driver, ticket) => {
-                driver.stop_waiting::<O>(ticket);
-                Some(op)
-            }
-            other => {
-                self.state = other;
-                None
-            }
+        self.stop_waiting();
+        self.fresh.take()
+    }
+
+    fn stop_waiting(&mut self) {
+        if let Some((driver, ticket)) = self.waiting.take() {
+            driver.stop_waiting::<O>(ticket);
         }
     }
 
-    #[cold]
-    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<O::Output> {
-        let Stage::Waiting(op, driver, ticket) = mem::replace(&mut self.state, Stage::Over) else {
-            unreachable!("called in that state only")
-        };
-        match driver.clone().submit(op, cx.waker()) {
-            Submitted::Full(op, driver) => self.wait(op, driver, Some(ticket), cx),
+    /// Begins, or joins the queue for a slot.
+    #[inline(always)]
+    fn begin(&mut self, op: O, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let driver = context::with("an I/O operation", |core| core.driver.clone());
+        match driver.submit(op, cx.waker()) {
             Submitted::Pending(key) => {
-                driver.leave_queue::<O>(ticket);
-                self.state = Stage::Begun(key);
+                self.key = Some(key);
                 Poll::Pending
             }
-            Submitted::Ready(output) => {
-                driver.leave_queue::<O>(ticket);
-                Poll::Ready(output)
-            }
+            Submitted::Ready(output) => Poll::Ready(output),
+            Submitted::Full(op, driver) => self.wait(op, driver, cx),
         }
     }
 
     #[cold]
-    fn wait(
-        &mut self,
-        op: O,
-        driver: Driver,
-        ticket: Option<u64>,
-        cx: &mut Context<'_>,
-    ) -> Poll<O::Output> {
+    fn wait(&mut self, op: O, driver: Driver, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let ticket = self.waiting.as_ref().map(|(_, ticket)| *ticket);
         let ticket = driver.wait_for_slot::<O>(ticket, cx.waker());
-        self.state = Stage::Waiting(op, driver, ticket);
+        self.fresh = Some(op);
+        self.waiting = Some((driver, ticket));
         Poll::Pending
+    }
+
+    /// Its turn for a slot may have come.
+    #[cold]
+    fn begin_late(&mut self, op: O, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let polled = self.begin(op, cx);
+        if self.fresh.is_none()
+            && let Some((driver, ticket)) = self.waiting.take()
+        {
+            driver.leave_queue::<O>(ticket);
+        }
+        polled
     }
 }
 
@@ -150,49 +143,38 @@ impl<O: Op> Future for Operation<O> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
-        match &self.state {
-            Stage::Begun(key) => {
-                let Poll::Ready(output) = key.poll::<O>(cx.waker()) else { return Poll::Pending };
-                if let Stage::Begun(key) = mem::replace(&mut self.state, Stage::Over) {
-                    key.spent();
-                }
-                Poll::Ready(output)
+        let this = &mut *self;
+        if let Some(key) = &this.key {
+            let Poll::Ready(output) = key.poll::<O>(cx.waker()) else { return Poll::Pending };
+            if let Some(key) = this.key.take() {
+                key.spent();
             }
-            Stage::Fresh(_) => {
-                let driver = context::with("an I/O operation", |core| core.driver.clone());
-                let Stage::Fresh(op) = mem::replace(&mut self.state, Stage::Over) else {
-                    unreachable!("looked at just now")
-                };
-                match driver.submit(op, cx.waker()) {
-                    Submitted::Pending(key) => {
-                        self.state = Stage::Begun(key);
-                        Poll::Pending
-                    }
-                    Submitted::Ready(output) => Poll::Ready(output),
-                    Submitted::Full(op, driver) => self.wait(op, driver, None, cx),
-                }
-            }
-            Stage::Waiting(..) => self.poll_waiting(cx),
-            Stage::Over => panic!("an operation was polled after it was ready"),
+            return Poll::Ready(output);
+        }
+        match this.fresh.take() {
+            Some(op) if this.waiting.is_none() => this.begin(op, cx),
+            Some(op) => this.begin_late(op, cx),
+            None => panic!("an operation was polled after it was ready"),
         }
     }
 }
 
 impl<O: Op> Drop for Operation<O> {
+    #[inline]
     fn drop(&mut self) {
-        if let Stage::Waiting(_, driver, ticket) = &self.state {
-            driver.stop_waiting::<O>(*ticket);
+        if self.waiting.is_some() {
+            self.stop_waiting();
         }
     }
 }
 
 impl<O: Op> std::fmt::Debug for Operation<O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let stage = match self.state {
-            Stage::Fresh(_) => "not begun",
-            Stage::Waiting(..) => "waiting for a slot",
-            Stage::Begun(_) => "begun",
-            Stage::Over => "over",
+        let stage = match (&self.fresh, &self.key) {
+            (Some(_), _) if self.waiting.is_some() => "waiting for a slot",
+            (Some(_), _) => "not begun",
+            (None, Some(_)) => "begun",
+            (None, None) => "over",
         };
         f.debug_struct("Operation").field("stage", &stage).finish()
     }

@@ -94,9 +94,15 @@ impl Handle {
         Home::spawn_remote(&self.shared.home, start)
     }
 
-    /// The runtime's counters, as its cores last published them: before each sleep, every few thousand polls, and
-    /// when `block_on` returns.
+    /// The runtime's counters. On the core itself they are those of this moment; another thread sees them as the core
+    /// last published them: before each sleep, every few thousand polls, and when `block_on` returns.
     pub fn metrics(&self) -> Metrics {
+        let home: &Home = &self.shared.home;
+        context::try_with(|core| {
+            if std::ptr::eq::<Home>(&**core.tasks.home(), home) {
+                core.publish();
+            }
+        });
         let mut core = self.shared.counters.read();
         core.blocking_threads = self.shared.pool.threads() as u64;
         Metrics { cores: vec![core] }

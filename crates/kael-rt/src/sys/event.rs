@@ -20,7 +20,7 @@ pub(crate) fn buffer_flags(group: u16, buffer: u16) -> u32 {
 /// The (group, buffer) that flags name.
 #[inline]
 pub(crate) fn buffer_of(flags: u32) -> Option<(u16, u16)> {
-    (flags & BUFFER != 0).then(|| ((flags >> 4 & 0xfff) as u16, (flags >> 16) as u16))
+    (flags & BUFFER != 0).then_some(((flags >> 4 & 0xfff) as u16, (flags >> 16) as u16))
 }
 
 /// One completion, as the backend reports it.
@@ -113,7 +113,9 @@ impl Region {
             }
             Request::Write { from, .. }
             | Request::Send { from, .. }
-            | Request::SendZeroCopy { from, .. } => Region { asked: asked(from.len()), ..Region::NONE },
+            | Request::SendZeroCopy { from, .. } => {
+                Region { asked: asked(from.len()), ..Region::NONE }
+            }
             Request::ReadVectored { into, .. } => {
                 Region { vectors: into.count() as u8, ..Region::MANY }
             }

@@ -140,16 +140,26 @@ unsafe fn poll<F: Future>(task: Task) -> bool {
     }));
     match polled {
         Ok(Poll::Pending) => false,
-        // SAFETY: as above; the poll is over.
-        Ok(Poll::Ready(output)) => unsafe {
-            replace(stage, Ok(output));
+        Ok(Poll::Ready(output)) => {
+            // The output is written where it stays at once: put together with its tag elsewhere and then copied, it
+            // would be read before the two stores have met (a tenth of spawn and join).
+            // SAFETY: the poll is over, the stage is still ours, and its future is dropped before it is overwritten.
+            unsafe {
+                match drop_future(stage) {
+                    Ok(()) => stage.write(Stage::Output(Ok(output))),
+                    Err(payload) => {
+                        stage.write(Stage::Output(Err(JoinError::panicked(payload))));
+                        drop_contained(output);
+                    }
+                }
+            }
             true
-        },
-        // SAFETY: as above.
-        Err(payload) => unsafe {
-            replace(stage, Err(JoinError::panicked(payload)));
+        }
+        Err(payload) => {
+            // SAFETY: as above.
+            unsafe { fail(stage, JoinError::panicked(payload)) };
             true
-        },
+        }
     }
 }
 
@@ -157,26 +167,41 @@ unsafe fn poll<F: Future>(task: Task) -> bool {
 /// As for [`poll`].
 unsafe fn cancel<F: Future>(task: Task) {
     // SAFETY: the caller's contract.
-    unsafe { replace(Block::<F>::stage(task), Err(JoinError::cancelled())) }
+    unsafe { fail(Block::<F>::stage(task), JoinError::cancelled()) }
 }
 
-/// Drops the future and stores the result; a panic of that drop becomes the result.
+/// Drops the future and leaves an error, the panic of that drop before the one that is given.
+///
+/// # Safety
+/// As for [`drop_future`].
+#[cold]
+unsafe fn fail<F: Future>(stage: *mut Stage<F>, error: JoinError) {
+    // SAFETY: the caller's contract; what was there is dropped before it is overwritten.
+    unsafe {
+        let dropped = drop_future(stage);
+        stage.write(Stage::Output(Err(match dropped {
+            Ok(()) => error,
+            Err(payload) => {
+                drop_contained(error);
+                JoinError::panicked(payload)
+            }
+        })));
+    }
+}
+
+/// Drops the future in its place; its panic is returned. In both cases the stage must be overwritten next.
 ///
 /// # Safety
 /// The stage holds the future and is the caller's alone.
 #[inline(always)]
-unsafe fn replace<F: Future>(stage: *mut Stage<F>, mut result: Result<F::Output, JoinError>) {
-    if std::mem::needs_drop::<F>() {
-        let dropped = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: the stage is valid; whether or not this panics, it is overwritten and not dropped again.
-            unsafe { ptr::drop_in_place(stage) }
-        }));
-        if let Err(payload) = dropped {
-            drop_contained(std::mem::replace(&mut result, Err(JoinError::panicked(payload))));
-        }
+unsafe fn drop_future<F: Future>(stage: *mut Stage<F>) -> Result<(), Box<dyn Any + Send>> {
+    if !std::mem::needs_drop::<F>() {
+        return Ok(());
     }
-    // SAFETY: what was there is dropped.
-    unsafe { stage.write(Stage::Output(result)) };
+    catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the caller's contract; whether or not this panics, the future is not dropped again.
+        unsafe { ptr::drop_in_place(stage) }
+    }))
 }
 
 /// # Safety

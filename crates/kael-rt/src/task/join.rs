@@ -28,7 +28,6 @@ use crate::rt::Outcome;
 /// assert_eq!(handle.await.unwrap(), 42);
 /// # });
 /// ```
-#[must_use = "a dropped handle detaches its task"]
 pub struct JoinHandle<T> {
     inner: Inner<T>,
 }
@@ -98,7 +97,9 @@ impl<T> Future for JoinHandle<T> {
         };
         if polled.is_ready() {
             // The task's block goes back now, not when the handle is dropped.
-            self.inner = Inner::Taken;
+            if let Inner::Task(task) = std::mem::replace(&mut self.inner, Inner::Taken) {
+                task.let_go();
+            }
         }
         polled
     }
@@ -163,6 +164,14 @@ impl<T> TaskHandle<T> {
         // SAFETY: the task has ended, so the output is the handle's; its type is `T`.
         unsafe { (header.vtable.get().take_output)(self.task, (&raw mut output).cast()) };
         Poll::Ready(output.expect("the output is taken once"))
+    }
+
+    /// Gives up the reference after the output was taken, which spares the drop a look for it.
+    #[inline]
+    fn let_go(self) {
+        let task = std::mem::ManuallyDrop::new(self).task;
+        // SAFETY: the task has ended, so its references are counted in the word, and this one is not used again.
+        unsafe { run::drop_counted(task) };
     }
 
     /// Leaves the waker for `finish`, from a thread that is not the owner. False if the task has ended.

@@ -1,0 +1,232 @@
+//! What follows from the machine: each paragraph states a fact of it and what to do about it.
+
+use super::machine::{Direct, Machine};
+use kael_rt::budget::Area;
+
+const KIB: u64 = 1024;
+
+/// The paragraphs of "Recommended Approach": a fact in few words, and what follows.
+pub(crate) fn recommend(machine: &Machine, areas: &[Area]) -> Vec<(String, String)> {
+    let mut advice = vec![kernel(machine), flags(machine), permission(machine), cores(machine)];
+    advice.push(locked_memory(machine));
+    advice.push(descriptors(machine));
+    if areas.contains(&Area::Socket) {
+        advice.push(backlog(machine));
+    }
+    if areas.contains(&Area::File) {
+        advice.push(filesystem(machine));
+        advice.push(direct(machine));
+    }
+    if areas.contains(&Area::Timer) {
+        advice.extend(machine.timer_slack_ns.map(timer_slack));
+    }
+    advice.push(batching());
+    advice
+}
+
+fn timer_slack(ns: u64) -> (String, String) {
+    let follows = if ns > 1_000 {
+        "the kernel lets a sleep end that much late, to wake for several at once: `PR_SET_TIMERSLACK` in prctl(2) makes it \
+         less where that matters."
+    } else {
+        "sleeps end as exactly as the kernel can."
+    };
+    (format!("Timer slack: {} µs", ns as f64 / 1e3), follows.to_owned())
+}
+
+fn kernel(machine: &Machine) -> (String, String) {
+    let fact = format!("Kernel {}", machine.kernel);
+    let follows = match machine.kernel_version() {
+        version if version >= (6, 15) => {
+            "has every ring option that this build uses, and zero-copy receive, which it does not use yet"
+        }
+        version if version >= (6, 9) => {
+            "has every operation of this build in the ring, `set_len` included"
+        }
+        version if version >= (6, 6) => {
+            "has every ring option that this build uses; `set_len` goes through the blocking pool before 6.9"
+        }
+        _ => {
+            "is enough (6.1 is the floor); newer ones spare an index array (6.6) and a pool thread for `set_len` (6.9)"
+        }
+    };
+    (
+        fact,
+        format!(
+            "{follows}. Completion, not readiness: the result comes with the wake, and no call asks first."
+        ),
+    )
+}
+
+fn flags(machine: &Machine) -> (String, String) {
+    let granted = &machine.granted;
+    let [submissions, completions] = granted.queue_entries;
+    let mut follows = format!(
+        "one thread owns the ring and runs the kernel's half when it enters, so a completion interrupts nobody. Queues: \
+         {submissions} submissions, {completions} completions, {} KiB shared with the kernel.",
+        granted.bytes_mapped as u64 / KIB
+    );
+    if !granted.flags.contains(&"NO_SQARRAY") {
+        follows.push_str(
+            " Without NO_SQARRAY (Linux 6.6) each submission goes through an index array.",
+        );
+    }
+    if !granted.flags.contains(&"registered ring fd") {
+        follows.push_str(" The ring's descriptor could not be registered: each enter looks it up.");
+    }
+    (format!("Ring options granted: {}", granted.flags.join(", ")), follows)
+}
+
+fn permission(machine: &Machine) -> (String, String) {
+    let (value, follows) = match machine.io_uring_disabled {
+        None => (
+            "absent".to_owned(),
+            "no sysctl restricts io_uring; in a container, seccomp still may.",
+        ),
+        Some(0) => (
+            "0".to_owned(),
+            "any process may make a ring; in a container, seccomp still may forbid it.",
+        ),
+        Some(1) => (
+            "1".to_owned(),
+            "only members of `kernel.io_uring_group` and privileged processes may make a ring: give the service that group.",
+        ),
+        Some(other) => (
+            other.to_string(),
+            "new rings are forbidden to everybody but this process's privileges: set it to 0 or 1.",
+        ),
+    };
+    (format!("`kernel.io_uring_disabled` is {value}"), follows.to_owned())
+}
+
+fn cores(machine: &Machine) -> (String, String) {
+    let follows = match machine.cores {
+        1 => {
+            "one runtime; blocking work competes with it, so keep `spawn_blocking` rare.".to_owned()
+        }
+        cores => format!(
+            "one runtime per thread, up to {cores}, each with its own ring and tasks; share nothing between them but \
+             messages. Leave one core to the kernel's network and storage work where latency matters."
+        ),
+    };
+    (format!("Cores: {}", machine.cores), follows)
+}
+
+fn locked_memory(machine: &Machine) -> (String, String) {
+    let (soft, hard) = machine.locked_memory;
+    let fact = format!("RLIMIT_MEMLOCK: {} soft, {} hard", bytes(soft.0), bytes(hard.0));
+    let follows = if soft.0.is_none() {
+        "buffers may be registered without a bound.".to_owned()
+    } else if soft.is_at_least(1024 * KIB) {
+        format!(
+            "the ring itself is not charged to it; registered buffers are: plan for at most {} of them per user, or raise \
+             it with `ulimit -l` (systemd: `LimitMEMLOCK=`).",
+            bytes(soft.0)
+        )
+    } else {
+        "too small for registered buffers: raise it with `ulimit -l` (systemd: `LimitMEMLOCK=`). Plain buffers, which \
+         everything measured here uses, are not charged to it."
+            .to_owned()
+    };
+    (fact, follows)
+}
+
+fn bytes(limit: Option<u64>) -> String {
+    match limit {
+        None => "unlimited".to_owned(),
+        Some(bytes) if bytes >= KIB * KIB => format!("{} MiB", bytes / KIB / KIB),
+        Some(bytes) => format!("{} KiB", bytes / KIB),
+    }
+}
+
+fn descriptors(machine: &Machine) -> (String, String) {
+    let (soft, hard) = machine.descriptors;
+    let fact = format!("RLIMIT_NOFILE: {soft} soft, {hard} hard");
+    let follows = match soft.0 {
+        None => "connections are bounded by memory only.".to_owned(),
+        Some(soft) => format!(
+            "about {} connections; at the limit `accept` reports it once, then waits until descriptors come free. {}",
+            soft.saturating_sub(16),
+            if hard == machine.descriptors.0 {
+                "Only a privileged process can raise it."
+            } else {
+                "A process may raise the soft limit to the hard one itself."
+            }
+        ),
+    };
+    (fact, follows)
+}
+
+fn backlog(machine: &Machine) -> (String, String) {
+    let Some(somaxconn) = machine.somaxconn else {
+        return (
+            "`net.core.somaxconn` cannot be read".to_owned(),
+            "the listeners ask for 4096.".to_owned(),
+        );
+    };
+    let follows = if somaxconn < 4096 {
+        format!(
+            "the listeners ask for 4096 waiting connections and get {somaxconn}: a burst beyond that sees retries of a \
+             second. Raise it."
+        )
+    } else {
+        "the listeners get the 4096 waiting connections that they ask for.".to_owned()
+    };
+    (format!("`net.core.somaxconn` is {somaxconn}"), follows)
+}
+
+fn filesystem(machine: &Machine) -> (String, String) {
+    let fact = format!(
+        "File system under test: {}, in `{}`",
+        machine.filesystem,
+        machine.directory.display()
+    );
+    let follows = match machine.filesystem {
+        "tmpfs" | "ramfs" => {
+            "it is memory: these figures say nothing about a disk. Run again with `--dir` on the device that matters."
+        }
+        "overlayfs" => {
+            "a container's layer: put data on a volume, and run again with `--dir` there."
+        }
+        "nfs" | "cifs" | "9p" | "fuse" => {
+            "reads that miss the cache go to a worker of the kernel and over to a server: keep many in flight."
+        }
+        name if name.starts_with("ext4") => {
+            "cached reads complete inside the submission, and reads that miss are asynchronous without a thread; buffered \
+             writes go to a worker of the kernel, which costs tens of microseconds each: write large blocks, or direct."
+        }
+        _ => {
+            "cached reads and most buffered writes complete inside the submission; reads that miss are asynchronous \
+             without a thread."
+        }
+    };
+    (fact, follows.to_owned())
+}
+
+fn direct(machine: &Machine) -> (String, String) {
+    match &machine.direct {
+        Direct::Works(Some((memory, offset))) => (
+            format!("O_DIRECT works: memory aligned to {memory} bytes, offsets and lengths to {offset}"),
+            "a storage engine with its own cache opens with `.direct(true)` and keeps 32 to 128 reads in flight; without a \
+             cache of its own, the page cache is faster."
+                .to_owned(),
+        ),
+        Direct::Works(None) => (
+            "O_DIRECT works; the file system does not tell its alignment".to_owned(),
+            "align memory, offsets and lengths to 4096 bytes.".to_owned(),
+        ),
+        Direct::Refused(error) => (
+            format!("O_DIRECT is refused here: {error}"),
+            "use buffered reads and writes, and `sync_data` where it must last.".to_owned(),
+        ),
+    }
+}
+
+fn batching() -> (String, String) {
+    (
+        "The core enters the kernel only when nothing is runnable".to_owned(),
+        "everything that tasks submitted until then goes in one call. So start independent operations in tasks of their \
+         own and await them together: the table shows what 64 in flight cost against one."
+            .to_owned(),
+    )
+}

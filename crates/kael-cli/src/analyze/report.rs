@@ -1,0 +1,316 @@
+//! [`Report`]: what was found, judged against the budgets, as Markdown or JSON.
+
+use super::machine::{Direct, Machine};
+use super::meter::Row;
+use super::rate::AtRate;
+use super::{advice, signatures};
+use crate::latency::Latency;
+use kael_rt::budget::{Area, Budget};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// How far an exact figure may be off: a wait that a signal cut short, a close that rides along.
+const EXACT: f64 = 0.02;
+/// The same for allocations and ceilings: what happens once in a hundred operations is not a cost of each.
+const ABOVE: f64 = 0.01;
+
+pub(crate) struct Report {
+    pub(crate) machine: Machine,
+    pub(crate) areas: Vec<Area>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) rates: Vec<AtRate>,
+}
+
+impl Row {
+    pub(crate) fn expected(&self) -> f64 {
+        if self.in_flight == 1 { self.budget.one } else { self.budget.many }
+    }
+
+    pub(crate) fn is_exact(&self) -> bool {
+        self.in_flight == 1 && self.budget.exact
+    }
+
+    fn each(&self, total: u64) -> f64 {
+        total as f64 / self.operations.max(1) as f64
+    }
+
+    pub(crate) fn measured(&self) -> f64 {
+        self.each(self.syscalls)
+    }
+
+    pub(crate) fn allocated(&self) -> f64 {
+        self.each(self.allocations)
+    }
+
+    /// Whether operations of this kind are no operations for the kernel at all.
+    fn submits_nothing(budget: &Budget) -> bool {
+        budget.area == Area::Timer && !budget.operation.starts_with("Operation::")
+            || budget.area == Area::Task && budget.exact
+    }
+
+    /// The sentence that says how the row breaks its budget.
+    pub(crate) fn broken(&self) -> Option<String> {
+        let (measured, expected) = (self.measured(), self.expected());
+        let difference = measured - expected;
+        let what = if (self.is_exact() && difference.abs() > EXACT) || difference > ABOVE.max(EXACT)
+        {
+            let bound = if self.is_exact() { "" } else { "at most " };
+            format!("{measured:.4} system calls instead of {bound}{expected}")
+        } else if self.allocated() > self.budget.allocations + ABOVE {
+            format!(
+                "{:.4} heap allocations instead of {}",
+                self.allocated(),
+                self.budget.allocations
+            )
+        } else if Row::submits_nothing(self.budget) && self.each(self.submissions) > ABOVE {
+            format!("{:.4} submissions instead of none", self.each(self.submissions))
+        } else {
+            return None;
+        };
+        Some(format!("{}, {} in flight: {what}", self.budget.operation, self.in_flight))
+    }
+}
+
+impl Report {
+    /// All that breaks its budget, a sentence each.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        self.rows.iter().filter_map(Row::broken).collect()
+    }
+
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = String::new();
+        self.write_markdown(&mut text).expect("a String takes all text");
+        text
+    }
+
+    fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
+        let machine = &self.machine;
+        writeln!(out, "## Platform Analysis\n")?;
+        writeln!(out, "**Target:** {}\n", self.target())?;
+        writeln!(out, "**I/O Model:** {}\n", self.io_model())?;
+        writeln!(out, "### Recommended Approach\n")?;
+        for (fact, follows) in advice::recommend(machine, &self.areas) {
+            writeln!(out, "- {fact}: {follows}")?;
+        }
+        writeln!(out, "\n### Implementation\n\n```rust")?;
+        let parts: Vec<&str> = self.areas.iter().map(|area| signatures::of(*area)).collect();
+        writeln!(out, "{}```\n", parts.join("\n"))?;
+        writeln!(out, "### Syscall Budget\n")?;
+        self.write_budget(out)?;
+        self.write_rates(out)?;
+        let broken = self.broken();
+        if broken.is_empty() {
+            writeln!(out, "All {} rows are within their budgets.", self.rows.len())?;
+        } else {
+            writeln!(
+                out,
+                "**{} of {} rows break their budgets:**\n",
+                broken.len(),
+                self.rows.len()
+            )?;
+            broken.iter().try_for_each(|sentence| writeln!(out, "- {sentence}"))?;
+        }
+        Ok(())
+    }
+
+    fn target(&self) -> String {
+        let machine = &self.machine;
+        let processor =
+            machine.processor.as_deref().map_or(String::new(), |name| format!(", {name}"));
+        format!(
+            "Linux {} on {}{processor}, {} cores",
+            machine.kernel, machine.architecture, machine.cores
+        )
+    }
+
+    fn io_model(&self) -> String {
+        format!(
+            "completion, through {}; one ring and one thread per core",
+            self.machine.granted.interface
+        )
+    }
+
+    fn write_budget(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "System calls of one operation, on the core that runs it, counted by the runtime. With one in flight the \
+             expected figure is exact (`<=`: two threads race, so it is a ceiling); with 64 in flight it is a ceiling. \
+             Latencies are of a closed loop: the next operation begins when the last one is done.\n"
+        )?;
+        let columns =
+            ["Operation", "Expected Syscalls", "In flight", "Measured", "Heap allocations"];
+        write_head(out, columns.iter().chain(&Latency::COLUMNS))?;
+        for row in &self.rows {
+            let bound = if row.is_exact() { "" } else { "<= " };
+            let digits = if row.in_flight == 1 { 2 } else { 4 };
+            let expected = format!("{bound}{:.2}", row.expected());
+            write!(out, "| {} | {expected} | {} ", row.budget.operation, row.in_flight)?;
+            write!(out, "| {:.digits$} | {:.2} |", row.measured(), row.allocated())?;
+            writeln!(out, " {} |", row.latency.cells().join(" | "))?;
+        }
+        writeln!(out)
+    }
+
+    fn write_rates(&self, out: &mut String) -> std::fmt::Result {
+        let sleeps = self.rows.iter().find(|row| row.budget.operation == "time::sleep");
+        if let Some(row) = sleeps {
+            writeln!(
+                out,
+                "`time::sleep` made {} submissions in {} sleeps: the deadline is the timeout of the wait.\n",
+                row.submissions, row.operations
+            )?;
+        }
+        if self.rates.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "Latency in a closed loop and in an open one. In the open loop requests start at a fixed rate whether or not \
+             earlier ones are done, and the time counts from the intended start, so a pause shows in every request that it \
+             held up.\n"
+        )?;
+        write_head(out, ["Operation", "Loop", "Rate"].iter().chain(&Latency::COLUMNS))?;
+        for rate in &self.rates {
+            let closed = self
+                .rows
+                .iter()
+                .find(|row| row.budget.operation == rate.operation && row.in_flight == 1);
+            if let Some(row) = closed {
+                let cells = row.latency.cells().join(" | ");
+                writeln!(out, "| {} | closed | as it goes | {cells} |", rate.operation)?;
+            }
+            let cells = rate.latency.cells().join(" | ");
+            writeln!(out, "| {} | open | {}/s | {cells} |", rate.operation, rate.per_second)?;
+        }
+        writeln!(out)
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let machine = &self.machine;
+        let direct = match &machine.direct {
+            Direct::Works(alignment) => json!({
+                "works": true,
+                "memory_alignment": alignment.map(|(memory, _)| memory),
+                "offset_alignment": alignment.map(|(_, offset)| offset),
+            }),
+            Direct::Refused(error) => json!({ "works": false, "error": error }),
+        };
+        let advice = advice::recommend(machine, &self.areas);
+        json!({
+            "target": self.target(),
+            "io_model": self.io_model(),
+            "machine": {
+                "kernel": machine.kernel,
+                "architecture": machine.architecture,
+                "processor": machine.processor,
+                "cores": machine.cores,
+                "interface": machine.granted.interface,
+                "flags": machine.granted.flags,
+                "queue_entries": machine.granted.queue_entries,
+                "rlimit_memlock": { "soft": machine.locked_memory.0.0, "hard": machine.locked_memory.1.0 },
+                "rlimit_nofile": { "soft": machine.descriptors.0.0, "hard": machine.descriptors.1.0 },
+                "somaxconn": machine.somaxconn,
+                "io_uring_disabled": machine.io_uring_disabled,
+                "timer_slack_ns": machine.timer_slack_ns,
+                "directory": machine.directory.to_string_lossy(),
+                "filesystem": machine.filesystem,
+                "filesystem_magic": machine.filesystem_magic,
+                "direct_io": direct,
+            },
+            "recommended_approach": advice
+                .into_iter()
+                .map(|(fact, follows)| json!({ "fact": fact, "follows": follows }))
+                .collect::<Vec<_>>(),
+            "implementation": self.areas.iter().map(|area| signatures::of(*area)).collect::<String>(),
+            "syscall_budget": self.rows.iter().map(row_json).collect::<Vec<_>>(),
+            "open_loop": self.rates.iter().map(rate_json).collect::<Vec<_>>(),
+            "broken": self.broken(),
+        })
+    }
+}
+
+fn write_head<'a>(
+    out: &mut String,
+    columns: impl Iterator<Item = &'a &'a str>,
+) -> std::fmt::Result {
+    let columns: Vec<&str> = columns.copied().collect();
+    writeln!(out, "| {} |", columns.join(" | "))?;
+    writeln!(out, "|{}", "---|".repeat(columns.len()))
+}
+
+fn row_json(row: &Row) -> Value {
+    json!({
+        "operation": row.budget.operation,
+        "in_flight": row.in_flight,
+        "expected_syscalls": row.expected(),
+        "exact": row.is_exact(),
+        "measured_syscalls": row.measured(),
+        "expected_heap_allocations": row.budget.allocations,
+        "heap_allocations": row.allocated(),
+        "submissions": row.each(row.submissions),
+        "operations": row.operations,
+        "latency_ns": row.latency.to_json(),
+        "within_budget": row.broken().is_none(),
+        "why": row.budget.why,
+    })
+}
+
+fn rate_json(rate: &AtRate) -> Value {
+    json!({
+        "operation": rate.operation,
+        "per_second": rate.per_second,
+        "operations": rate.operations,
+        "latency_ns": rate.latency.to_json(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kael_rt::budget;
+
+    fn row(operation: &str, in_flight: usize, syscalls: u64) -> Row {
+        let budget = budget::TABLE.iter().find(|row| row.operation == operation);
+        Row {
+            budget: budget.expect("a row of the table"),
+            in_flight,
+            operations: 6400,
+            syscalls,
+            submissions: 0,
+            allocations: 0,
+            latency: Latency::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_within_its_budget_is_not_named() {
+        assert_eq!(row("File::read_at", 1, 6400).broken(), None);
+        assert_eq!(row("File::read_at", 64, 100).broken(), None);
+        assert_eq!(row("time::sleep", 1, 6400).broken(), None);
+    }
+
+    #[test]
+    fn an_exact_figure_may_not_be_less_either() {
+        let broken = row("File::read_at", 1, 6000).broken().expect("too few calls");
+        assert_eq!(broken, "File::read_at, 1 in flight: 0.9375 system calls instead of 1");
+        // Two threads race in this one, so it has only a ceiling.
+        assert_eq!(row("spawn_blocking + join", 1, 6400).broken(), None);
+    }
+
+    #[test]
+    fn a_ceiling_is_one() {
+        let broken = row("File::read_at", 64, 640).broken().expect("too many calls");
+        assert_eq!(
+            broken,
+            "File::read_at, 64 in flight: 0.1000 system calls instead of at most 0.05"
+        );
+    }
+
+    #[test]
+    fn an_allocation_and_a_submission_are_named() {
+        let allocating = Row { allocations: 6400, ..row("File::read_at", 1, 6400) };
+        assert!(allocating.broken().expect("an allocation each").contains("heap allocations"));
+        let submitting = Row { submissions: 6400, ..row("time::sleep", 1, 6400) };
+        assert!(submitting.broken().expect("a submission each").contains("submissions"));
+    }
+}

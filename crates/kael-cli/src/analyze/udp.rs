@@ -1,0 +1,149 @@
+//! The rows of UDP. As with TCP, the other end is a socket of the standard library that is used uncounted.
+
+use super::files::whole;
+use super::meter::{Lane, Meter, plain, prepared};
+use super::tcp::{MESSAGE_BYTES, Ready};
+use crate::peer::{self, Peer};
+use kael_rt::net::UdpSocket;
+use std::io;
+use std::mem::take;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+
+const LOCALHOST: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+pub(crate) async fn measure(meter: &mut Meter) -> io::Result<()> {
+    meter
+        .row("UdpSocket::bind", || plain(async || UdpSocket::bind(LOCALHOST).await.map(drop)))
+        .await?;
+    let mut sockets = Sockets::default();
+    let sink = std::net::UdpSocket::bind(LOCALHOST)?;
+    let addr = sink.local_addr()?;
+
+    sockets.refill().await?;
+    meter
+        .row("UdpSocket::connect", || {
+            let socket = sockets.take()?;
+            plain(async move || socket.connect(addr).await)
+        })
+        .await?;
+    sends(meter, &mut sockets, &sink).await?;
+    receives(meter, &mut sockets).await?;
+    round_trips(meter, &mut sockets).await
+}
+
+/// Sockets for the lanes of a row. They are made beforehand, because making one is a future.
+#[derive(Default)]
+struct Sockets(Vec<UdpSocket>);
+
+impl Sockets {
+    async fn refill(&mut self) -> io::Result<()> {
+        while self.0.len() <= super::meter::MANY {
+            self.0.push(UdpSocket::bind(LOCALHOST).await?);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> io::Result<UdpSocket> {
+        self.0.pop().ok_or_else(|| io::Error::other("no socket is left"))
+    }
+}
+
+async fn sends(
+    meter: &mut Meter,
+    sockets: &mut Sockets,
+    sink: &std::net::UdpSocket,
+) -> io::Result<()> {
+    let addr = sink.local_addr()?;
+    sockets.refill().await?;
+    for socket in &sockets.0 {
+        socket.connect(addr).await?;
+    }
+    meter
+        .row("UdpSocket::send", || {
+            let (socket, mut buf) = (sockets.take()?, vec![1; MESSAGE_BYTES]);
+            plain(async move || {
+                let (result, back) = socket.send(take(&mut buf)).await;
+                buf = back;
+                whole(result, MESSAGE_BYTES)
+            })
+        })
+        .await?;
+    sockets.refill().await?;
+    meter
+        .row("UdpSocket::send_to", || {
+            let (socket, mut buf) = (sockets.take()?, vec![1; MESSAGE_BYTES]);
+            plain(async move || {
+                let (result, back) = socket.send_to(take(&mut buf), addr).await;
+                buf = back;
+                whole(result, MESSAGE_BYTES)
+            })
+        })
+        .await
+}
+
+/// Before each run a datagram has come.
+async fn receives(meter: &mut Meter, sockets: &mut Sockets) -> io::Result<()> {
+    let source = Rc::new(std::net::UdpSocket::bind(LOCALHOST)?);
+    let send = |source: &Rc<std::net::UdpSocket>, to: SocketAddr| {
+        let source = source.clone();
+        move || source.send_to(&[1; MESSAGE_BYTES], to).map(drop)
+    };
+    sockets.refill().await?;
+    meter
+        .row("UdpSocket::recv", || {
+            let (socket, mut buf) = (sockets.take()?, Vec::with_capacity(MESSAGE_BYTES));
+            prepared(send(&source, socket.local_addr()?), async move || {
+                let (result, back) = socket.recv(take(&mut buf)).await;
+                buf = back;
+                whole(result, MESSAGE_BYTES)
+            })
+        })
+        .await?;
+    sockets.refill().await?;
+    meter
+        .row("UdpSocket::recv_from", || {
+            let (socket, mut buf) = (sockets.take()?, Vec::with_capacity(MESSAGE_BYTES));
+            prepared(send(&source, socket.local_addr()?), async move || {
+                let (result, back) = socket.recv_from(take(&mut buf)).await;
+                buf = back;
+                whole(result.map(|(n, _)| n), MESSAGE_BYTES)
+            })
+        })
+        .await
+}
+
+async fn round_trips(meter: &mut Meter, sockets: &mut Sockets) -> io::Result<()> {
+    const ROW: &str = "UdpSocket round trip";
+    let peer = Peer::start()?;
+    let socket = UdpSocket::bind(LOCALHOST).await?;
+    meter.one(ROW, round_trip(socket, peer.udp)?).await?;
+    // Both sides here, as with TCP.
+    sockets.refill().await?;
+    let mut others = Vec::new();
+    for _ in 0..super::meter::MANY {
+        let other = UdpSocket::bind(LOCALHOST).await?;
+        others.push(other.local_addr()?);
+        kael_rt::spawn(peer::echo_datagrams(other));
+    }
+    let make = || {
+        let to = others.pop().ok_or_else(|| io::Error::other("no peer is left"))?;
+        round_trip(sockets.take()?, to)
+    };
+    meter.many(ROW, make).await
+}
+
+fn round_trip(
+    socket: UdpSocket,
+    to: SocketAddr,
+) -> io::Result<Lane<Ready, impl AsyncFnMut() -> io::Result<()> + 'static>> {
+    let (mut out, mut back) = (vec![1; MESSAGE_BYTES], vec![0; MESSAGE_BYTES]);
+    plain(async move || {
+        let (result, buf) = socket.send_to(take(&mut out), to).await;
+        out = buf;
+        whole(result, MESSAGE_BYTES)?;
+        let (result, buf) = socket.recv_from(take(&mut back)).await;
+        back = buf;
+        whole(result.map(|(n, _)| n), MESSAGE_BYTES)
+    })
+}

@@ -1,0 +1,112 @@
+//! `kael echo`: a TCP server that sends back what it receives, until a signal ends it.
+
+use crate::fail::{Fail, doing};
+use crate::{interrupt, limits};
+use kael_rt::net::{TcpListener, TcpStream};
+use kael_rt::{CancelToken, runtime::Builder};
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+
+/// Serve TCP: send back what is received, until SIGINT or SIGTERM
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The address to listen at, for example 127.0.0.1:7000; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: String,
+}
+
+const BUFFER_BYTES: usize = 16 * 1024;
+
+pub(crate) fn run(options: &Options) -> Result<(), Fail> {
+    let stop = CancelToken::new();
+    let stopped = stop.clone();
+    interrupt::on_signal(move |_| stopped.cancel())?;
+    limits::raise_descriptors(u64::MAX);
+    // The runtime's end cancels what the connections wait for, and closes them.
+    let runtime = Builder::new().build()?;
+    let served = runtime.block_on(serve(&options.listen, &stop))?;
+    eprintln!(
+        "served {} connections, {} bytes; {} open at the end, {} ended with an error, {} times nothing could be accepted",
+        served.connections.get(),
+        served.bytes.get(),
+        served.open.get(),
+        served.errors.get(),
+        served.starved.get()
+    );
+    Ok(())
+}
+
+#[derive(Default)]
+struct Served {
+    connections: Cell<u64>,
+    open: Cell<u64>,
+    bytes: Cell<u64>,
+    errors: Cell<u64>,
+    /// Times that accepting had to stop, for want of descriptors as a rule.
+    starved: Cell<u64>,
+}
+
+fn add(counter: &Cell<u64>, n: u64) {
+    counter.set(counter.get() + n);
+}
+
+async fn serve(addr: &str, stop: &CancelToken) -> io::Result<Rc<Served>> {
+    let listener =
+        TcpListener::bind(addr).await.map_err(doing(format!("cannot listen at {addr}")))?;
+    eprintln!("listening on {}", listener.local_addr()?);
+    let served = Rc::new(Served::default());
+    let mut starved = false;
+    loop {
+        match listener.accept().cancel_on(stop).await {
+            Ok((stream, _peer)) => {
+                // At the limit it may go to and fro with each connection, so only the first time is told.
+                if std::mem::take(&mut starved) && served.starved.get() == 1 {
+                    eprintln!("accepting again, with {} connections open", served.open.get());
+                }
+                kael_rt::spawn(connection(stream, served.clone()));
+            }
+            Err(_) if stop.is_cancelled() => return Ok(served),
+            // Out of descriptors or memory. The next accept sleeps until there are some again; those who are connected
+            // are served.
+            Err(error) => {
+                if !std::mem::replace(&mut starved, true) {
+                    add(&served.starved, 1);
+                    if served.starved.get() == 1 {
+                        let open = served.open.get();
+                        eprintln!("cannot accept, with {open} connections open: {error}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, served: Rc<Served>) {
+    add(&served.connections, 1);
+    add(&served.open, 1);
+    if let Err(error) = echo(&stream, &served).await {
+        add(&served.errors, 1);
+        // A thousand connections may end at once, of the same cause.
+        if served.errors.get() == 1 {
+            eprintln!("a connection ended: {error} (further ones are only counted)");
+        }
+    }
+    served.open.set(served.open.get() - 1);
+}
+
+async fn echo(stream: &TcpStream, served: &Served) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buf = Vec::with_capacity(BUFFER_BYTES);
+    loop {
+        let (result, received) = stream.read(buf).await;
+        let n = result?;
+        if n == 0 {
+            return Ok(());
+        }
+        let (result, sent) = stream.write_all(received).await;
+        result?;
+        add(&served.bytes, n as u64);
+        buf = sent;
+    }
+}

@@ -1,0 +1,420 @@
+//! A kernel made of a seed: files, sockets and time in memory, for tests.
+//!
+//! Order, delays, short transfers and refusals come from `Builder::seed`; time is virtual, and
+//! moves only when a core has nothing else to do. A request goes through these stages, and
+//! everything that a real kernel may do between two of them, this one does sooner or later:
+//!
+//! ```text
+//!   start          submission        carried out                  answered
+//!  ───────▶ Queued ─────────▶ Begun ─────────────▶ Settled ─────────────────▶ (gone)
+//!                               ▲ │ must wait        the memory is written only now
+//!                        change │ ▼
+//!                              Parked
+//! ```
+//!
+//! What a test program may ask and set is in `control.rs`. The laws that are looked after here:
+//! L1 (memory that a request names is not free), L2 (each descriptor is closed once), and that
+//! nothing stands still for ever.
+
+mod attempt;
+mod buffers;
+mod calls;
+pub mod control;
+mod files;
+mod memory;
+mod pool;
+mod random;
+mod sockets;
+mod work;
+mod world;
+
+use super::event::{Batch, Event, Started};
+use crate::{
+    driver::{Descriptor, DriverConfig, SlotId, Wait},
+    op::Request,
+    rt::{BlockingPool, Job},
+    task::context,
+};
+use attempt::Answer;
+use buffers::Group;
+pub(crate) use calls::{SocketOption, close_now, pin_to_cpu};
+use control::Faults;
+pub(crate) use pool::{PoolJob, Unpark};
+use random::Random;
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BinaryHeap, HashMap, VecDeque},
+    io,
+    os::fd::{FromRawFd, OwnedFd},
+    ptr::NonNull,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+use work::Due;
+use world::{Object, Woken, World};
+
+pub(crate) struct Backend {
+    world: Rc<RefCell<World>>,
+    faults: Faults,
+    random: Random,
+    /// Virtual time, in nanoseconds.
+    now: u64,
+    queue: VecDeque<Submission>,
+    entries: usize,
+    /// The requests that the kernel has, by their slot ids.
+    ops: HashMap<u64, Op>,
+    due: BinaryHeap<Due>,
+    /// Counts what is put into `due`.
+    puts: u64,
+    /// Requests that waited for a change that has come.
+    woken: Woken,
+    groups: Vec<Group>,
+    unpark: Unpark,
+    pool: Arc<BlockingPool>,
+    /// Jobs that are with the pool.
+    jobs: u32,
+    turns: u64,
+    /// Looks since the last turn that could move time.
+    looks: Cell<u32>,
+    calls: u64,
+    submitted: u64,
+}
+
+/// What is handed over at the next turn, in order.
+enum Submission {
+    Start(u64),
+    Cancel(u64),
+    Close(i32, bool),
+    ShutDown(i32, bool),
+}
+
+/// A request in the kernel's hands.
+struct Op {
+    request: Request<'static>,
+    /// The descriptor's number, and whether it is a direct one.
+    fd: Option<(i32, bool)>,
+    /// What the number stood for when the request was submitted. The kernel holds it.
+    object: Option<Rc<Object>>,
+    stage: Stage,
+    /// The bytes of a transfer that is not complete.
+    moved: Vec<u8>,
+    /// The request that begins when this one has succeeded.
+    then: Option<u64>,
+    /// When the last of its answers is due: they come in order.
+    last: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    Queued,
+    /// Begins when the one before it in the chain has succeeded.
+    Linked,
+    Begun,
+    Parked,
+    /// Its last answer is on its way.
+    Settled,
+}
+
+/// A busy core moves time only after so many looks, so that tests of timers stay exact.
+const PATIENT_LOOKS: u32 = 1000;
+/// How far a turn without waiting moves time.
+const STEP_NS: u64 = 1000;
+
+impl Backend {
+    /// Time is virtual.
+    pub(crate) const MOVES_CLOCK: bool = true;
+
+    pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
+        Ok(Backend {
+            world: control::world(),
+            faults: control::faults(),
+            random: Random::new(config.seed),
+            now: 0,
+            queue: VecDeque::new(),
+            entries: config.queue_depth as usize,
+            ops: HashMap::new(),
+            due: BinaryHeap::new(),
+            puts: 0,
+            woken: Woken::default(),
+            groups: Vec::new(),
+            unpark: Unpark::new(),
+            pool,
+            jobs: 0,
+            turns: 0,
+            looks: Cell::new(0),
+            calls: 1,
+            submitted: 0,
+        })
+    }
+
+    /// The time that a turn's limit is measured in.
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.now
+    }
+
+    pub(crate) fn start(&mut self, id: SlotId, request: Request<'static>) -> Started {
+        if !self.has_room() || self.random.chance(self.faults.full) {
+            return Started::Full;
+        }
+        let (kind, detail) = work::describe(&request);
+        control::note(kind, id.0, detail);
+        #[cfg(test)]
+        if matches!(request, Request::Stall { .. }) {
+            return self.start_job(id, request);
+        }
+        self.take_in(id, request, Stage::Queued);
+        self.queue.push_back(Submission::Start(id.0));
+        Started::Queued
+    }
+
+    fn take_in(&mut self, id: SlotId, request: Request<'static>, stage: Stage) {
+        let fd = request.fd().map(|fd| (fd.number(), fd.is_direct()));
+        let moved = Vec::new();
+        let op = Op { request, fd, object: None, stage, moved, then: None, last: 0 };
+        if self.ops.insert(id.0, op).is_some() {
+            control::violation(format!("L4: slot {:#x} was used again while it was out", id.0));
+        }
+    }
+
+    fn start_job(&mut self, id: SlotId, request: Request<'static>) -> Started {
+        let job = PoolJob::new(id.0, request, self.unpark.clone());
+        match self.pool.submit(Job::Request(job)) {
+            Ok(()) => self.jobs += 1,
+            Err((_, error)) => {
+                return Started::Done(-error.raw_os_error().unwrap_or(libc::EAGAIN));
+            }
+        }
+        Started::Queued
+    }
+
+    /// Two requests of which the second runs only if the first succeeds. False: no room now.
+    #[cfg(test)]
+    pub(crate) fn start_linked(
+        &mut self,
+        first: (SlotId, Request<'static>),
+        second: (SlotId, Request<'static>),
+    ) -> bool {
+        if self.entries - self.queue.len() < 2 {
+            self.flush();
+        }
+        if self.entries < 2 || self.random.chance(self.faults.full) {
+            return false;
+        }
+        self.take_in(first.0, first.1, Stage::Queued);
+        self.take_in(second.0, second.1, Stage::Linked);
+        self.ops.get_mut(&first.0.0).expect("just taken in").then = Some(second.0.0);
+        self.queue.push_back(Submission::Start(first.0.0));
+        true
+    }
+
+    /// Room for one submission; hands over what is queued if there is none.
+    pub(crate) fn has_room(&mut self) -> bool {
+        if self.queue.len() >= self.entries {
+            self.flush();
+        }
+        true
+    }
+
+    /// Hands over what is queued, without waiting.
+    pub(crate) fn flush(&mut self) {
+        if !self.queue.is_empty() {
+            self.calls += 1;
+            self.submit();
+        }
+    }
+
+    /// Asks for an operation to be stopped. `Err`: there is no room now.
+    pub(crate) fn cancel(&mut self, id: SlotId) -> Result<(), ()> {
+        if self.jobs > 0 && self.pool.remove_request(self.tag(), id.0).is_some() {
+            self.jobs -= 1;
+            self.put(self.now, work::What::Answer(id.0, Answer::error(libc::ECANCELED)));
+            return Ok(());
+        }
+        if !self.has_room() || self.random.chance(self.faults.full) {
+            return Err(());
+        }
+        self.queue.push_back(Submission::Cancel(id.0));
+        Ok(())
+    }
+
+    /// Ends a descriptor that nobody uses, in order with what is queued.
+    pub(crate) fn close(&mut self, number: i32, direct: bool) {
+        if !direct && number < world::FIRST {
+            close_real(number);
+        } else if self.has_room() {
+            self.queue.push_back(Submission::Close(number, direct));
+        }
+    }
+
+    /// Ends a stream in both directions; its descriptor stays.
+    pub(crate) fn shut_down(&mut self, fd: &Descriptor) {
+        if self.has_room() {
+            self.queue.push_back(Submission::ShutDown(fd.number(), fd.is_direct()));
+        }
+    }
+
+    /// Is there anything to do for a turn that does not wait?
+    pub(crate) fn has_work(&self) -> bool {
+        let looks = self.looks.get().saturating_add(1);
+        self.looks.set(looks);
+        !self.queue.is_empty()
+            || !self.due.is_empty()
+            || !self.woken.borrow().is_empty()
+            || looks > PATIENT_LOOKS
+            || self.unpark.is_woken()
+    }
+
+    /// Hands over what is queued, waits as told, and gives the answers that are due.
+    pub(crate) fn turn(&mut self, wait: Wait, batch: &mut Batch) -> io::Result<()> {
+        self.turns += 1;
+        if self.turns > self.faults.max_turns {
+            let text = format!("L5: {} turns, and no end", self.turns);
+            control::violation(text.clone());
+            panic!("simulation: {text}");
+        }
+        if !self.queue.is_empty() || wait != Wait::No {
+            self.calls += 1;
+        }
+        self.submit();
+        match wait {
+            Wait::No => {
+                let step = if self.looks.get() > PATIENT_LOOKS { STEP_NS } else { 0 };
+                let next = self.due.peek().map_or(u64::MAX, |due| due.at);
+                let near =
+                    if next == u64::MAX { 0 } else { STEP_NS.min(next.saturating_sub(self.now)) };
+                self.move_to(self.now + step.max(near));
+                self.unpark.take_wake();
+                self.answer(batch);
+            }
+            Wait::Until(until) => {
+                self.looks.set(0);
+                self.wait(until, batch);
+            }
+        }
+        Ok(())
+    }
+
+    /// Until an answer is there, another thread wakes the core, or it is `until`.
+    fn wait(&mut self, until: Option<u64>, batch: &mut Batch) {
+        loop {
+            self.answer(batch);
+            if batch.len() > 0 || self.unpark.take_wake() {
+                return;
+            }
+            let next = self.due.peek().map(|due| due.at);
+            let target = match (next, until) {
+                (Some(next), Some(until)) => next.min(until),
+                (next, until) => match next.or(until) {
+                    Some(target) => target,
+                    None => {
+                        self.stand_still();
+                        continue;
+                    }
+                },
+            };
+            // A job on a real thread takes real time, and virtual time must not run away from it.
+            let real = Duration::from_nanos(target.saturating_sub(self.now));
+            if self.jobs > 0 && next.is_none() && self.unpark.wait(real) {
+                continue;
+            }
+            self.move_to(target);
+            if until.is_some_and(|until| until <= self.now) {
+                self.answer(batch);
+                return;
+            }
+        }
+    }
+
+    /// Nothing will come from this kernel; only another thread can help.
+    fn stand_still(&mut self) {
+        if !self.unpark.wait(self.faults.patience) {
+            control::violation("L5, L6: nothing will ever happen".to_owned());
+            panic!("simulation: nothing will ever happen");
+        }
+    }
+
+    fn move_to(&mut self, time: u64) {
+        if time > self.now {
+            self.now = time;
+            control::note(work::CLOCK, time, 0);
+        }
+        context::try_with(|core| core.timers.clock().set_virtual(self.now));
+    }
+
+    pub(crate) fn unpark(&self) -> Unpark {
+        self.unpark.clone()
+    }
+
+    fn tag(&self) -> usize {
+        self.unpark.tag()
+    }
+
+    pub(crate) fn syscalls(&self) -> u64 {
+        self.calls + self.unpark.wakes()
+    }
+
+    pub(crate) fn submitted(&self) -> u64 {
+        self.submitted
+    }
+
+    pub(crate) fn provide(&mut self, group: u16, count: u16, size: u32) -> io::Result<()> {
+        self.groups.push(Group::new(group, count, size));
+        Ok(())
+    }
+
+    pub(crate) fn buffer_at(&self, group: u16, buffer: u16) -> Option<NonNull<u8>> {
+        Some(self.groups.iter().find(|g| g.id == group)?.at(buffer))
+    }
+
+    pub(crate) fn give_back(&mut self, group: u16, buffer: u16) {
+        if let Some(group) = self.groups.iter_mut().find(|g| g.id == group)
+            && !group.give_back(buffer)
+        {
+            control::violation(format!("L4: buffer {buffer} was given back twice"));
+        }
+    }
+
+    /// Makes a table of direct descriptors.
+    #[cfg(test)]
+    pub(crate) fn enable_direct(&mut self, count: u32) -> io::Result<()> {
+        self.world.borrow_mut().enable_direct(count);
+        Ok(())
+    }
+
+    /// Simulated kernels always have ftruncate in the ring.
+    #[cfg(test)]
+    pub(crate) fn forget_truncate(&mut self) {}
+
+    pub(crate) fn describe(&self) -> super::Granted {
+        super::Granted {
+            interface: "simulation",
+            flags: Vec::new(),
+            queue_entries: [self.entries as u32, self.entries as u32 * 4],
+            bytes_mapped: 0,
+            lost_completions: 0,
+        }
+    }
+}
+
+impl Drop for Backend {
+    /// A kernel outlives its ring: what it still has, it may still write. So that memory must have
+    /// been leaked, not freed.
+    fn drop(&mut self) {
+        let mut left: Vec<_> = self.ops.drain().collect();
+        left.sort_by_key(|(user, _)| *user);
+        for (_, mut op) in left {
+            memory::check(&mut op.request);
+        }
+    }
+}
+
+/// Closes a descriptor of the system that a program has handed over.
+fn close_real(number: i32) {
+    // SAFETY: the caller owns the number and gives it up.
+    drop(unsafe { OwnedFd::from_raw_fd(number) });
+}
+
+fn to_event(user: u64, answer: &Answer) -> Event {
+    Event { user, result: answer.result, flags: answer.flags }
+}

@@ -1,0 +1,134 @@
+//! Accepts whose futures are dropped: every connection is handed over exactly once, or closed with its listener.
+
+#[path = "support/drops.rs"]
+mod drops;
+
+use drops::{First, full, poll_once, race, runs, turns};
+use kael_rt::net::TcpListener;
+use kael_rt::time::{Duration, sleep};
+use std::io::{Read, Write};
+use std::net::TcpStream as StdTcpStream;
+use std::thread;
+
+#[test]
+fn r04_accepts_dropped_in_a_storm_lose_no_connection() {
+    runs("a connection was never accepted", || async {
+        let connections: u32 = if full() { 100_000 } else { 3_000 };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let clients = thread::spawn(move || {
+            for number in 0..connections {
+                let mut client = StdTcpStream::connect(addr).unwrap();
+                client.write_all(&number.to_le_bytes()).unwrap();
+                let mut echo = [0; 4];
+                // A connection that was closed unaccepted is reset here.
+                client.read_exact(&mut echo).expect("the connection is answered");
+                assert_eq!(u32::from_le_bytes(echo), number);
+            }
+        });
+        let (mut accepted, mut dropped, mut round) = (0, 0_u32, 0_u64);
+        while accepted < connections {
+            round += 1;
+            let timer = sleep(Duration::from_micros(round % 5 * 15));
+            match race(listener.accept(), timer).await {
+                First::Left(connection) => {
+                    let (stream, _) = connection.unwrap();
+                    accepted += 1;
+                    drop(kael_rt::spawn(async move {
+                        let (result, buf) = stream.read_exact(vec![0; 4]).await;
+                        result.unwrap();
+                        stream.write_all(buf).await.0.unwrap();
+                        stream.close().await.unwrap();
+                    }));
+                }
+                First::Right(()) => dropped += 1,
+            }
+            if accepted == connections {
+                while !clients.is_finished() {
+                    turns(1).await;
+                }
+            }
+        }
+        clients.join().unwrap();
+        assert!(dropped > 10, "the storm dropped only {dropped} accepts");
+    });
+}
+
+/// The race that makes a loss certain: the client is there before the accept is, so the kernel takes the connection
+/// although the accept is cancelled in the same call.
+#[test]
+fn r04_an_accept_that_completes_while_it_is_cancelled_loses_no_connection() {
+    runs("a connection was never accepted", || async {
+        let rounds = if full() { 20_000 } else { 1_000 };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        for round in 0..rounds {
+            let client = StdTcpStream::connect(addr).unwrap();
+            let mut accept = listener.accept();
+            assert!(poll_once(&mut accept).is_pending());
+            if round % 2 == 0 {
+                // Completed, and never looked at.
+                turns(2).await;
+            }
+            drop(accept);
+            let (stream, peer) = listener.accept().await.unwrap();
+            assert_eq!(peer, client.local_addr().unwrap());
+            assert_eq!(stream.peer_addr().unwrap(), peer);
+        }
+    });
+}
+
+#[test]
+fn accepts_are_served_in_the_order_of_their_first_poll() {
+    runs("a connection was never accepted", || async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut accepts: Vec<_> = (0..4).map(|_| listener.accept()).collect();
+        accepts.reverse();
+        accepts.iter_mut().for_each(|accept| assert!(poll_once(accept).is_pending()));
+        let clients: Vec<_> = (0..3).map(|_| StdTcpStream::connect(addr).unwrap()).collect();
+        // The one that waits in second place gives up.
+        drop(accepts.remove(1));
+        for (accept, client) in accepts.into_iter().zip(clients) {
+            assert_eq!(accept.await.unwrap().1, client.local_addr().unwrap());
+        }
+    });
+}
+
+#[test]
+fn a_listener_that_is_dropped_closes_the_connection_that_nobody_took() {
+    runs("the peer never saw the end", || async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = StdTcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut accept = listener.accept();
+        assert!(poll_once(&mut accept).is_pending());
+        turns(2).await;
+        drop(accept);
+        drop(listener);
+        turns(2).await;
+        let end = thread::spawn(move || client.read(&mut [0; 8]));
+        while !end.is_finished() {
+            turns(1).await;
+        }
+        // Closed in order, and not with its socket forgotten.
+        assert_eq!(end.join().unwrap().unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_listener_that_is_dropped_with_its_accept_frees_its_address() {
+    runs("the address was never free", || async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut accept = listener.accept();
+        assert!(poll_once(&mut accept).is_pending());
+        turns(1).await;
+        drop(listener);
+        // The accept keeps it open as long as somebody waits for it.
+        let client = StdTcpStream::connect(addr).unwrap();
+        assert_eq!(accept.await.unwrap().1, client.local_addr().unwrap());
+        while StdTcpStream::connect(addr).is_ok() {
+            turns(1).await;
+        }
+    });
+}

@@ -1,0 +1,121 @@
+//! What the tests of dropped futures share: pairs of sockets, a race of two futures, and a watchdog. It knows nothing of
+//! the rules that they check.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use kael_rt::net::TcpStream;
+use std::future::{Future, poll_fn};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::panic::resume_unwind;
+use std::pin::{Pin, pin};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+/// Sizes of the scorecard instead of those that run in seconds.
+pub(crate) fn full() -> bool {
+    std::env::var_os("KAEL_FULL").is_some()
+}
+
+/// Long enough for the busiest machine; what has not happened then never will.
+pub(crate) const FOREVER: Duration = Duration::from_secs(40);
+
+/// Runs `test` on a thread of its own and fails with `otherwise` if it does not end.
+#[track_caller]
+pub(crate) fn within(otherwise: &str, test: impl FnOnce() + Send + 'static) {
+    let (ended, end) = channel();
+    let thread = thread::spawn(move || {
+        test();
+        drop(ended);
+    });
+    let limit = if full() { FOREVER * 60 } else { FOREVER };
+    match end.recv_timeout(limit) {
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+            if let Err(panic) = thread.join() {
+                resume_unwind(panic);
+            }
+        }
+        Err(RecvTimeoutError::Timeout) => panic!("{otherwise}"),
+    }
+}
+
+/// [`within`], in a runtime.
+#[track_caller]
+pub(crate) fn runs<F: Future<Output = ()>>(
+    otherwise: &str,
+    test: impl FnOnce() -> F + std::marker::Send + 'static,
+) {
+    within(otherwise, move || kael_rt::block_on(test()));
+}
+
+/// Polls once, with a waker that wakes nobody.
+pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Polls, lets the runtime turn so many times, polling in between, and gives up.
+pub(crate) async fn briefly<F: Future + Unpin>(mut future: F, times: u64) -> Option<F::Output> {
+    for turn in 0..=times {
+        if let Poll::Ready(output) = poll_once(&mut future) {
+            return Some(output);
+        }
+        if turn < times {
+            turns(1).await;
+        }
+    }
+    None
+}
+
+pub(crate) enum First<A, B> {
+    Left(A),
+    Right(B),
+}
+
+/// Polls both, the left one first, until one is ready; the other one is dropped.
+pub(crate) async fn race<A: Future, B: Future>(left: A, right: B) -> First<A::Output, B::Output> {
+    let (mut left, mut right) = (pin!(left), pin!(right));
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = left.as_mut().poll(cx) {
+            return Poll::Ready(First::Left(output));
+        }
+        right.as_mut().poll(cx).map(First::Right)
+    })
+    .await
+}
+
+/// Lets the runtime look at its completions a few times.
+pub(crate) async fn turns(n: u32) {
+    for _ in 0..n {
+        // A yield need not turn the driver; to wait for a timer does.
+        kael_rt::time::sleep(Duration::from_micros(50)).await;
+    }
+}
+
+/// Two connected stream sockets without an address: one of the runtime, one of the standard library. They behave as
+/// TCP does towards everything that is tested with them, and use up no ports.
+pub(crate) fn pair() -> (TcpStream, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    (adopt(ours), theirs)
+}
+
+/// Two connected stream sockets of the runtime.
+pub(crate) fn both() -> (TcpStream, TcpStream) {
+    let (a, b) = UnixStream::pair().unwrap();
+    (adopt(a), adopt(b))
+}
+
+pub(crate) fn adopt(socket: UnixStream) -> TcpStream {
+    TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(socket))).unwrap()
+}
+
+/// The numbers of this process's open descriptors.
+pub(crate) fn open_fds() -> Vec<i32> {
+    let listed = std::fs::read_dir("/proc/self/fd").unwrap();
+    let mut numbers: Vec<i32> =
+        listed.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+    numbers.sort_unstable();
+    // The highest may be the listing's own; whether a number is open is asked once more.
+    numbers.retain(|number| std::fs::read_link(format!("/proc/self/fd/{number}")).is_ok());
+    numbers
+}
