@@ -53,12 +53,11 @@ fn nobody_listens() {
 
 #[test]
 fn names_that_are_none() {
-    expect_nothing_open("names_that_are_none", || {
+    within_limit(|| {
         kael_rt::block_on(async {
             for name in ["", "127.0.0.1", "127.0.0.1:70000", "no.such.name.invalid:80"] {
                 assert!(TcpStream::connect(name).await.is_err(), "{name}");
             }
-            // The threads of the pool end with the runtime; what they opened is closed.
         });
     });
 }

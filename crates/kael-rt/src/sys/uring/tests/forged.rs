@@ -159,7 +159,8 @@ fn r20_a_panic_between_two_completions_repeats_none() {
     in_time(|| {
         let runtime = crate::runtime::Builder::new().build().unwrap();
         let (read, c) = runtime.block_on(async {
-            let ((a, a_peer), (b, b_peer), (c, c_peer)) = (pair().await, pair().await, pair().await);
+            let ((a, a_peer), (b, b_peer), (c, c_peer)) =
+                (pair().await, pair().await, pair().await);
             let peers = [a_peer, b_peer, c_peer].map(|peer| peer.into_std().unwrap());
             faults::meet(OP_RECV, Fault::Shorten(4), 1);
             let read = crate::spawn(async move { a.read_exact(vec![0; 8]).await });
