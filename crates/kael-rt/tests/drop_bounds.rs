@@ -32,10 +32,8 @@ fn runs_small<F: Future<Output = ()>>(
 fn idle_reads_keep_no_write_and_no_file_from_starting() {
     runs_small("a write waits for a slot that idle reads hold", || async {
         let mut pairs: Vec<_> = (0..3 * SLOTS).map(|_| both()).collect();
-        let reads: Vec<_> = pairs
-            .iter()
-            .map(|(stream, _)| kael_rt::spawn(stream.read_exact(vec![0; 2])))
-            .collect();
+        let reads: Vec<_> =
+            pairs.iter().map(|(stream, _)| kael_rt::spawn(stream.read_exact(vec![0; 2]))).collect();
         turns(2).await;
         let file = File::open("/dev/zero").await.unwrap();
         assert_eq!(file.read_exact_at(vec![1; 8], 0).await.1, [0; 8]);

@@ -22,7 +22,8 @@ fn a_time_limit_gives_the_buffer_back() {
         let (result, buf) = stream.read(buf).timeout(BRIEF).await;
         assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!((buf.as_ptr(), &buf[..]), (at, &[7; 64][..]));
-        let (result, parts) = stream.read_vectored(vec![vec![7; 8], vec![8; 8]]).timeout(BRIEF).await;
+        let (result, parts) =
+            stream.read_vectored(vec![vec![7; 8], vec![8; 8]]).timeout(BRIEF).await;
         assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
         assert_eq!(parts, [vec![7; 8], vec![8; 8]]);
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -67,7 +68,8 @@ fn what_was_moved_before_the_limit_is_told() {
         let (result, buf) = a.write_all(vec![7; 8 << 20]).timeout(BRIEF).await;
         let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        let sent = Error::of(&error).and_then(Error::transferred).expect("some of it fits the socket");
+        let sent =
+            Error::of(&error).and_then(Error::transferred).expect("some of it fits the socket");
         assert!(sent > 0 && sent < buf.len());
         // The stream goes on behind what was sent.
         let next = kael_rt::spawn(async move { a.write_all("next").await.0.map(|_| a) });
@@ -93,9 +95,8 @@ fn a_token_ends_what_waits_for_it_and_the_buffers_come_back() {
     runs("the operation never ended", || async {
         let (stream, mut peer) = pair();
         let token = CancelToken::new();
-        let reads: Vec<_> = (1..4)
-            .map(|n| kael_rt::spawn(stream.read(vec![7; n]).cancel_on(&token)))
-            .collect();
+        let reads: Vec<_> =
+            (1..4).map(|n| kael_rt::spawn(stream.read(vec![7; n]).cancel_on(&token))).collect();
         turns(2).await;
         let remote = token.clone();
         thread::spawn(move || remote.cancel()).join().unwrap();

@@ -141,7 +141,7 @@ fn round(way: Way, far: Far) {
             let mut futures = on.all();
             if far != Far::Unpolled {
                 for future in &mut futures {
-                    drop(poll_once(future));
+                    let _ = poll_once(future);
                 }
             }
             if far == Far::Submitted {

@@ -621,7 +621,8 @@ impl Inner {
 /// An error of the socket, which the kernel tells once. That an operation was stopped, by the kernel
 /// or for a reason of ours, concerns nobody else.
 fn is_the_sockets(result: i32) -> bool {
-    result < 0 && result != -libc::ECANCELED && result != -libc::EINTR && !Fault::is(result)
+    let nothing = [libc::ECANCELED, libc::EINTR, libc::EAGAIN].contains(&-result);
+    result < 0 && !nothing && !Fault::is(result)
 }
 
 /// The regions of a request: its one plain one, or its vectors.

@@ -59,10 +59,7 @@ pub(crate) struct DriverConfig {
     /// Slots: operations that are with the kernel, waiting, or unread.
     pub(crate) max_in_flight: u32,
     /// The seed of a simulated kernel. Real ones have none.
-    #[cfg_attr(
-        not(kael_backend = "sim"),
-        expect(dead_code, reason = "only the simulator has one")
-    )]
+    #[allow(dead_code, reason = "only the simulator has one")]
     pub(crate) seed: u64,
 }
 

@@ -341,8 +341,10 @@ impl Op for Close {
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         let result = completion.unit();
-        if !Fault::is(completion.result()) {
-            // Whatever the kernel says, the number is no longer ours: see close(2).
+        let code = completion.result();
+        if !Fault::is(code) && code != -libc::ECANCELED {
+            // Whatever else the kernel says, the number is no longer ours: see close(2). Only a
+            // close that was cancelled has not begun.
             self.fd.forget_number();
         }
         result

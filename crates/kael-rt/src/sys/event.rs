@@ -76,7 +76,7 @@ pub(crate) enum Started {
     /// A completion will come.
     Queued,
     /// It is done, and none will come. (io_uring never answers so; readiness mostly does.)
-    #[cfg_attr(not(kael_backend = "sim"), expect(dead_code))]
+    #[allow(dead_code, reason = "io_uring never answers so")]
     Done(i32),
     /// There is no room for it now; nothing was kept.
     Full,

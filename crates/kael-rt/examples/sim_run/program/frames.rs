@@ -25,16 +25,20 @@ fn byte(salt: u8, number: u32, i: usize) -> u8 {
 pub struct Arrivals {
     salt: u8,
     bytes: Vec<u8>,
+    broken: bool,
     /// The numbers of the frames that came whole.
     pub numbers: Vec<u32>,
 }
 
 impl Arrivals {
     pub fn new(salt: u8) -> Arrivals {
-        Arrivals { salt, bytes: Vec::new(), numbers: Vec::new() }
+        Arrivals { salt, bytes: Vec::new(), broken: false, numbers: Vec::new() }
     }
 
     pub fn take(&mut self, bytes: &[u8]) {
+        if self.broken {
+            return;
+        }
         self.bytes.extend_from_slice(bytes);
         while self.bytes.len() >= HEAD {
             let head = &self.bytes[..HEAD];
@@ -48,13 +52,15 @@ impl Arrivals {
                     .enumerate()
                     .all(|(i, b)| *b == byte(self.salt, number, i));
             law(whole, || {
+                let right = self.bytes[HEAD..].iter().enumerate();
+                let right = right.take_while(|(i, b)| **b == byte(self.salt, number, *i)).count();
                 format!(
-                    "L3: the stream is broken at {:?} after frame {:?}",
-                    head,
+                    "L3: a stream breaks {right} bytes behind the head {head:?}, after frame {:?}",
                     self.numbers.last()
                 )
             });
             if !whole {
+                self.broken = true;
                 self.bytes.clear();
                 return;
             }

@@ -49,6 +49,7 @@ fn faults(ask: &Ask) -> Faults {
     let mut faults = Faults::default();
     faults.longest_delay = Duration::from_micros(ask.one_of(&[0, 5, 200, 2_000, 50_000]));
     faults.short = ask.one_of(&[0, 0, 100, 500]);
+    faults.interrupted = ask.one_of(&[0, 0, 30, 300]);
     faults.full = ask.one_of(&[0, 20, 300]);
     faults.aborted = ask.one_of(&[0, 0, 0, 100]);
     faults.lost_datagrams = ask.one_of(&[0, 0, 200]);
@@ -57,6 +58,7 @@ fn faults(ask: &Ask) -> Faults {
     faults.patience = Duration::ZERO;
     faults.max_turns = 400_000;
     faults.panics = false;
+    faults.prints = std::env::var_os("KAEL_SIM_PRINT").is_some();
     faults
 }
 

@@ -66,7 +66,7 @@ impl Inner {
         self.in_flight -= 1;
         self.completed += 1;
         let whole = head.result >= 0 && head.result as u32 >= head.asked;
-        if head.orphan || (head.steps && !whole) {
+        if head.orphan || head.stop.is_some() || (head.steps && !whole) {
             return Act::Follow(id);
         }
         let Some(waker) = head.waker.take() else { return Act::Follow(id) };

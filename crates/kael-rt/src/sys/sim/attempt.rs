@@ -2,7 +2,7 @@
 
 use super::{
     Backend, Op,
-    memory::{self, Payload},
+    memory::{self, Datagram, Payload},
     sockets::{Datagrams, LONGEST_DATAGRAM, Room, Stream},
     world::{Object, Ports},
 };
@@ -226,9 +226,10 @@ impl Backend {
                     socket.receivers.add(&self.woken, user);
                     return Outcome::Parked;
                 };
-                let cut = bytes.len() > room;
+                let (cut, ttl) = (bytes.len() > room, socket.wants_ttl);
                 bytes.truncate(room);
-                Outcome::with(bytes.len() as i32, Payload::Datagram(bytes, from, cut))
+                let n = bytes.len() as i32;
+                Outcome::with(n, Payload::Datagram(Datagram { bytes, from, cut, ttl }))
             }
             _ => Outcome::error(libc::ENOTSOCK),
         }

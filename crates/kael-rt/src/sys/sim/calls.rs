@@ -111,6 +111,15 @@ impl Backend {
         Ok(())
     }
 
+    /// Lets each datagram bring its time to live as control data.
+    #[cfg(test)]
+    pub(crate) fn want_ttl(&mut self, fd: &Fd) -> io::Result<()> {
+        if let Object::Datagrams(socket) = &*self.object(fd)? {
+            socket.borrow_mut().wants_ttl = true;
+        }
+        Ok(())
+    }
+
     pub(crate) fn nodelay(&mut self, fd: &Fd) -> io::Result<bool> {
         match &*self.object(fd)? {
             Object::Stream(stream) => Ok(stream.borrow().nodelay),

@@ -36,6 +36,8 @@ pub struct Faults {
     pub patience: Duration,
     /// Turns of one runtime after which it counts as running in circles.
     pub max_turns: u64,
+    /// Every step of the trace is printed to stderr.
+    pub prints: bool,
     /// A violation panics at once, rather than being kept for [`take_violations`].
     pub panics: bool,
 }
@@ -55,6 +57,7 @@ impl Default for Faults {
             stream_buffer: 64 * 1024,
             patience: Duration::from_secs(20),
             max_turns: u64::MAX,
+            prints: false,
             panics: true,
         }
     }
@@ -116,7 +119,7 @@ pub fn open_descriptors() -> usize {
     world().borrow().open()
 }
 
-/// How many bytes and datagrams wait in sockets that nobody has read from. For a test's own books.
+/// Sets what says whether memory was freed: a test's own allocator.
 pub fn set_memory_check(check: MemoryCheck) {
     CONTROL.with(|control| control.is_freed.set(Some(check)));
 }
@@ -140,6 +143,9 @@ pub(super) fn note(what: u64, a: u64, b: u64) {
             hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
         }
         control.hash.set(hash);
+        if control.faults.borrow().prints {
+            eprintln!("{what:3} {a:#x} {:x} {}", b >> 32, b as i32);
+        }
     });
 }
 

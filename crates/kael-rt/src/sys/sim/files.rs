@@ -234,7 +234,7 @@ impl OpenFile {
 
     /// Direct I/O wants everything aligned.
     pub(super) fn aligned(&self, address: usize, len: usize, at: u64) -> Answer<()> {
-        let odd = (address as u64 | len as u64 | at) % BLOCK != 0;
+        let odd = !(address as u64 | len as u64 | at).is_multiple_of(BLOCK);
         if self.flags & libc::O_DIRECT != 0 && odd { Err(libc::EINVAL) } else { Ok(()) }
     }
 

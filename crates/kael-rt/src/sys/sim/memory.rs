@@ -4,20 +4,28 @@
 
 use super::{control, files::Meta};
 use crate::op::Request;
-use std::{net::SocketAddr, ptr, ptr::NonNull};
+use std::{mem, net::SocketAddr, ptr, ptr::NonNull};
 
 /// What an answer writes into its request's memory.
 pub(super) enum Payload {
     None,
     Bytes(Vec<u8>),
-    /// A datagram and its sender; true: it was cut.
-    Datagram(Vec<u8>, SocketAddr, bool),
+    Datagram(Datagram),
     Peer(SocketAddr),
     Stat(Meta, u64),
     /// Bytes for a buffer of the kernel's choice.
     Buffer(NonNull<u8>, Vec<u8>),
     /// Nothing is written, but the bytes that were sent must still be as they were.
     Unchanged(u64),
+}
+
+pub(super) struct Datagram {
+    pub(super) bytes: Vec<u8>,
+    pub(super) from: SocketAddr,
+    /// It was longer than the room.
+    pub(super) cut: bool,
+    /// The time to live goes into the control data.
+    pub(super) ttl: bool,
 }
 
 /// A piece of memory: address and length.
@@ -28,12 +36,12 @@ pub(super) fn write(request: &mut Request<'static>, payload: &Payload) {
     match payload {
         Payload::None => {}
         Payload::Bytes(bytes) => fill(&targets(request), bytes),
-        Payload::Datagram(bytes, from, cut) => {
-            fill(&targets(request), bytes);
+        Payload::Datagram(datagram) => {
+            fill(&targets(request), &datagram.bytes);
             if let Request::RecvMessage { message, .. } | Request::RecvVectored { message, .. } =
                 request
             {
-                set_sender(message.header, *from, *cut);
+                set_header(message.header, datagram);
             }
         }
         Payload::Peer(addr) => {
@@ -145,7 +153,7 @@ fn vectors(header: &libc::msghdr) -> &[libc::iovec] {
         return &[];
     }
     // SAFETY: the scratch that made the header holds so many vectors beside it.
-    unsafe { std::slice::from_raw_parts(header.msg_iov, header.msg_iovlen as usize) }
+    unsafe { std::slice::from_raw_parts(header.msg_iov, header.msg_iovlen) }
 }
 
 fn gather(vectors: &[libc::iovec]) -> Vec<u8> {
@@ -172,9 +180,23 @@ fn fill(targets: &[Piece], mut bytes: &[u8]) {
     assert!(bytes.is_empty(), "the simulated kernel has more bytes than room");
 }
 
-fn set_sender(header: &mut libc::msghdr, from: SocketAddr, cut: bool) {
-    header.msg_flags = if cut { libc::MSG_TRUNC } else { 0 };
-    header.msg_controllen = 0;
+/// A control message: its length, level, kind, and the value.
+const TTL_LEN: usize = 20;
+const TTL: i32 = 64;
+
+fn set_header(header: &mut libc::msghdr, datagram: &Datagram) {
+    header.msg_flags = if datagram.cut { libc::MSG_TRUNC } else { 0 };
+    let room = mem::replace(&mut header.msg_controllen, 0);
+    if datagram.ttl && room >= TTL_LEN && !header.msg_control.is_null() {
+        let mut bytes = TTL_LEN.to_ne_bytes().to_vec();
+        for word in [libc::IPPROTO_IP, libc::IP_TTL, TTL] {
+            bytes.extend(word.to_ne_bytes());
+        }
+        // SAFETY: the header has room for so many bytes of control data.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), header.msg_control.cast(), bytes.len()) };
+        header.msg_controllen = bytes.len();
+    }
+    let from = datagram.from;
     if !header.msg_name.is_null() {
         let from = socket2::SockAddr::from(from);
         let n = from.len().min(header.msg_namelen);
@@ -193,7 +215,7 @@ fn set_sender(header: &mut libc::msghdr, from: SocketAddr, cut: bool) {
 fn set_stat(out: &mut libc::statx, meta: &Meta, size: u64) {
     let time = |ns: u64| {
         // SAFETY: a timestamp is made of integers.
-        let mut time: libc::statx_timestamp = unsafe { std::mem::zeroed() };
+        let mut time: libc::statx_timestamp = unsafe { mem::zeroed() };
         time.tv_sec = (ns / 1_000_000_000) as i64;
         time.tv_nsec = (ns % 1_000_000_000) as u32;
         time

@@ -257,6 +257,8 @@ pub(super) struct Datagrams {
     pub(super) peer: Option<SocketAddr>,
     pub(super) queue: VecDeque<(Vec<u8>, SocketAddr)>,
     pub(super) receivers: Waiters,
+    /// Each datagram brings its time to live as control data.
+    pub(super) wants_ttl: bool,
 }
 
 /// Datagrams that a socket holds; what comes when it is full is lost.
@@ -266,7 +268,13 @@ pub(super) const LONGEST_DATAGRAM: usize = 65_507;
 
 impl Datagrams {
     pub(super) fn new(local: SocketAddr) -> Datagrams {
-        Datagrams { local, peer: None, queue: VecDeque::new(), receivers: Waiters::default() }
+        Datagrams {
+            local,
+            peer: None,
+            queue: VecDeque::new(),
+            receivers: Waiters::default(),
+            wants_ttl: false,
+        }
     }
 
     /// A datagram of `from` arrives.

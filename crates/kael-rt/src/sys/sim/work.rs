@@ -9,6 +9,7 @@ use super::{
     to_event,
 };
 use crate::{
+    driver::Fd,
     op::Request,
     sys::event::{Batch, MORE},
 };
@@ -84,19 +85,23 @@ pub(super) fn describe(request: &Request<'_>) -> (u64, u64) {
         Request::Rename { .. } => (14, 0),
         Request::MakeDir { .. } => (15, 0),
         Request::Close { fd } => (16, fd.number() as u64),
-        Request::Recv { into, .. } => (17, into.len() as u64),
-        Request::RecvPooled { multishot, .. } => (18, u64::from(*multishot)),
-        Request::RecvVectored { .. } => (19, 0),
-        Request::RecvMessage { .. } => (20, 0),
-        Request::Send { from, .. } => (21, from.len() as u64),
-        Request::SendZeroCopy { from, .. } => (22, from.len() as u64),
-        Request::SendMessage { .. } => (23, 0),
+        Request::Recv { fd, into, .. } => (17, on(fd) ^ into.len() as u64),
+        Request::RecvPooled { fd, multishot, .. } => (18, on(fd) ^ u64::from(*multishot)),
+        Request::RecvVectored { fd, .. } => (19, on(fd)),
+        Request::RecvMessage { fd, .. } => (20, on(fd)),
+        Request::Send { fd, from, .. } => (21, on(fd) ^ from.len() as u64),
+        Request::SendZeroCopy { fd, from } => (22, on(fd) ^ from.len() as u64),
+        Request::SendMessage { fd, .. } => (23, on(fd)),
         Request::Accept { fd, .. } => (24, fd.number() as u64),
         Request::Connect { fd, .. } => (25, fd.number() as u64),
         Request::Shutdown { how, .. } => (26, *how as u64),
         #[cfg(test)]
         Request::Stall { .. } => (27, 0),
     }
+}
+
+fn on(fd: &Fd) -> u64 {
+    (fd.number() as u64) << 32
 }
 
 impl Backend {
