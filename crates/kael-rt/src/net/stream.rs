@@ -208,10 +208,12 @@ impl TcpStream {
         self.fd.into_owned().map(Into::into).map_err(TcpStream::from_fd)
     }
 
-    /// A stream of the standard library as one of this runtime.
+    /// A stream of the standard library as one of this runtime. It is made blocking if it was not:
+    /// the kernel waits for us, and would say "again" instead. 1 system call.
     ///
     #[doc = budget!(tcp_std)]
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        stream.set_nonblocking(false)?;
         let driver = context::with("TcpStream::from_std", |core| core.driver.clone());
         Ok(TcpStream { fd: driver.adopt_owned(stream.into(), Kind::Stream) })
     }
