@@ -119,7 +119,7 @@ budgets! {
     tcp_shutdown: Socket "TcpStream::shutdown", exact 1.0, 1.0, 0.0, "a worker of the kernel does it";
     tcp_close: Socket "TcpStream::close", exact 3.0, 0.1, 0.0, "what was written ends, what is read ends, the close";
     tcp_detach: Socket "TcpStream::detach", exact 2.0, 0.1, 0.0, "what was written ends, what is read ends";
-    tcp_std: Socket "TcpStream::from_std + into_std", exact 0.0, 0.0, 0.0, "the descriptor changes hands";
+    tcp_std: Socket "TcpStream::from_std + into_std", exact 1.0, 1.0, 0.0, "ioctl(2) makes it wait in the kernel; else the descriptor changes hands";
     lookup_host: Socket "net::lookup_host (an address)", exact 0.0, 0.0, 1.0, "nothing is looked up; a name goes to the blocking pool";
     tcp_option: Socket "TcpStream::set_nodelay", exact 1.0, 1.0, 0.0, "setsockopt(2); other options and addresses alike";
     tcp_bind: Socket "TcpListener::bind", exact 4.0, 4.05, 0.0, "socket(2), setsockopt(2), bind(2), listen(2); the close of a dropped one rides along with a later enter";
