@@ -67,14 +67,15 @@ async fn serve(addr: &str, stop: &CancelToken) -> io::Result<Rc<Served>> {
                 kael_rt::spawn(connection(stream, served.clone()));
             }
             Err(_) if stop.is_cancelled() => return Ok(served),
-            // Out of descriptors or memory. The next accept sleeps until there are some again; until then this is said
-            // once, and those who are connected are served.
+            // Out of descriptors or memory. The next accept sleeps until there are some again; those who are connected
+            // are served.
             Err(error) => {
                 if !std::mem::replace(&mut starved, true) {
-                    eprintln!(
-                        "cannot accept, with {} connections open: {error}",
-                        served.open.get()
-                    );
+                    add(&served.starved, 1);
+                    if served.starved.get() == 1 {
+                        let open = served.open.get();
+                        eprintln!("cannot accept, with {open} connections open: {error}");
+                    }
                 }
             }
         }

@@ -84,3 +84,17 @@ fn more_connections_than_descriptors() {
         stderr(&output).contains("100 connections need 132 descriptors, and the hard limit is 64")
     );
 }
+
+#[test]
+fn too_few_descriptors_for_sockets() {
+    let line = r#"ulimit -n 128 && exec "$0" analyze --seconds 1 "$@""#;
+    let limited = |arguments: &[&str]| {
+        let mut command = Command::new("sh");
+        command.args(["-c", line, PROGRAM]).args(arguments).output().expect("sh starts")
+    };
+    let refused = limited(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("need 512 descriptors, and the hard limit is 128"));
+    let output = limited(&["--ops", "timer", "--dir", env!("CARGO_TARGET_TMPDIR")]);
+    common::expect_success(&output);
+}

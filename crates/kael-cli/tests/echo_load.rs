@@ -90,23 +90,24 @@ fn r19_echo_outlives_a_lack_of_descriptors() {
     for stream in &served {
         round_trip(stream, 5);
     }
-    // The last one gets no answer; the server sleeps meanwhile.
-    let mut last = starved.last().expect("there are sixty");
-    last.write_all(&[9]).expect("the kernel takes it");
+    // The one after the sixty-fourth gets no answer; the server sleeps meanwhile.
+    let mut late = &starved[64 - 40];
+    late.write_all(&[9]).expect("the kernel takes it");
     let before = server.ticks();
-    last.set_read_timeout(Some(Duration::from_secs(1))).expect("it is a time");
-    let silence = answer(last).expect_err("nobody serves it");
+    late.set_read_timeout(Some(Duration::from_secs(1))).expect("it is a time");
+    let silence = answer(late).expect_err("nobody serves it");
     assert!(matches!(silence.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{silence}");
     let ticks = server.ticks() - before;
     assert!(ticks <= 10, "{ticks} hundredths of a second of work while it had nothing to do");
     for stream in &served {
         round_trip(stream, 6);
     }
-    // Room again: the last one has its answer.
+    // Room for forty again: the late one has its answer.
     drop(served);
-    assert!(server.line().contains("accepting again"));
-    last.set_read_timeout(Some(LONG)).expect("it is a time");
-    assert_eq!(answer(last).expect("it is served now"), 9);
+    let line = server.line();
+    assert!(line.contains("accepting again"), "{line}");
+    late.set_read_timeout(Some(LONG)).expect("it is a time");
+    assert_eq!(answer(late).expect("it is served now"), 9);
     drop(starved);
     let output = kael(&format!("load --connect {} --connections 20 --seconds 1", server.addr));
     expect_success(&output);
@@ -136,4 +137,23 @@ fn a_server_that_changes_a_byte_is_found_out() {
     let said = common::stderr(&output);
     assert!(said.contains("message 10 came back changed"), "{said}");
     liar.join().expect("the liar only lies");
+}
+
+#[test]
+fn a_server_that_ends_is_an_error_of_each_connection() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let addr = listener.local_addr().expect("it is bound");
+    let server = std::thread::spawn(move || {
+        let streams: Vec<_> = (0..3).map(|_| listener.accept().expect("three connect").0).collect();
+        for stream in &streams {
+            let byte = answer(stream).expect("a message comes");
+            (&mut &*stream).write_all(&[byte]).expect("it is awaited");
+        }
+    });
+    let start = Instant::now();
+    let output = kael(&format!("load --connect {addr} --connections 3 --size 1 --seconds 50"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("errors: 3"), "{}", stdout(&output));
+    assert!(start.elapsed() < Duration::from_secs(40), "it does not wait for the time to be up");
+    server.join().expect("the server ends");
 }

@@ -8,6 +8,12 @@
 #![forbid(unsafe_code)]
 
 /// One row of the table.
+///
+/// ```
+/// // What a sleep costs besides the wait: nothing.
+/// let sleep = kael_rt::budget::TABLE.iter().find(|row| row.operation == "time::sleep").unwrap();
+/// assert!(sleep.exact && sleep.one == 1.0);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Budget {
@@ -28,6 +34,11 @@ pub struct Budget {
 }
 
 /// A part of the library.
+///
+/// ```
+/// use kael_rt::budget::{Area, TABLE};
+/// assert!(TABLE.iter().filter(|row| row.area == Area::File).all(|row| row.one >= 1.0));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Area {

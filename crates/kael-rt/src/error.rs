@@ -25,7 +25,10 @@ pub struct Error {
 enum What {
     Fault(Fault),
     /// A transfer that was stopped after some bytes.
-    Partial { fault: Fault, transferred: usize },
+    Partial {
+        fault: Fault,
+        transferred: usize,
+    },
     Setup(String),
 }
 
@@ -40,6 +43,8 @@ pub(crate) enum Fault {
     Closed = 5,
     /// Becomes the kernel's own ECANCELED.
     Cancelled = 6,
+    /// A method of the operation's buffer panicked.
+    Panicked = 7,
 }
 
 /// Kernel errors lie above -4096.
@@ -58,6 +63,7 @@ impl Fault {
             4 => Some(Fault::CarryFull),
             5 => Some(Fault::Closed),
             6 => Some(Fault::Cancelled),
+            7 => Some(Fault::Panicked),
             _ => None,
         }
     }
@@ -70,7 +76,7 @@ impl Fault {
     fn kind(self) -> io::ErrorKind {
         match self {
             Fault::TimedOut => io::ErrorKind::TimedOut,
-            Fault::Cancelled => io::ErrorKind::Other,
+            Fault::Cancelled | Fault::Panicked => io::ErrorKind::Other,
             Fault::OtherRuntime => io::ErrorKind::InvalidInput,
             Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
             Fault::CarryFull => io::ErrorKind::ConnectionAborted,
@@ -91,6 +97,9 @@ impl Fault {
                  the connection was shut down rather than lose any in silence"
             }
             Fault::Closed => "this file or socket was closed",
+            Fault::Panicked => {
+                "a dropped write did not get through: its buffer panicked in the middle"
+            }
         }
     }
 

@@ -121,7 +121,11 @@ fn r17_what_is_asked_behind_a_close_never_reaches_the_next_owner() {
             let read = refusal(&mut late.0, |(result, _)| result.map(drop)).await;
             let write = refusal(&mut late.1, |(result, _)| result.map(drop)).await;
             let end = refusal(&mut late.2, |result| result).await;
-            assert_eq!([read, write, end], [ErrorKind::NotConnected; 3], "it came to the next owner");
+            assert_eq!(
+                [read, write, end],
+                [ErrorKind::NotConnected; 3],
+                "it came to the next owner"
+            );
             close.await.unwrap();
             open.await.unwrap().close().await.unwrap();
         }
@@ -195,7 +199,8 @@ fn r18_close_ends_the_reads_that_are_awaited() {
             }
             soon(stream.close(), "close never came back: it waited for a read").await.unwrap();
             sees_the_end(peer, "stream closed while reads were awaited").await;
-            let answers = soon(there, "a read of a closed stream was never answered").await.unwrap();
+            let answers =
+                soon(there, "a read of a closed stream was never answered").await.unwrap();
             for (result, buf) in [answers.0, answers.1, here.0.await, here.1.await] {
                 assert_eq!(result.unwrap_err().kind(), ErrorKind::NotConnected);
                 assert!(!buf.is_empty(), "the buffer comes back");

@@ -170,8 +170,9 @@ fn r05_datagrams_are_counted_through_a_storm() {
                 sent += 1;
             }
             round += 1;
-            if round % 3 != 0 {
-                if let Some((result, buf)) = briefly(socket.recv_from(vec![0; 16]), round % 2).await {
+            if !round.is_multiple_of(3) {
+                if let Some((result, buf)) = briefly(socket.recv_from(vec![0; 16]), round % 2).await
+                {
                     assert_eq!(result.unwrap(), (4, from));
                     assert_eq!(buf, next.to_le_bytes(), "a datagram was lost or came twice");
                     next += 1;

@@ -19,8 +19,9 @@ pub(crate) const MANY: usize = 64;
 const WARM_RUNS: u64 = 1_000;
 /// Not more than this part of the time goes into them (for operations that take milliseconds).
 const WARM_SHARE: u32 = 3;
-/// However long they take, so many batches are counted.
+/// However long they take, so many batches and operations are counted.
 const LEAST_BATCHES: u64 = 4;
+const LEAST_OPERATIONS: u64 = 100;
 
 /// What is run: the operation, and what must be made ready before each run of it.
 pub(crate) struct Lane<P, R> {
@@ -204,7 +205,9 @@ impl Meter {
             count.sum = Reading::default();
             self.recorder.reset();
         }
-        count.warming || now < count.until || count.batches < LEAST_BATCHES
+        let operations = count.batches * count.in_flight as u64;
+        let is_enough = count.batches >= LEAST_BATCHES && operations >= LEAST_OPERATIONS;
+        count.warming || now < count.until || !is_enough
     }
 
     fn add(&self, count: &mut Count, before: Reading) {

@@ -73,6 +73,7 @@ const RATE_SHARE: f64 = 0.05;
 const DESCRIPTORS: u64 = 512;
 
 pub(crate) fn run(options: &Options) -> Result<(), Fail> {
+    enough_descriptors(options)?;
     let mut output = output(options)?;
     let dir = ScratchDir::new(&options.dir).map_err(|error| {
         Fail::Use(format!("no file can be made in {}: {error}", options.dir.display()))
@@ -82,7 +83,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Fail> {
         scratch::remove(&doomed);
         std::process::exit(128 + signal);
     })?;
-    limits::raise_descriptors(DESCRIPTORS);
 
     let runtime = Builder::new().build()?;
     let report = runtime.block_on(measure(options, &runtime, &dir))?;
@@ -95,6 +95,17 @@ pub(crate) fn run(options: &Options) -> Result<(), Fail> {
 
     let broken = report.broken();
     if broken.is_empty() { Ok(()) } else { Err(Fail::Work(broken.join("\nkael: "))) }
+}
+
+fn enough_descriptors(options: &Options) -> Result<(), Fail> {
+    let limit = limits::raise_descriptors(DESCRIPTORS);
+    if limit.is_at_least(DESCRIPTORS) || !options.ops.contains(&Ops::Socket) {
+        return Ok(());
+    }
+    Err(Fail::Use(format!(
+        "the operations of sockets need {DESCRIPTORS} descriptors, and the hard limit is {limit}: raise it (`ulimit -Hn \
+         {DESCRIPTORS}` as root; systemd: `LimitNOFILE=`), or leave them out (`--ops file,timer,task`)"
+    )))
 }
 
 /// Opened before anything is measured, so that a wrong path shows at once.

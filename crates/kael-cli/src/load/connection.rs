@@ -6,8 +6,11 @@ use super::window::Window;
 use kael_rt::CancelToken;
 use kael_rt::net::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
 use kael_rt::time::{self, Duration, Instant};
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 /// What is the same for all connections.
 pub(crate) struct Plan {
@@ -29,6 +32,13 @@ impl Plan {
         let turn = connection + number * self.connections;
         let ns = u128::from(turn) * 1_000_000_000 / u128::from(self.rate?);
         Some(self.start + Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX)))
+    }
+
+    /// Ends when no answer is waited for any more.
+    async fn patience_ends(&self) {
+        let end = time::sleep_until(self.end);
+        before(end, self.stop.cancelled()).await;
+        time::sleep(GRACE).await;
     }
 
     fn is_over(&self) -> bool {
@@ -53,17 +63,14 @@ pub(crate) async fn run(
         window.clone(),
         tally.clone(),
     ));
-    let received = time::timeout(
-        plan.end + GRACE - Instant::now(),
-        receive(number, &read, &pattern, &window, &tally),
-    );
-    let received = received.await;
+    let receiving = receive(number, &read, &pattern, &window, &tally);
+    let received = before(receiving, plan.patience_ends()).await;
     // Whatever ended it: the other task must not wait for room that never comes.
     window.close();
     let under_way = window.len();
     match received {
-        Ok(received) => received?,
-        Err(_) => {
+        Some(received) => received?,
+        None => {
             // What the server does not read keeps the sender, and its half of the stream, for ever.
             sender.abort();
             return Err(io::Error::new(
@@ -89,7 +96,7 @@ async fn send(
     tally: Rc<Tally>,
 ) -> io::Result<OwnedWriteHalf> {
     // Also when a write fails: the receiving task must not wait for ever.
-    let _closed = CloseOnDrop(&window);
+    let closed = CloseOnDrop(&window);
     let mut message = Vec::new();
     for number in 0.. {
         let due = plan.due(connection, number);
@@ -97,7 +104,9 @@ async fn send(
             if due >= plan.end {
                 break;
             }
-            if due > Instant::now() && plan_ended(&plan, due).await {
+            if due > Instant::now()
+                && before(time::sleep_until(due), plan.stop.cancelled()).await.is_none()
+            {
                 break;
             }
         }
@@ -116,14 +125,18 @@ async fn send(
         result?;
         message = back;
     }
-    drop(_closed);
+    drop(closed);
     Ok(stream)
 }
 
-/// Waits until `due`; true if a signal came before.
-async fn plan_ended(plan: &Plan, due: Instant) -> bool {
-    time::sleep_until(due).await;
-    plan.stop.is_cancelled()
+/// The future's output, unless `end` comes before.
+async fn before<F: Future>(future: F, end: impl Future) -> Option<F::Output> {
+    let (mut future, mut end) = (pin!(future), pin!(end));
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => end.as_mut().poll(cx).map(|_| None),
+    })
+    .await
 }
 
 /// The messages of a connection that were due before the end, from `number` on.

@@ -7,32 +7,32 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_kael");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_kael");
 
 /// Runs `kael` with arguments separated by spaces.
-pub fn kael(arguments: &str) -> Output {
+pub(crate) fn kael(arguments: &str) -> Output {
     Command::new(PROGRAM).args(arguments.split_whitespace()).output().expect("the program starts")
 }
 
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// The program succeeded; otherwise its own words say why not.
 #[track_caller]
-pub fn expect_success(output: &Output) {
+pub(crate) fn expect_success(output: &Output) {
     assert!(output.status.success(), "{}\n{}\n{}", output.status, stdout(output), stderr(output));
 }
 
 /// An empty folder, removed at the end.
-pub struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub PathBuf);
 
 impl Folder {
-    pub fn new(name: &str) -> Folder {
+    pub(crate) fn new(name: &str) -> Folder {
         let path =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
@@ -40,7 +40,7 @@ impl Folder {
         Folder(path)
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         fs::read_dir(&self.0).expect("the folder is there").next().is_none()
     }
 }
@@ -52,7 +52,7 @@ impl Drop for Folder {
 }
 
 /// A running `kael echo`.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     words: BufReader<ChildStderr>,
     pub addr: SocketAddr,
@@ -60,12 +60,12 @@ pub struct Server {
 
 impl Server {
     /// Starts it, on a free port.
-    pub fn start() -> Server {
+    pub(crate) fn start() -> Server {
         Server::of(Command::new(PROGRAM).args(["echo", "--listen", "127.0.0.1:0"]))
     }
 
     /// Starts it with at most so many descriptors.
-    pub fn with_descriptors(limit: u32) -> Server {
+    pub(crate) fn with_descriptors(limit: u32) -> Server {
         let line = format!(r#"ulimit -n {limit} && exec "$0" echo --listen 127.0.0.1:0"#);
         Server::of(Command::new("sh").args(["-c", &line, PROGRAM]))
     }
@@ -81,19 +81,19 @@ impl Server {
     }
 
     /// Waits for its next line.
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.words.read_line(&mut line).expect("the server speaks");
         line
     }
 
-    pub fn open_descriptors(&self) -> usize {
+    pub(crate) fn open_descriptors(&self) -> usize {
         let path = format!("/proc/{}/fd", self.child.id());
         fs::read_dir(path).expect("the server runs").count()
     }
 
     /// Processor time in clock ticks (hundredths of a second).
-    pub fn ticks(&self) -> u64 {
+    pub(crate) fn ticks(&self) -> u64 {
         let text =
             fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the server runs");
         // After the name in parentheses: state is field 3, user and system time are 14 and 15. See proc_pid_stat(5).
@@ -106,7 +106,7 @@ impl Server {
     }
 
     /// Ends it by SIGINT, expects that it ends well, and returns what it still said.
-    pub fn interrupt(mut self) -> String {
+    pub(crate) fn interrupt(mut self) -> String {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
         let mut rest = String::new();

@@ -23,7 +23,8 @@ struct Quarantine {
     next: usize,
 }
 
-static QUARANTINE: Mutex<Quarantine> = Mutex::new(Quarantine { blocks: [(0, 0, 0); KEPT], next: 0 });
+static QUARANTINE: Mutex<Quarantine> =
+    Mutex::new(Quarantine { blocks: [(0, 0, 0); KEPT], next: 0 });
 static LATE_WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// Freed blocks that somebody has written to, so far.
@@ -35,7 +36,8 @@ pub fn late_writes() -> u64 {
 pub fn is_freed(at: *const u8, len: usize) -> bool {
     // A look at a few bytes spares the search in most cases.
     // SAFETY: the caller is about to use that memory; freed blocks are kept, so it is readable.
-    let looks_freed = len > 0 && (0..len.min(8)).all(|i| unsafe { at.add(i).read_volatile() } == FREED);
+    let looks_freed =
+        len > 0 && (0..len.min(8)).all(|i| unsafe { at.add(i).read_volatile() } == FREED);
     looks_freed && {
         let quarantine = QUARANTINE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut blocks = quarantine.blocks.iter();

@@ -15,7 +15,9 @@ static ALLOCATOR: canary::Canary = canary::Canary;
 
 #[cfg(not(kael_backend = "sim"))]
 fn main() {
-    println!(r#"sim_run needs the simulated kernel: build it with RUSTFLAGS='--cfg kael_backend="sim"'"#);
+    println!(
+        r#"sim_run needs the simulated kernel: build it with RUSTFLAGS='--cfg kael_backend="sim"'"#
+    );
 }
 
 #[cfg(kael_backend = "sim")]
@@ -23,7 +25,8 @@ fn main() {
     let (mut first, mut count, mut trace) = (0, 200, false);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
-        let mut number = || words.next().and_then(|n| n.parse::<u64>().ok()).expect("a number follows");
+        let mut number =
+            || words.next().and_then(|n| n.parse::<u64>().ok()).expect("a number follows");
         match word.as_str() {
             "--first" => first = number(),
             "--count" => count = number(),

@@ -67,7 +67,10 @@ impl<B> Slice<B> {
 
 impl<B: fmt::Debug> fmt::Debug for Slice<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slice").field("begin", &self.begin).field("end", &self.end).finish_non_exhaustive()
+        f.debug_struct("Slice")
+            .field("begin", &self.begin)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
     }
 }
 

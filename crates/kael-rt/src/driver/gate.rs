@@ -20,9 +20,10 @@
 //! it is dropped: it holds the gate until it is finished, and its error stays.
 
 use super::{
-    Driver, FailOnPanic, Launch,
+    Driver,
     descriptor::{Descriptor, Gate, Kind},
     inner::Inner,
+    inner::Launch,
     ops::Vtable,
     slot::{Body, NONE, SlotId, State},
 };
@@ -31,7 +32,6 @@ use crate::{
     op::{Gives, Side},
 };
 use std::{
-    mem,
     ptr::{self, NonNull},
     task::Waker,
 };
@@ -91,8 +91,9 @@ impl Driver {
 
     /// Answers an orphan and drops the output, with nothing borrowed.
     pub(super) fn finish(&self, id: SlotId) {
-        let Some((vtable, done)) = self.with(|inner| inner.finishing(id)) else { return };
+        let Some((vtable, done, waker)) = self.with(|inner| inner.finishing(id)) else { return };
         let release = super::Release { driver: self, index: id.index() };
+        drop(waker);
         // SAFETY: the kernel has let go, the future is gone, and the slot is released only after.
         unsafe {
             let scratch = &mut (*done.body.as_ptr()).scratch;
@@ -103,11 +104,13 @@ impl Driver {
 
     /// Lets the next waiters at a gate go. The caller knows somebody who uses the descriptor.
     pub(super) fn pump(&self, node: NonNull<Descriptor>, side: Side) {
-        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten() {
-            let failed = FailOnPanic { driver: self, id };
+        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten()
+        {
             // SAFETY: the operation is in its body and the kernel has nothing of it.
-            let request = unsafe { (vtable.request)(body) };
-            mem::forget(failed);
+            let Some(request) = self.guarded(id, || unsafe { (vtable.request)(body) }) else {
+                self.conclude(id);
+                continue;
+            };
             let Some(launch) = self.with(|inner| inner.launch(id, request, true)) else { return };
             if launch == Launch::Now && self.follow_waiter(id) == Launch::Now {
                 self.conclude(id);
@@ -119,7 +122,9 @@ impl Driver {
     fn follow_waiter(&self, id: SlotId) -> Launch {
         match self.with(|inner| inner.slots.head(id.index()).state) {
             Some(State::CarryReady) => {
-                if let Some(Some(waker)) = self.with(|inner| inner.slots.head(id.index()).waker.take()) {
+                if let Some(Some(waker)) =
+                    self.with(|inner| inner.slots.head(id.index()).waker.take())
+                {
                     waker.wake();
                 }
                 Launch::Pending
@@ -322,7 +327,7 @@ impl Inner {
         let (Some(node), Some(side)) = (fd, side) else { return Some(End::Finish(None)) };
         // SAFETY: the orphan in the slot uses the descriptor.
         let fd = unsafe { node.as_ref() };
-        if side == Side::Read && gives.may_be_lost() && !fd.read.dead.get() {
+        if side == Side::Read && gives.may_be_lost() && !fd.read.dead.get() && !self.ending {
             let held = self.held(index);
             // An empty datagram is one, too; of a stream, nothing is the end, which stays.
             let whole = gives != Gives::Received || fd.kind() == Kind::Datagram;
@@ -361,8 +366,7 @@ impl Inner {
         // SAFETY: the kernel has let go of the operation.
         let kept = unsafe { (head.vtable.kept)(body) };
         // If the operation has seen this completion, it counts the last bytes already.
-        let (before, total) =
-            if head.seen { (kept - last, kept) } else { (kept, kept + last) };
+        let (before, total) = if head.seen { (kept - last, kept) } else { (kept, kept + last) };
         // SAFETY: the bytes of the earlier steps lie directly before the region.
         head.region = unsafe { head.region.sub(before) };
         total
@@ -478,14 +482,15 @@ impl Inner {
         }
     }
 
-    fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done) {
+    fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done, Option<Waker>) {
         let index = id.index();
         self.drop_items(index);
         self.end_orphan(index);
         let done = self.done(index);
         let head = self.slots.head(index);
         head.state = State::Reserved;
-        (head.vtable, done)
+        // The end of the driver makes orphans of operations whose futures are not gone.
+        (head.vtable, done, head.waker.take())
     }
 
     /// Cancels the orphans of a descriptor, and hands out its carry, and a write that was to be

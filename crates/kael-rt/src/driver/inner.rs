@@ -1,18 +1,23 @@
 //! What the driver knows, and its decisions. Nothing in here runs user code.
 
+mod ends;
+mod items;
+mod waiting;
+
 use super::{
-    DriverConfig, DriverCounters, Look, Stepping, Wait,
+    DriverConfig, DriverCounters, Wait,
     descriptor::Descriptor,
+    key::Look,
     ops::Vtable,
-    slot::{Body, Head, NONE, SlotId, Slots, State},
+    slot::{Body, NONE, SlotId, Slots, State},
+    steps::Stepping,
 };
 use crate::{
     error::Fault,
     op::{Gives, Request, Side, Traits},
-    sys::{Backend, Batch, Event, MORE, NOTIFICATION, Region, Started, buffer_of},
-    task::context,
+    sys::{Backend, Batch, Region, Started},
 };
-use std::{collections::VecDeque, io, mem, ptr::NonNull, task::Waker};
+use std::{any::Any, collections::VecDeque, io, ptr::NonNull, task::Waker};
 
 /// Completions of one multishot that may wait for its future; at the bound it is stopped.
 pub(super) const MAX_ITEMS: u32 = 64;
@@ -46,7 +51,12 @@ pub(super) struct Inner {
     stale: u64,
     starved: u64,
     pub(super) ending: bool,
+    /// Panics in operations' own code, until their futures take them.
+    panics: Vec<(SlotId, Panic)>,
 }
+
+/// What a panic carries.
+pub(super) type Panic = Box<dyn Any + Send>;
 
 /// What is to be done about a completion, with nothing borrowed.
 pub(super) enum Act {
@@ -116,6 +126,7 @@ impl Inner {
             stale: 0,
             starved: 0,
             ending: false,
+            panics: Vec::new(),
         }
     }
 
@@ -160,8 +171,7 @@ impl Inner {
                     }
                 } else {
                     let gate = fd.gate(side);
-                    let free = gate.holder.get() == NONE
-                        && (in_turn || gate.first.get() == NONE);
+                    let free = gate.holder.get() == NONE && (in_turn || gate.first.get() == NONE);
                     if !free {
                         self.enqueue(index, gate);
                         return Launch::Pending;
@@ -223,13 +233,6 @@ impl Inner {
         }
     }
 
-    #[cold]
-    fn put_off(&mut self, index: u32) -> Launch {
-        self.slots.head(index).state = State::Backlog;
-        self.push_backlog(index);
-        Launch::Pending
-    }
-
     /// Starts a chain of two. False: there is no room for it.
     #[cfg(test)]
     pub(super) fn start_pair(
@@ -265,6 +268,21 @@ impl Inner {
             head.result = result;
             head.state = State::Done;
         }
+    }
+
+    /// An operation's own code has panicked. Gives the panic back if there is no such operation.
+    pub(super) fn panicked(&mut self, id: SlotId, panic: Panic) -> Option<Panic> {
+        if self.slots.current(id).is_none() {
+            return Some(panic);
+        }
+        self.fail(id, Fault::Panicked.code());
+        self.panics.push((id, panic));
+        None
+    }
+
+    pub(super) fn panic_of(&mut self, id: SlotId) -> Option<Panic> {
+        let i = self.panics.iter().position(|(of, _)| *of == id)?;
+        Some(self.panics.swap_remove(i).1)
     }
 
     #[inline]
@@ -338,271 +356,6 @@ impl Inner {
         Some((head.vtable, self.slots.body(id.index())))
     }
 
-    pub(super) fn delay(&mut self, id: SlotId, ms: u32) {
-        self.starved += 1;
-        let due = context::with("a back-off", |core| core.timers.clock().now_ns())
-            + u64::from(ms) * 1_000_000;
-        self.slots.head(id.index()).state = State::Delayed;
-        self.delayed.push((due, id));
-    }
-
-    pub(super) fn deadline(&self) -> Option<u64> {
-        self.delayed.iter().map(|(due, _)| *due).min()
-    }
-
-    /// A slot that had to wait and may be started now.
-    #[cold]
-    fn next_waiting(&mut self) -> Option<SlotId> {
-        if !self.delayed.is_empty() {
-            let now = context::with("a back-off", |core| core.timers.clock().now_ns());
-            if let Some(i) = self.delayed.iter().position(|(due, _)| *due <= now) {
-                return Some(self.delayed.swap_remove(i).1);
-            }
-        }
-        if self.backlog.first == NONE || !self.backend.has_room() {
-            return None;
-        }
-        let index = self.backlog.first;
-        let head = self.slots.head(index);
-        let id = SlotId::new(index, head.generation);
-        self.backlog.first = head.next;
-        match self.backlog.first {
-            NONE => self.backlog.last = NONE,
-            next => self.slots.head(next).prev = NONE,
-        }
-        Some(id)
-    }
-
-    fn push_backlog(&mut self, index: u32) {
-        let last = mem::replace(&mut self.backlog.last, index);
-        let head = self.slots.head(index);
-        head.prev = last;
-        head.next = NONE;
-        match last {
-            NONE => self.backlog.first = index,
-            last => self.slots.head(last).next = index,
-        }
-    }
-
-    /// Takes a slot out of whatever it waits in, if the kernel does not have it.
-    pub(super) fn unlink(&mut self, id: SlotId) {
-        let index = id.index();
-        let Head { state, prev, next, fd, side, .. } = *self.slots.head(index);
-        match state {
-            State::Delayed => self.delayed.retain(|(_, other)| *other != id),
-            State::Queued | State::Backlog => {
-                match prev {
-                    NONE => {}
-                    prev => self.slots.head(prev).next = next,
-                }
-                match next {
-                    NONE => {}
-                    next => self.slots.head(next).prev = prev,
-                }
-                if state == State::Backlog {
-                    if prev == NONE {
-                        self.backlog.first = next;
-                    }
-                    if next == NONE {
-                        self.backlog.last = prev;
-                    }
-                } else if let (Some(node), Some(side)) = (fd, side) {
-                    // SAFETY: the queued operation holds its descriptor, so the node is in use.
-                    let gate = unsafe { node.as_ref() }.gate(side);
-                    if prev == NONE {
-                        gate.first.set(next);
-                    }
-                    if next == NONE {
-                        gate.last.set(prev);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Takes note of what the kernel says, and says what is to be done about it.
-    #[inline(always)]
-    pub(super) fn complete(&mut self, event: Event) -> Act {
-        let id = SlotId(event.user);
-        let Some(head) = self.slots.current(id).filter(|head| head.state.is_out()) else {
-            // Late, forged, or twice: it must not reach another operation.
-            self.stale += 1;
-            return Act::Nothing;
-        };
-        if event.flags != 0 {
-            return self.complete_flagged(id, event);
-        }
-        head.result = event.result;
-        head.flags = 0;
-        self.finished(id)
-    }
-
-    /// A completion that more follow, that follows another, or that brings a buffer.
-    #[cold]
-    fn complete_flagged(&mut self, id: SlotId, event: Event) -> Act {
-        let head = self.slots.head(id.index());
-        if event.flags & NOTIFICATION != 0 {
-            if head.flags & MORE == 0 {
-                // No result came before, so the kernel has the buffer still.
-                self.stale += 1;
-                return Act::Nothing;
-            }
-            // Now the buffer is ours again.
-            head.flags = 0;
-            return self.finished(id);
-        }
-        if event.flags & MORE != 0 && head.multishot {
-            self.push_item(id.index(), event);
-            let waker = self.slots.head(id.index()).waker.take();
-            return waker.map_or(Act::Nothing, Act::Wake);
-        }
-        head.result = event.result;
-        head.flags = event.flags;
-        if event.flags & MORE != 0 {
-            return Act::Nothing;
-        }
-        self.finished(id)
-    }
-
-    /// The kernel has let go of an operation.
-    #[inline(always)]
-    fn finished(&mut self, id: SlotId) -> Act {
-        if self.slots.head(id.index()).result < 0 && self.is_asked_again(id) {
-            return Act::Nothing;
-        }
-        let head = self.slots.head(id.index());
-        head.state = State::Done;
-        self.in_flight -= 1;
-        self.completed += 1;
-        let whole = head.result >= 0 && head.result as u32 >= head.asked;
-        if head.orphan || (head.steps && !whole) {
-            return Act::Follow(id);
-        }
-        let Some(waker) = head.waker.take() else { return Act::Follow(id) };
-        if head.side == Some(Side::Write)
-            && let Some(node) = head.fd
-            && self.leave_gate(id.index(), node, Side::Write)
-        {
-            return Act::Pump(waker, node);
-        }
-        Act::Wake(waker)
-    }
-
-    /// Looks at an error. True: nothing has happened, and the operation will be asked again, at
-    /// once the first time and then later and later, so that it cannot keep the core busy.
-    #[cold]
-    fn is_asked_again(&mut self, id: SlotId) -> bool {
-        let ending = self.ending;
-        let head = self.slots.head(id.index());
-        let nothing = [libc::EINTR, libc::EAGAIN].contains(&-head.result);
-        if let Some(fault) = head.stop {
-            if nothing || head.result == -libc::ECANCELED {
-                head.result = fault.code();
-            }
-            return false;
-        }
-        if !nothing || head.cancelled || head.multishot || head.gives == Gives::Closed || ending {
-            return false;
-        }
-        self.in_flight -= 1;
-        self.completed += 1;
-        head.begun = true;
-        let before = head.repeats;
-        head.repeats = before.saturating_add(1);
-        match before {
-            0 => drop(self.put_off(id.index())),
-            n => self.delay(id, (1 << u32::from(n - 1).min(6)).min(MAX_DELAY_MS)),
-        }
-        true
-    }
-
-    fn push_item(&mut self, index: u32, event: Event) {
-        let (result, flags) = (event.result, event.flags);
-        let item = match self.free_item {
-            NONE => {
-                self.items.push(Item { result, flags, next: NONE });
-                self.items.len() as u32 - 1
-            }
-            free => {
-                let item = mem::replace(&mut self.items[free as usize], Item { result, flags, next: NONE });
-                self.free_item = item.next;
-                free
-            }
-        };
-        self.completed += 1;
-        let head = self.slots.head(index);
-        head.items += 1;
-        let (last, full) = (mem::replace(&mut head.items_last, item), head.items >= MAX_ITEMS);
-        match last {
-            NONE => head.items_first = item,
-            last => self.items[last as usize].next = item,
-        }
-        if full {
-            self.cancel(index);
-        }
-    }
-
-    /// The next item of a multishot: (result, flags).
-    pub(super) fn pop_item(&mut self, index: u32) -> Option<(i32, u32)> {
-        let free = self.free_item;
-        let head = self.slots.head(index);
-        let first = head.items_first;
-        if first == NONE {
-            return None;
-        }
-        let item = &mut self.items[first as usize];
-        let next = mem::replace(&mut item.next, free);
-        let answer = (item.result, item.flags);
-        self.free_item = first;
-        let head = self.slots.head(index);
-        head.items -= 1;
-        head.items_first = next;
-        if next == NONE {
-            head.items_last = NONE;
-        }
-        Some(answer)
-    }
-
-    /// Drops the items that no future will see.
-    pub(super) fn drop_items(&mut self, index: u32) {
-        while let Some((_, flags)) = self.pop_item(index) {
-            if let Some((group, buffer)) = buffer_of(flags) {
-                self.backend.give_back(group, buffer);
-            }
-        }
-    }
-
-    /// Asks the backend to stop an operation, at the next turn.
-    pub(super) fn cancel(&mut self, index: u32) {
-        let head = self.slots.head(index);
-        if !head.cancelled {
-            head.cancelled = true;
-            let id = SlotId::new(index, head.generation);
-            if self.backend.cancel(id).is_err() {
-                self.cancels.push(index);
-            }
-        }
-    }
-
-    /// A live future's operation shall stop. `Some(())`: it had not started, and is done.
-    pub(super) fn cancel_for(&mut self, id: SlotId, fault: Fault) -> Option<()> {
-        let head = self.slots.current(id)?;
-        match head.state {
-            State::InFlight => {
-                head.stop = Some(fault);
-                self.cancel(id.index());
-                None
-            }
-            State::Queued | State::Backlog | State::Delayed => {
-                self.unlink(id);
-                self.fail(id, fault.code());
-                Some(())
-            }
-            _ => None,
-        }
-    }
-
     #[inline]
     pub(super) fn turn(&mut self, mut wait: Wait, batch: &mut Batch) -> Turn {
         if (self.backlog.first != NONE || !self.delayed.is_empty())
@@ -650,65 +403,6 @@ impl Inner {
             return None;
         }
         self.next_waiter(true)
-    }
-
-    #[cold]
-    fn next_waiter(&mut self, slot_free: bool) -> Option<Waker> {
-        let mut next = None;
-        if slot_free {
-            next = self.waiters[0].pop_front();
-        }
-        if next.is_none() && self.slots.has_room_for_peer() {
-            next = self.waiters[1].pop_front();
-        }
-        self.count_waiters();
-        next.map(|(_, waker)| waker)
-    }
-
-    fn count_waiters(&mut self) {
-        self.waiting_futures = self.waiters[0].len() + self.waiters[1].len();
-    }
-
-    pub(super) fn wait_for_slot(
-        &mut self,
-        peer: bool,
-        ticket: Option<u64>,
-        waker: Waker,
-    ) -> (u64, Option<Waker>) {
-        let queue = &mut self.waiters[usize::from(peer)];
-        let ticket = ticket.unwrap_or(self.next_ticket);
-        self.next_ticket = self.next_ticket.max(ticket + 1);
-        match queue.binary_search_by_key(&ticket, |(t, _)| *t) {
-            Ok(i) => (ticket, Some(mem::replace(&mut queue[i].1, waker))),
-            Err(i) => {
-                queue.insert(i, (ticket, waker));
-                self.count_waiters();
-                (ticket, None)
-            }
-        }
-    }
-
-    pub(super) fn leave_queue(&mut self, peer: bool, ticket: u64) -> Option<Waker> {
-        let queue = &mut self.waiters[usize::from(peer)];
-        let i = queue.binary_search_by_key(&ticket, |(t, _)| *t).ok()?;
-        let own = queue.remove(i).map(|(_, waker)| waker);
-        self.count_waiters();
-        own
-    }
-
-    pub(super) fn stop_waiting(&mut self, peer: bool, ticket: u64) -> (Option<Waker>, Option<Waker>) {
-        let queue = &mut self.waiters[usize::from(peer)];
-        match queue.binary_search_by_key(&ticket, |(t, _)| *t) {
-            Ok(i) => {
-                let own = queue.remove(i).map(|(_, waker)| waker);
-                self.count_waiters();
-                (own, None)
-            }
-            Err(_) => {
-                let free = self.slots.used() < self.slots.max();
-                (None, self.next_waiter(free))
-            }
-        }
     }
 
     pub(super) fn discarded(

@@ -13,8 +13,12 @@ mod descriptor;
 mod end;
 mod gate;
 mod inner;
+mod key;
 mod ops;
+#[cfg(test)]
+mod pair;
 mod slot;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -23,13 +27,16 @@ pub(crate) use completion::Completion;
 #[cfg(test)]
 pub(crate) use completion::Lent;
 pub(crate) use descriptor::{Descriptor, Fd, Kind};
+pub(crate) use key::Key;
+#[cfg(test)]
+pub(crate) use pair::Paired;
 pub(crate) use slot::SlotId;
 
 use crate::{
     error::Fault,
-    op::{Gives, Op, Side, Step},
+    op::{Gives, Op, Side},
     rt::BlockingPool,
-    sys::{Backend, Batch, Granted, buffer_of},
+    sys::{Backend, Batch, Event, Granted, buffer_of},
 };
 use descriptor::Descriptors;
 use inner::{Act, Inner, Launch, Taken, Turn};
@@ -37,12 +44,12 @@ use ops::Vtable;
 use slot::{Body, State};
 use std::{
     cell::{Cell, RefCell},
-    io, mem,
+    io,
     os::fd::{IntoRawFd, OwnedFd},
     ptr::NonNull,
     rc::Rc,
     sync::Arc,
-    task::{Poll, Waker},
+    task::Waker,
 };
 
 /// What a driver is made with.
@@ -51,7 +58,8 @@ pub(crate) struct DriverConfig {
     pub(crate) queue_depth: u32,
     /// Slots: operations that are with the kernel, waiting, or unread.
     pub(crate) max_in_flight: u32,
-    /// The seed of a simulated kernel.
+    /// The seed of a simulated kernel. Real ones have none.
+    #[allow(dead_code, reason = "only the simulator has one")]
     pub(crate) seed: u64,
 }
 
@@ -89,12 +97,6 @@ struct Shell {
     last: Cell<DriverCounters>,
 }
 
-/// The right to the operation in one slot. Dropping it drops the operation, by the rules.
-pub(crate) struct Key {
-    driver: Driver,
-    id: SlotId,
-}
-
 pub(crate) enum Submitted<O: Op> {
     Pending(Key),
     Ready(O::Output),
@@ -129,7 +131,10 @@ impl Driver {
     }
 
     /// A call that the backend answers at once (making a socket, an option).
-    pub(crate) fn control<R>(&self, f: impl FnOnce(&mut Backend) -> io::Result<R>) -> io::Result<R> {
+    pub(crate) fn control<R>(
+        &self,
+        f: impl FnOnce(&mut Backend) -> io::Result<R>,
+    ) -> io::Result<R> {
         self.with(|inner| f(&mut inner.backend))
             .unwrap_or_else(|| Err(Fault::error(Fault::Ended.code())))
     }
@@ -211,70 +216,23 @@ impl Driver {
         }
     }
 
-    /// Runs an operation's own code after a completion, until it is with the kernel or done.
-    #[inline]
-    fn follow(&self, id: SlotId, launch: Launch) -> Launch {
-        if launch == Launch::Pending {
-            return launch;
-        }
-        match self.with(|inner| inner.step_of(id)).flatten() {
-            None => Launch::Now,
-            Some(stepping) => self.step(id, stepping),
-        }
-    }
-
-    fn step(&self, id: SlotId, mut stepping: Stepping) -> Launch {
-        loop {
-            let failed = FailOnPanic { driver: self, id };
-            // SAFETY: the operation is in the body and the kernel has let go of it.
-            let wants = unsafe { stepping.run(self) };
-            mem::forget(failed);
-            match wants {
-                Step::Done => return Launch::Now,
-                Step::Again | Step::Later(_) if stepping.stop.is_some() => {
-                    let code = stepping.stop.map_or(0, Fault::code);
-                    self.with(|inner| inner.fail(id, code));
-                    return Launch::Now;
-                }
-                Step::Later(ms) => {
-                    self.with(|inner| inner.delay(id, ms));
-                    return Launch::Pending;
-                }
-                Step::Again => match self.relaunch(id) {
-                    Some(Launch::Pending) => return Launch::Pending,
-                    _ => match self.with(|inner| inner.step_of(id)).flatten() {
-                        Some(next) => stepping = next,
-                        None => return Launch::Now,
-                    },
-                },
-            }
-        }
-    }
-
-    /// Lowers the operation once more and starts it. It has its gate already.
-    fn relaunch(&self, id: SlotId) -> Option<Launch> {
-        let (vtable, body) = self.with(|inner| inner.again(id)).flatten()?;
-        let failed = FailOnPanic { driver: self, id };
-        // SAFETY: the operation is in the body, the kernel has let go of its last request.
-        let request = unsafe { (vtable.request)(body) };
-        mem::forget(failed);
-        self.with(|inner| inner.start(id, request))
-    }
-
     /// Answers an operation that is done. It was taken out of the books already.
     #[inline(always)]
-    fn answer<O: Op>(&self, index: u32, taken: Taken) -> O::Output {
+    fn answer<O: Op>(&self, id: SlotId, taken: Taken) -> O::Output {
         let Taken { done, pump, waker, freed } = taken;
         // SAFETY: the slot is done and its future is the only owner: the operation is moved out
         // once. If the slot is free already, nothing has run since that could have used it again.
         let op = unsafe { ops::take::<O>(done.body) };
-        let release = O::TRAITS.scratch.then(|| Release { driver: self, index });
+        let release = O::TRAITS.scratch.then(|| Release { driver: self, index: id.index() });
         drop(waker);
         if let Some(waker) = freed {
             waker.wake();
         }
         if let Some((node, side)) = pump {
             self.pump(node, side);
+        }
+        if done.result == Fault::Panicked.code() {
+            self.pass_on(id, op, release);
         }
         if !O::TRAITS.scratch {
             return op.complete(done.completion_of::<O>(self, None));
@@ -290,6 +248,8 @@ impl Driver {
     #[inline]
     pub(crate) fn turn(&self, wait: Wait) -> io::Result<()> {
         let mut batch = self.0.batch.borrow_mut();
+        // A waker's panic may have left some.
+        let wait = if batch.len() > 0 { Wait::No } else { wait };
         loop {
             match self.with(|inner| inner.turn(wait, &mut batch)) {
                 Some(Turn::Over(Ok(()))) => break,
@@ -298,8 +258,8 @@ impl Driver {
                 None => return Ok(()),
             }
         }
-        for i in 0..batch.len() {
-            let event = batch.get(i);
+        let mut rest = Rest { batch: &mut batch, next: 0 };
+        while let Some(event) = rest.next() {
             match self.with(|inner| inner.complete(event)) {
                 Some(Act::Wake(waker)) => waker.wake(),
                 None | Some(Act::Nothing) => {}
@@ -311,23 +271,7 @@ impl Driver {
                 Some(Act::Follow(id)) => self.follow_to_the_end(id),
             }
         }
-        batch.clear();
         Ok(())
-    }
-
-    #[cold]
-    fn follow_to_the_end(&self, id: SlotId) {
-        if self.follow(id, Launch::Now) == Launch::Now {
-            self.conclude(id);
-        }
-    }
-
-    /// Starts what had to wait for room or time.
-    #[cold]
-    fn start_late(&self, id: SlotId) {
-        if self.relaunch(id) != Some(Launch::Pending) {
-            self.follow_to_the_end(id);
-        }
     }
 
     pub(crate) fn flush(&self) {
@@ -382,156 +326,27 @@ impl Driver {
     }
 }
 
-#[cfg(test)]
-pub(crate) enum Paired<A, B> {
-    Begun(Key, Key),
-    /// There is no room for both.
-    Full(A, B),
+/// The events of a turn. What a panic leaves of them is for the next turn, and no event is seen
+/// twice: a slot may be with the kernel again under the same name.
+struct Rest<'a> {
+    batch: &'a mut Batch,
+    next: usize,
 }
 
-#[cfg(test)]
-impl Driver {
-    /// Starts two operations of which the second runs only if the first succeeds.
-    pub(crate) fn submit_pair<A: Op, B: Op>(&self, first: A, second: B, waker: &Waker) -> Paired<A, B> {
-        let slots = self.with(|inner| {
-            let a = inner.reserve(A::TRAITS, Vtable::of::<A>())?;
-            match inner.reserve(B::TRAITS, Vtable::of::<B>()) {
-                Some(b) => Some((a, b)),
-                None => {
-                    inner.release(a.0.index());
-                    None
-                }
-            }
-        });
-        let Some(Some((a, b))) = slots else { return Paired::Full(first, second) };
-        // SAFETY: the slots were just reserved for these operations.
-        unsafe {
-            ops::place(a.1, first);
-            ops::place(b.1, second);
-        }
-        let keys = [a.0, b.0].map(|id| Key { driver: self.clone(), id });
-        // SAFETY: the operations are in their bodies, at their final addresses.
-        let requests = unsafe {
-            ((Vtable::of::<A>().request)(a.1), (Vtable::of::<B>().request)(b.1))
-        };
-        let wakers = (waker.clone(), waker.clone());
-        let begun = self.with(|inner| inner.start_pair((a.0, requests.0), (b.0, requests.1)));
-        let [key_a, key_b] = keys;
-        if begun != Some(true) {
-            // SAFETY: the kernel has nothing of them; they are moved out once, and the slots freed.
-            let ops = unsafe { (ops::take::<A>(a.1), ops::take::<B>(b.1)) };
-            self.release(a.0.index());
-            self.release(b.0.index());
-            return Paired::Full(ops.0, ops.1);
-        }
-        drop(self.with(|inner| inner.set_waker(a.0, wakers.0)));
-        drop(self.with(|inner| inner.set_waker(b.0, wakers.1)));
-        Paired::Begun(key_a, key_b)
-    }
-}
-
-#[cfg(test)]
-impl Key {
-    /// Reads the next item of a multishot that is under way or has ended.
-    pub(crate) fn next_item<R>(&self, read: impl FnOnce(Completion<'_>) -> R) -> Option<R> {
-        let driver = &self.driver;
-        let item = driver.with(|inner| {
-            let (result, flags) = inner.pop_item(self.id.index())?;
-            Some(Done { result, flags, ..inner.done(self.id.index()) })
-        })??;
-        Some(read(item.completion(driver, None)))
-    }
-}
-
-impl Key {
+impl Rest<'_> {
     #[inline(always)]
-    pub(crate) fn poll<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
-        let driver = &self.driver;
-        match driver.with(|inner| inner.look(self.id, waker, O::TRAITS.scratch)) {
-            Some(Look::Done(taken)) => Poll::Ready(driver.answer::<O>(self.id.index(), taken)),
-            Some(Look::Pending) => Poll::Pending,
-            Some(Look::NewWaker) => self.change_waker(waker),
-            Some(Look::FromCarry) => {
-                driver.serve_taker(self.id);
-                match driver.follow(self.id, Launch::Now) {
-                    Launch::Pending => self.change_waker(waker),
-                    Launch::Now => Poll::Ready(self.take::<O>()),
-                }
-            }
-            None => panic!("the runtime that this operation belongs to has ended"),
-        }
+    fn next(&mut self) -> Option<Event> {
+        let event = self.batch.get(self.next)?;
+        self.next += 1;
+        Some(event)
     }
+}
 
-    #[cold]
-    fn change_waker<T>(&self, waker: &Waker) -> Poll<T> {
-        let waker = waker.clone();
-        let old = self.driver.with(|inner| inner.set_waker(self.id, waker));
-        drop(old);
-        Poll::Pending
-    }
-
-    fn take<O: Op>(&self) -> O::Output {
-        match self.driver.with(|inner| inner.taken(self.id, O::TRAITS.scratch)) {
-            Some(taken) => self.driver.answer::<O>(self.id.index(), taken),
-            None => unreachable!("the driver ends only when no future is being polled"),
-        }
-    }
-
-    /// The answer was known when the operation was started: it was refused, or something that an
-    /// earlier one left behind was there.
-    #[cold]
-    fn answered_at_once<O: Op>(self) -> Submitted<O> {
-        self.driver.drop_spent_carries();
-        if self.driver.follow(self.id, Launch::Now) == Launch::Pending {
-            return Submitted::Pending(self);
-        }
-        let output = self.take::<O>();
-        self.spent();
-        Submitted::Ready(output)
-    }
-
-    /// Looks at the operation while it rests in its slot.
-    pub(crate) fn inspect<O: Op, R>(&self, f: impl FnOnce(&O) -> R) -> Option<R> {
-        let body = self.driver.with(|inner| {
-            inner.slots.current(self.id)?;
-            Some(inner.slots.body(self.id.index()))
-        })??;
-        // SAFETY: a live key's slot holds its operation. The kernel may use the operation's buffer,
-        // but not the operation; our own code changes it only in a turn, which cannot run now.
-        Some(f(unsafe { &*(&raw const (*body.as_ptr()).room).cast::<O>() }))
-    }
-
-    /// Asks the kernel to stop; the answer says `fault` if it did. The operation stays pending
-    /// until the kernel has let go.
-    pub(crate) fn cancel(&self, fault: Fault) {
-        let done = self.driver.with(|inner| inner.cancel_for(self.id, fault));
-        if done == Some(Some(())) {
-            self.driver.conclude(self.id);
-        }
-    }
-
-    /// Gives up the right after the operation was taken.
+impl Drop for Rest<'_> {
     #[inline]
-    pub(crate) fn spent(self) {
-        let key = mem::ManuallyDrop::new(self);
-        // SAFETY: the key is never used or dropped again.
-        drop(unsafe { std::ptr::read(&key.driver) });
-    }
-}
-
-impl Drop for Key {
     fn drop(&mut self) {
-        self.driver.orphan(self.id);
+        self.batch.forget(self.next);
     }
-}
-
-/// What a future finds in its slot.
-enum Look {
-    Done(Taken),
-    /// Its turn has come, and there is something left behind to read.
-    FromCarry,
-    Pending,
-    NewWaker,
 }
 
 /// A slot whose operation was moved out; it is freed when the answer has been read.
@@ -607,43 +422,6 @@ impl Done {
         Completion::new(self.result, self.region, scratch)
     }
 }
-
-/// An operation that wants to see its completion before its future does.
-struct Stepping {
-    vtable: &'static Vtable,
-    done: Done,
-    orphan: bool,
-    /// It was asked to stop, for this reason.
-    stop: Option<Fault>,
-}
-
-impl Stepping {
-    /// # Safety
-    /// The operation is in the body and the kernel has let go of it.
-    unsafe fn run(&self, driver: &Driver) -> Step {
-        // SAFETY: the scratch is nobody else's while the slot is between two requests.
-        let scratch = unsafe { &mut (*self.done.body.as_ptr()).scratch };
-        // This is a look only: what the kernel gave stays for the answer.
-        let look = Done { gives: Gives::Count, flags: 0, ..self.done };
-        let completion = look.completion(driver, Some(scratch));
-        // SAFETY: the caller's word.
-        unsafe { (self.vtable.advance)(self.done.body, &completion, self.orphan) }
-    }
-}
-
-/// If an operation's own code panics between two requests, its slot says that it failed.
-struct FailOnPanic<'a> {
-    driver: &'a Driver,
-    id: SlotId,
-}
-
-impl Drop for FailOnPanic<'_> {
-    fn drop(&mut self) {
-        self.driver.with(|inner| inner.fail(self.id, -libc::EFAULT));
-    }
-}
-
-const _: () = assert!(size_of::<Key>() == 16);
 
 impl State {
     /// The kernel, or a job, may touch the body.

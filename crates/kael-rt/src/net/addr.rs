@@ -107,7 +107,8 @@ async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
         Target::Addr(addr) => Ok(vec![addr]),
         Target::Addrs(addrs) => Ok(addrs),
         Target::Host(host) => {
-            let look_up = move || std::net::ToSocketAddrs::to_socket_addrs(&host).map(Vec::from_iter);
+            let look_up =
+                move || std::net::ToSocketAddrs::to_socket_addrs(&host).map(Vec::from_iter);
             crate::spawn_blocking(look_up).await.map_err(io::Error::other)?
         }
     }

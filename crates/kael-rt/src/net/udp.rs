@@ -58,7 +58,8 @@ impl UdpSocket {
     /// # }).unwrap();
     /// ```
     pub async fn connect(&self, addr: impl ToSocketAddrs) -> io::Result<()> {
-        addr::each(addr, async |addr| self.fd.driver().control(|b| b.set_peer(&self.fd, addr))).await
+        addr::each(addr, async |addr| self.fd.driver().control(|b| b.set_peer(&self.fd, addr)))
+            .await
     }
 
     /// Sends the buffer's bytes to the connected peer as one datagram.

@@ -49,9 +49,8 @@ impl<O: Op> Future for WithTimeout<O> {
             return Poll::Pending;
         }
         let limit = this.limit;
-        let sleep = this.sleep.get_or_insert_with(|| {
-            crate::time::sleep_until(Instant::now() + limit)
-        });
+        let sleep =
+            this.sleep.get_or_insert_with(|| crate::time::sleep_until(Instant::now() + limit));
         if Pin::new(sleep).poll(cx).is_pending() {
             return Poll::Pending;
         }

@@ -281,9 +281,7 @@ impl Op for StatPath {
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         match &self.path {
-            Ok(path) => {
-                Request::StatPath { path, follow: self.follow, out: scratch.stat_mut() }
-            }
+            Ok(path) => Request::StatPath { path, follow: self.follow, out: scratch.stat_mut() },
             Err(_) => Request::Nop,
         }
     }

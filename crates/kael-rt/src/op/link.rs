@@ -21,7 +21,9 @@ pub(crate) async fn linked<A: Op, B: Op>(first: A, second: B) -> (A::Output, B::
         let driver: Driver = context::with("a linked pair", |core| core.driver.clone());
         let (first, second) = ops.take().expect("polled until it is ready");
         match driver.submit_pair(first, second, cx.waker()) {
-            Paired::Begun(a, b) => Poll::Ready((Operation::<A>::begun(a), Operation::<B>::begun(b))),
+            Paired::Begun(a, b) => {
+                Poll::Ready((Operation::<A>::begun(a), Operation::<B>::begun(b)))
+            }
             Paired::Full(first, second) => {
                 ops = Some((first, second));
                 cx.waker().wake_by_ref();

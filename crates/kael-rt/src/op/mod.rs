@@ -43,38 +43,129 @@ pub(crate) enum Request<'a> {
     /// Does nothing, and completes.
     Nop,
     /// Passes the gate of its descriptor, and completes: what came before it is over.
-    Pass { fd: &'a Fd },
-    Read { fd: &'a Fd, into: &'a mut [MaybeUninit<u8>], at: u64 },
-    Write { fd: &'a Fd, from: &'a [u8], at: u64 },
-    ReadVectored { fd: &'a Fd, into: VectorsMut<'a>, at: u64 },
-    WriteVectored { fd: &'a Fd, from: Vectors<'a>, at: u64 },
-    Sync { fd: &'a Fd, data_only: bool },
-    Truncate { fd: &'a Fd, len: u64 },
-    Allocate { fd: &'a Fd, offset: u64, len: u64 },
-    Stat { fd: &'a Fd, out: &'a mut StatBuf },
-    StatPath { path: &'a CStr, follow: bool, out: &'a mut StatBuf },
-    Open { path: &'a CStr, flags: i32, mode: u32 },
-    Unlink { path: &'a CStr, dir: bool },
-    Rename { from: &'a CStr, to: &'a CStr },
-    MakeDir { path: &'a CStr, mode: u32 },
+    Pass {
+        fd: &'a Fd,
+    },
+    Read {
+        fd: &'a Fd,
+        into: &'a mut [MaybeUninit<u8>],
+        at: u64,
+    },
+    Write {
+        fd: &'a Fd,
+        from: &'a [u8],
+        at: u64,
+    },
+    ReadVectored {
+        fd: &'a Fd,
+        into: VectorsMut<'a>,
+        at: u64,
+    },
+    WriteVectored {
+        fd: &'a Fd,
+        from: Vectors<'a>,
+        at: u64,
+    },
+    Sync {
+        fd: &'a Fd,
+        data_only: bool,
+    },
+    Truncate {
+        fd: &'a Fd,
+        len: u64,
+    },
+    Allocate {
+        fd: &'a Fd,
+        offset: u64,
+        len: u64,
+    },
+    Stat {
+        fd: &'a Fd,
+        out: &'a mut StatBuf,
+    },
+    StatPath {
+        path: &'a CStr,
+        follow: bool,
+        out: &'a mut StatBuf,
+    },
+    Open {
+        path: &'a CStr,
+        flags: i32,
+        mode: u32,
+    },
+    Unlink {
+        path: &'a CStr,
+        dir: bool,
+    },
+    Rename {
+        from: &'a CStr,
+        to: &'a CStr,
+    },
+    MakeDir {
+        path: &'a CStr,
+        mode: u32,
+    },
     /// Ends the descriptor. The operation gives it up; the number is free when this completes.
-    Close { fd: &'a Fd },
-    Recv { fd: &'a Fd, into: &'a mut [MaybeUninit<u8>], flags: RecvFlags },
+    Close {
+        fd: &'a Fd,
+    },
+    Recv {
+        fd: &'a Fd,
+        into: &'a mut [MaybeUninit<u8>],
+        flags: RecvFlags,
+    },
     /// Receives into buffers that the backend picks from `group`, again and again if `multishot`.
-    RecvPooled { fd: &'a Fd, group: u16, multishot: bool },
-    RecvVectored { fd: &'a Fd, message: MessageMut<'a> },
-    RecvMessage { fd: &'a Fd, message: MessageMut<'a>, flags: RecvFlags },
-    Send { fd: &'a Fd, from: &'a [u8], flags: SendFlags },
+    #[cfg_attr(not(test), expect(dead_code, reason = "public with buffer pools"))]
+    RecvPooled {
+        fd: &'a Fd,
+        group: u16,
+        multishot: bool,
+    },
+    RecvVectored {
+        fd: &'a Fd,
+        message: MessageMut<'a>,
+    },
+    RecvMessage {
+        fd: &'a Fd,
+        message: MessageMut<'a>,
+        flags: RecvFlags,
+    },
+    Send {
+        fd: &'a Fd,
+        from: &'a [u8],
+        flags: SendFlags,
+    },
     /// Sends without copying: the buffer is ours again only at the notification.
-    SendZeroCopy { fd: &'a Fd, from: &'a [u8] },
-    SendMessage { fd: &'a Fd, message: Message<'a>, flags: SendFlags },
+    #[cfg_attr(not(test), expect(dead_code, reason = "public with zero-copy sends"))]
+    SendZeroCopy {
+        fd: &'a Fd,
+        from: &'a [u8],
+    },
+    SendMessage {
+        fd: &'a Fd,
+        message: Message<'a>,
+        flags: SendFlags,
+    },
     /// `direct`: the new descriptor goes to the ring's own table and never gets a number.
-    Accept { fd: &'a Fd, peer: &'a mut PeerAddr, direct: bool },
-    Connect { fd: &'a Fd, peer: &'a PeerAddr },
-    Shutdown { fd: &'a Fd, how: Shutdown },
+    Accept {
+        fd: &'a Fd,
+        peer: &'a mut PeerAddr,
+        direct: bool,
+    },
+    Connect {
+        fd: &'a Fd,
+        peer: &'a PeerAddr,
+    },
+    Shutdown {
+        fd: &'a Fd,
+        how: Shutdown,
+    },
     /// Blocks a thread of the pool until told to go on, then writes: a job that is stuck.
     #[cfg(test)]
-    Stall { on: &'a std::sync::Arc<shapes::Stall>, into: &'a mut [MaybeUninit<u8>] },
+    Stall {
+        on: &'a std::sync::Arc<shapes::Stall>,
+        into: &'a mut [MaybeUninit<u8>],
+    },
 }
 
 /// How a receive differs from the plain one.
@@ -120,7 +211,11 @@ impl Request<'_> {
     pub(crate) fn gives(&self) -> Gives {
         match self {
             Request::Recv { flags, .. } | Request::RecvMessage { flags, .. } => {
-                if flags.peek { Gives::Count } else { Gives::Received }
+                if flags.peek {
+                    Gives::Count
+                } else {
+                    Gives::Received
+                }
             }
             Request::RecvVectored { .. } => Gives::Received,
             Request::Open { .. } | Request::Accept { direct: false, .. } => Gives::Handle,
@@ -223,11 +318,22 @@ pub(crate) struct Traits {
 
 impl Traits {
     /// A request that the kernel answers by itself: files, options, metadata.
-    pub(crate) const PROMPT: Traits =
-        Traits { waits_for_peer: false, cancel_on_drop: false, side: None, steps: false, scratch: false, gives_more: false, multishot: false };
+    pub(crate) const PROMPT: Traits = Traits {
+        waits_for_peer: false,
+        cancel_on_drop: false,
+        side: None,
+        steps: false,
+        scratch: false,
+        gives_more: false,
+        multishot: false,
+    };
     /// Takes something out of a socket: bytes or a connection.
-    pub(crate) const RECEIVE: Traits =
-        Traits { side: Some(Side::Read), waits_for_peer: true, cancel_on_drop: true, ..Traits::PROMPT };
+    pub(crate) const RECEIVE: Traits = Traits {
+        side: Some(Side::Read),
+        waits_for_peer: true,
+        cancel_on_drop: true,
+        ..Traits::PROMPT
+    };
     /// Puts bytes into a stream: it is finished even when its future is dropped.
     pub(crate) const SEND: Traits =
         Traits { side: Some(Side::Write), steps: true, ..Traits::PROMPT };

@@ -56,9 +56,11 @@ impl<B: IoBufMut> Op for Peek<B> {
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_uninit() {
             [] => Request::Pass { fd: &self.fd },
-            into => {
-                Request::Recv { fd: &self.fd, into, flags: RecvFlags { peek: true, wait_all: false } }
-            }
+            into => Request::Recv {
+                fd: &self.fd,
+                into,
+                flags: RecvFlags { peek: true, wait_all: false },
+            },
         }
     }
 
@@ -124,9 +126,11 @@ impl<B: IoBufMut> Op for ReadExact<B> {
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_uninit().get_mut(self.filled..self.want) {
             None | Some([]) => Request::Pass { fd: &self.fd },
-            Some(into) => {
-                Request::Recv { fd: &self.fd, into, flags: RecvFlags { peek: false, wait_all: true } }
-            }
+            Some(into) => Request::Recv {
+                fd: &self.fd,
+                into,
+                flags: RecvFlags { peek: false, wait_all: true },
+            },
         }
     }
 
@@ -202,9 +206,7 @@ impl<B: IoBuf> Op for WriteAll<B> {
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_init().get(self.written..) {
             None | Some([]) => Request::Pass { fd: &self.fd },
-            Some(from) => {
-                Request::Send { fd: &self.fd, from, flags: SendFlags { wait_all: true } }
-            }
+            Some(from) => Request::Send { fd: &self.fd, from, flags: SendFlags { wait_all: true } },
         }
     }
 
@@ -284,7 +286,8 @@ const STARVED_MS: u32 = 50;
 
 impl Op for Accept {
     type Output = io::Result<(TcpStream, SocketAddr)>;
-    const TRAITS: Traits = Traits { steps: true, scratch: true, gives_more: true, ..Traits::RECEIVE };
+    const TRAITS: Traits =
+        Traits { steps: true, scratch: true, gives_more: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         Request::Accept { fd: &self.fd, peer: scratch.peer_mut(), direct: false }

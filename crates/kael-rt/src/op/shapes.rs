@@ -242,9 +242,8 @@ fn a_linked_pair_runs_in_order_and_stops_at_the_first_failure() {
 #[test]
 fn a_linked_pair_is_whole_when_the_queue_is_nearly_full() {
     Builder::new().queue_depth(2).build().unwrap().block_on(async {
-        let tasks: Vec<_> = (0..50)
-            .map(|_| spawn(async { linked(Nothing, Nothing).await }))
-            .collect();
+        let tasks: Vec<_> =
+            (0..50).map(|_| spawn(async { linked(Nothing, Nothing).await })).collect();
         for task in tasks {
             let (a, b) = task.await.unwrap();
             a.unwrap();
@@ -404,8 +403,7 @@ fn a_pool_job_reports_to_its_future() {
 fn a_pool_job_that_is_stuck_survives_the_runtime_and_keeps_its_buffer() {
     let stall = Stall::new();
     let dropped = Arc::new(AtomicBool::new(false));
-    let runtime =
-        Builder::new().shutdown_timeout(Duration::from_millis(20)).build().unwrap();
+    let runtime = Builder::new().shutdown_timeout(Duration::from_millis(20)).build().unwrap();
     let handle = runtime.handle();
     let op = Stalled { on: stall.clone(), buf: Vec::with_capacity(4096), dropped: dropped.clone() };
     runtime.block_on(async {
@@ -453,11 +451,12 @@ fn a_pool_job_that_has_not_begun_is_taken_back() {
 fn a_kernel_without_truncation_in_the_ring_truncates_on_the_pool() {
     let temporary = std::env::temp_dir().join(format!("kael-truncate-{}", std::process::id()));
     block_on(async {
-        driver().control(|backend| {
-            backend.forget_truncate();
-            Ok(())
-        })
-        .unwrap();
+        driver()
+            .control(|backend| {
+                backend.forget_truncate();
+                Ok(())
+            })
+            .unwrap();
         let file = crate::fs::File::create(&temporary).await.unwrap();
         file.set_len(12_345).await.unwrap();
         assert_eq!(file.metadata().await.unwrap().len(), 12_345);

@@ -98,7 +98,10 @@ impl Shots {
         }
     }
 
-    fn ended(&mut self, (op, last): (RecvShots, io::Result<Option<Lent>>)) -> Poll<io::Result<Option<Lent>>> {
+    fn ended(
+        &mut self,
+        (op, last): (RecvShots, io::Result<Option<Lent>>),
+    ) -> Poll<io::Result<Option<Lent>>> {
         let over = matches!(&last, Ok(None));
         self.state = if over { State::Over } else { State::Fresh(op) };
         Poll::Ready(last)

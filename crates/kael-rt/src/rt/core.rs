@@ -77,6 +77,9 @@ impl Core {
         counters.completed.set(driver.completed);
         counters.in_flight.set(u64::from(self.driver.in_flight()));
         counters.slots.set(driver.slots);
+        counters.carries.set(driver.carries);
+        counters.stale.set(driver.stale);
+        counters.starved.set(driver.starved);
         // Without the one that stands for the future of `block_on`.
         counters.tasks.set(self.tasks.tasks().saturating_sub(1));
         counters.task_polls.set(self.tasks.polls());

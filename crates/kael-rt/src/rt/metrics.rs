@@ -56,6 +56,12 @@ counters! {
     in_flight,
     /// Slots in use: operations that the kernel has, that wait for their turn, or that nobody has read yet.
     slots,
+    /// What dropped receives and accepts left for the next one, now.
+    carries,
+    /// Completions that belonged to no operation, and were ignored: total.
+    stale,
+    /// Times that an accept waited because no descriptor was free: total.
+    starved,
     /// Polls of tasks and of the future of `block_on`: total.
     task_polls,
     /// Tasks that have not ended.

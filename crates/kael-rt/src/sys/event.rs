@@ -20,7 +20,7 @@ pub(crate) fn buffer_flags(group: u16, buffer: u16) -> u32 {
 /// The (group, buffer) that flags name.
 #[inline]
 pub(crate) fn buffer_of(flags: u32) -> Option<(u16, u16)> {
-    (flags & BUFFER != 0).then(|| ((flags >> 4 & 0xfff) as u16, (flags >> 16) as u16))
+    (flags & BUFFER != 0).then_some(((flags >> 4 & 0xfff) as u16, (flags >> 16) as u16))
 }
 
 /// One completion, as the backend reports it.
@@ -57,11 +57,17 @@ impl Batch {
         self.events.len()
     }
     #[inline]
-    pub(crate) fn get(&self, i: usize) -> Event {
-        self.events[i]
+    pub(crate) fn get(&self, i: usize) -> Option<Event> {
+        self.events.get(i).copied()
     }
-    pub(crate) fn clear(&mut self) {
-        self.events.clear();
+    /// Forgets the first `n`.
+    #[inline]
+    pub(crate) fn forget(&mut self, n: usize) {
+        if n == self.events.len() {
+            self.events.clear();
+        } else {
+            self.events.drain(..n);
+        }
     }
 }
 
@@ -70,7 +76,7 @@ pub(crate) enum Started {
     /// A completion will come.
     Queued,
     /// It is done, and none will come. (io_uring never answers so; readiness mostly does.)
-    #[cfg_attr(not(kael_backend = "sim"), expect(dead_code))]
+    #[allow(dead_code, reason = "io_uring never answers so")]
     Done(i32),
     /// There is no room for it now; nothing was kept.
     Full,
@@ -107,7 +113,9 @@ impl Region {
             }
             Request::Write { from, .. }
             | Request::Send { from, .. }
-            | Request::SendZeroCopy { from, .. } => Region { asked: asked(from.len()), ..Region::NONE },
+            | Request::SendZeroCopy { from, .. } => {
+                Region { asked: asked(from.len()), ..Region::NONE }
+            }
             Request::ReadVectored { into, .. } => {
                 Region { vectors: into.count() as u8, ..Region::MANY }
             }

@@ -111,7 +111,13 @@ impl Backend {
         let on = 1i32;
         // SAFETY: an option of an int, by its address and size.
         let result = unsafe {
-            libc::setsockopt(fd.number(), libc::IPPROTO_IP, libc::IP_RECVTTL, (&raw const on).cast(), 4)
+            libc::setsockopt(
+                fd.number(),
+                libc::IPPROTO_IP,
+                libc::IP_RECVTTL,
+                (&raw const on).cast(),
+                4,
+            )
         };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }

@@ -31,6 +31,19 @@ pub struct Granted {
     pub lost_completions: u64,
 }
 
+#[cfg(all(target_os = "linux", not(kael_backend = "sim"), target_arch = "aarch64"))]
+#[path = "call/aarch64.rs"]
+mod call;
+#[cfg(all(
+    target_os = "linux",
+    not(kael_backend = "sim"),
+    not(any(target_arch = "x86_64", target_arch = "aarch64"))
+))]
+#[path = "call/other.rs"]
+mod call;
+#[cfg(all(target_os = "linux", not(kael_backend = "sim"), target_arch = "x86_64"))]
+#[path = "call/x86_64.rs"]
+mod call;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
 mod linux;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]

@@ -108,7 +108,7 @@ unsafe impl Send for PoolJob {}
 
 impl PoolJob {
     pub(super) fn new(id: u64, request: Request<'static>, inbox: Arc<Inbox>) -> PoolJob {
-        PoolJob { id, request: request, inbox }
+        PoolJob { id, request, inbox }
     }
 
     pub(crate) fn id(&self) -> u64 {

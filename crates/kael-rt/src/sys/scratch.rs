@@ -136,7 +136,11 @@ impl Scratch {
     }
 
     /// What a stream sends from several buffers, less the first `skip` bytes.
-    pub(crate) fn message_from<'a>(&'a mut self, bufs: &'a impl IoBufs, mut skip: usize) -> Message<'a> {
+    pub(crate) fn message_from<'a>(
+        &'a mut self,
+        bufs: &'a impl IoBufs,
+        mut skip: usize,
+    ) -> Message<'a> {
         // SAFETY: as in `vectors_mut`.
         let vectors = unsafe { &mut self.parts.vectors };
         let mut n = 0;
@@ -193,7 +197,6 @@ impl Scratch {
     }
 
     /// The control data that came with a message.
-    #[cfg_attr(not(test), expect(dead_code, reason = "public with pktinfo and descriptor passing"))]
     pub(crate) fn control(&self) -> &[u8] {
         let n = self.header.msg_controllen.min(CONTROL);
         // SAFETY: the kernel wrote that many bytes of control data and said so in the header.
@@ -237,7 +240,7 @@ pub(crate) struct MessageMut<'a> {
 
 impl MessageMut<'_> {
     pub(super) fn count(&self) -> usize {
-        self.header.msg_iovlen as usize
+        self.header.msg_iovlen
     }
 
     /// The memory of the message's bytes.

@@ -26,12 +26,16 @@ unsafe fn task(data: *const ()) -> Task {
     unsafe { Task::new_unchecked(data.cast::<Header>().cast_mut()) }
 }
 
+/// # Safety
+/// `data` is the pointer of a waker that is alive.
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: the waker that is cloned holds a reference.
     unsafe { run::add_reference(task(data)) };
     RawWaker::new(data, &VTABLE)
 }
 
+/// # Safety
+/// `data` is the pointer of a waker that is alive.
 unsafe fn wake(data: *const ()) {
     // SAFETY: the waker's reference is given up only after the wake.
     unsafe {
@@ -40,11 +44,15 @@ unsafe fn wake(data: *const ()) {
     }
 }
 
+/// # Safety
+/// `data` is the pointer of a waker that is alive.
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: the waker holds a reference.
     unsafe { run::wake(task(data)) };
 }
 
+/// # Safety
+/// `data` is the pointer of a waker that is alive.
 unsafe fn drop(data: *const ()) {
     // SAFETY: the waker held a reference.
     unsafe { run::drop_reference(task(data)) };

@@ -9,17 +9,17 @@ use std::thread;
 use std::time::Duration;
 
 /// The scorecard's whole size was asked for.
-pub fn is_full() -> bool {
+pub(crate) fn is_full() -> bool {
     std::env::var_os("KAEL_FULL").is_some()
 }
 
 /// A size that runs in seconds, or the scorecard's.
-pub fn size(quick: usize, full: usize) -> usize {
+pub(crate) fn size(quick: usize, full: usize) -> usize {
     if is_full() { full } else { quick }
 }
 
 /// Runs `test` on a thread, for a generous time at most.
-pub fn within_limit(test: impl FnOnce() + Send + 'static) {
+pub(crate) fn within_limit(test: impl FnOnce() + Send + 'static) {
     let limit = Duration::from_secs(if is_full() { 900 } else { 120 });
     let (done, end) = channel();
     let thread = thread::spawn(move || {
@@ -36,7 +36,7 @@ pub fn within_limit(test: impl FnOnce() + Send + 'static) {
 
 /// Runs `test` in a process of its own, for what a process has once: its limits, its descriptors, its filters.
 /// `name` is the test that calls this.
-pub fn in_own_process(name: &str, test: impl FnOnce() + Send + 'static) {
+pub(crate) fn in_own_process(name: &str, test: impl FnOnce() + Send + 'static) {
     if std::env::var("KAEL_OWN_PROCESS").as_deref() == Ok(name) {
         return within_limit(test);
     }
@@ -54,13 +54,13 @@ pub fn in_own_process(name: &str, test: impl FnOnce() + Send + 'static) {
 }
 
 /// The descriptors that this process has open.
-pub fn open_descriptors() -> usize {
+pub(crate) fn open_descriptors() -> usize {
     // The one that reads the folder is among them.
     std::fs::read_dir("/proc/self/fd").expect("proc is mounted").count() - 1
 }
 
 /// Both ends of a connection.
-pub async fn pair() -> (TcpStream, TcpStream) {
+pub(crate) async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let one = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (other, _) = listener.accept().await.unwrap();
@@ -68,10 +68,10 @@ pub async fn pair() -> (TcpStream, TcpStream) {
 }
 
 /// A file of its own that goes with the value.
-pub struct TempFile(pub std::path::PathBuf);
+pub(crate) struct TempFile(pub std::path::PathBuf);
 
 impl TempFile {
-    pub fn new(name: &str, bytes: &[u8]) -> TempFile {
+    pub(crate) fn new(name: &str, bytes: &[u8]) -> TempFile {
         let path = std::env::temp_dir().join(format!("kael-{name}-{}", std::process::id()));
         std::fs::write(&path, bytes).expect("the folder for temporary files can be written");
         TempFile(path)

@@ -39,7 +39,10 @@ pub async fn run(ask: Ask) {
             0 => once(receiver.recv_from(Vec::with_capacity(64))).await,
             1 => unless(receiver.recv_from(Vec::with_capacity(64)), ask.moment()).await,
             _ => Some(
-                receiver.recv_from(Vec::with_capacity(64)).timeout(Duration::from_millis(100)).await,
+                receiver
+                    .recv_from(Vec::with_capacity(64))
+                    .timeout(Duration::from_millis(100))
+                    .await,
             ),
         };
         match received {

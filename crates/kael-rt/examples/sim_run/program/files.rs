@@ -119,9 +119,11 @@ async fn changes(ask: &Ask, path: &str) -> io::Result<()> {
     let again = fs::create_dir(&dir).await.map_err(|e| e.kind());
     law(again == Err(io::ErrorKind::AlreadyExists), || format!("create_dir twice: {again:?}"));
     let missing = File::open(format!("{dir}/none")).await.map(drop).map_err(|e| e.kind());
-    law(missing == Err(io::ErrorKind::NotFound) || missing.is_err_and(|k| k != io::ErrorKind::NotFound), || {
-        "a file that is not there was opened".to_owned()
-    });
+    law(
+        missing == Err(io::ErrorKind::NotFound)
+            || missing.is_err_and(|k| k != io::ErrorKind::NotFound),
+        || "a file that is not there was opened".to_owned(),
+    );
     let inner = format!("{dir}/x");
     let written = fs::write(&inner, vec![3; ask.len(0, 3000)]).await;
     if written.is_ok() {

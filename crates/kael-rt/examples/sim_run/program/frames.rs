@@ -46,7 +46,11 @@ impl Arrivals {
             let body = usize::from(u16::from_le_bytes([head[5], head[6]]));
             let whole = head[0] == MARK ^ self.salt
                 && self.numbers.last().is_none_or(|last| number > *last)
-                && self.bytes[HEAD..].iter().take(body).enumerate().all(|(i, b)| *b == byte(self.salt, number, i));
+                && self.bytes[HEAD..]
+                    .iter()
+                    .take(body)
+                    .enumerate()
+                    .all(|(i, b)| *b == byte(self.salt, number, i));
             law(whole, || {
                 let right = self.bytes[HEAD..].iter().enumerate();
                 let right = right.take_while(|(i, b)| **b == byte(self.salt, number, *i)).count();
@@ -70,7 +74,9 @@ impl Arrivals {
 
     /// The stream has ended: nothing is cut off.
     pub fn end(&self) {
-        law(self.bytes.is_empty(), || format!("L3: the stream ends with {} odd bytes", self.bytes.len()));
+        law(self.bytes.is_empty(), || {
+            format!("L3: the stream ends with {} odd bytes", self.bytes.len())
+        });
     }
 
     /// How many bytes more complete the frame, or its head.

@@ -97,8 +97,8 @@ async fn serve(listener: TcpListener, ask: Ask, books: Rc<Books>) {
             }
             Some(Err(error)) if error.raw_os_error() == Some(EMFILE) => {}
             Some(Err(error)) => {
-                let expected =
-                    error.kind() == io::ErrorKind::TimedOut || error.raw_os_error() == Some(ECANCELED);
+                let expected = error.kind() == io::ErrorKind::TimedOut
+                    || error.raw_os_error() == Some(ECANCELED);
                 law(expected, || format!("accept: {error}"));
                 patience += u32::from(books.clients_done.get());
             }

@@ -119,6 +119,7 @@ pub(super) struct BufEntry {
 }
 
 /// `struct io_uring_rsrc_register`.
+#[cfg(test)]
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub(super) struct ResourceRegister {
@@ -162,12 +163,15 @@ pub(super) const ENTER_REGISTERED_RING: u32 = 1 << 4;
 pub(super) const ENTER_NO_IOWAIT: u32 = 1 << 7;
 
 pub(super) const REGISTER_PROBE: u32 = 8;
+#[cfg(test)]
 pub(super) const REGISTER_FILES2: u32 = 13;
 pub(super) const REGISTER_RING_FDS: u32 = 20;
 pub(super) const REGISTER_PBUF_RING: u32 = 22;
+#[cfg(test)]
 pub(super) const RESOURCE_SPARSE: u32 = 1;
 
 pub(super) const SQE_FIXED_FILE: u8 = 1 << 0;
+#[cfg(test)]
 pub(super) const SQE_IO_LINK: u8 = 1 << 2;
 pub(super) const SQE_BUFFER_SELECT: u8 = 1 << 5;
 pub(super) const SQE_CQE_SKIP: u8 = 1 << 6;

@@ -27,7 +27,8 @@ impl Group {
     /// Registers `count` (a power of two) buffers of `size` bytes.
     pub(super) fn new(ring: &mut Ring, id: u16, count: u16, size: u32) -> io::Result<Group> {
         assert!(count.is_power_of_two() && size > 0, "a group has a power of two of buffers");
-        let (entries, buffers) = (allocate(Self::entries_layout(count)), allocate(Self::buffers_layout(count, size)));
+        let (entries, buffers) =
+            (allocate(Self::entries_layout(count)), allocate(Self::buffers_layout(count, size)));
         let mut group = Group { id, count, size, entries: entries.cast(), buffers, tail: 0 };
         let mut register = BufReg {
             ring_addr: entries.as_ptr() as u64,

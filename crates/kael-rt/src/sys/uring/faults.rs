@@ -99,7 +99,8 @@ pub(super) fn entering(count: u32) -> Option<i32> {
 /// Asked for each submission of an operation: what takes its place.
 pub(super) fn starting(sqe: &mut Sqe) -> Option<i32> {
     plan(|plan| {
-        let rule = plan.rules.iter_mut().find(|(opcode, _, times)| *opcode == sqe.opcode && *times > 0)?;
+        let rule =
+            plan.rules.iter_mut().find(|(opcode, _, times)| *opcode == sqe.opcode && *times > 0)?;
         rule.2 -= 1;
         plan.hits += 1;
         match rule.1 {

@@ -10,7 +10,10 @@ use std::net::Shutdown;
 
 /// The submission, or the request back if it is one for the pool.
 #[inline(always)]
-pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe, Request<'static>> {
+pub(super) fn lower(
+    request: Request<'static>,
+    has_truncate: bool,
+) -> Result<Sqe, Request<'static>> {
     let none = Sqe { fd: -1, ..Sqe::default() };
     Ok(match request {
         Request::Nop | Request::Pass { .. } => Sqe { opcode: OP_NOP, ..none },
@@ -42,11 +45,9 @@ pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe
             off: at,
             ..on(fd)
         },
-        Request::Sync { fd, data_only } => Sqe {
-            opcode: OP_FSYNC,
-            op_flags: if data_only { FSYNC_DATASYNC } else { 0 },
-            ..on(fd)
-        },
+        Request::Sync { fd, data_only } => {
+            Sqe { opcode: OP_FSYNC, op_flags: if data_only { FSYNC_DATASYNC } else { 0 }, ..on(fd) }
+        }
         Request::Truncate { fd, len } if has_truncate => {
             Sqe { opcode: OP_FTRUNCATE, off: len, ..on(fd) }
         }
@@ -116,12 +117,9 @@ pub(super) fn lower(request: Request<'static>, has_truncate: bool) -> Result<Sqe
             sqe.ioprio = if multishot { RECV_MULTISHOT } else { 0 };
             sqe
         }
-        Request::RecvVectored { fd, message } => Sqe {
-            opcode: OP_RECVMSG,
-            addr: message.header as *mut _ as u64,
-            len: 1,
-            ..on(fd)
-        },
+        Request::RecvVectored { fd, message } => {
+            Sqe { opcode: OP_RECVMSG, addr: message.header as *mut _ as u64, len: 1, ..on(fd) }
+        }
         Request::RecvMessage { fd, message, flags } => Sqe {
             opcode: OP_RECVMSG,
             addr: message.header as *mut _ as u64,

@@ -70,10 +70,22 @@ impl Backend {
         if !probe.has(OP_SEND_ZC) {
             return Err(refusal::explain(libc::EINVAL, "io_uring_register(IORING_REGISTER_PROBE)"));
         }
-        let unpark = Unpark::new().map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
+        let unpark = Unpark::new()
+            .map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
         let inbox = Arc::new(Inbox::new(unpark.clone()));
         let own = Vec::with_capacity(16);
-        Ok(Backend { ring, probe, unpark, wake_armed: false, groups: Vec::new(), pool, inbox, jobs: 0, own, calls: 1 })
+        Ok(Backend {
+            ring,
+            probe,
+            unpark,
+            wake_armed: false,
+            groups: Vec::new(),
+            pool,
+            inbox,
+            jobs: 0,
+            own,
+            calls: 1,
+        })
     }
 
     /// The time that a turn's limit is measured in.
@@ -132,7 +144,9 @@ impl Backend {
             return false;
         }
         let truncate = self.probe.has(OP_FTRUNCATE);
-        let (Ok(mut a), Ok(b)) = (lower::lower(first.1, truncate), lower::lower(second.1, truncate)) else {
+        let (Ok(mut a), Ok(b)) =
+            (lower::lower(first.1, truncate), lower::lower(second.1, truncate))
+        else {
             panic!("only requests of the ring can be linked");
         };
         a.flags |= SQE_IO_LINK;
@@ -199,7 +213,12 @@ impl Backend {
 
     /// Ends a stream in both directions; its descriptor stays.
     pub(crate) fn shut_down(&mut self, fd: &Descriptor) {
-        let sqe = Sqe { opcode: OP_SHUTDOWN, fd: fd.number(), len: libc::SHUT_RDWR as u32, ..Sqe::default() };
+        let sqe = Sqe {
+            opcode: OP_SHUTDOWN,
+            fd: fd.number(),
+            len: libc::SHUT_RDWR as u32,
+            ..Sqe::default()
+        };
         let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
         let _ = self.push_own(Sqe { flags, ..sqe });
     }
@@ -359,8 +378,11 @@ impl Backend {
             (SETUP_SUBMIT_ALL, "SUBMIT_ALL"),
             (SETUP_NO_SQARRAY, "NO_SQARRAY"),
         ];
-        let mut flags: Vec<&'static str> =
-            setup.iter().filter(|(bit, _)| self.ring.setup_flags & bit != 0).map(|(_, n)| *n).collect();
+        let mut flags: Vec<&'static str> = setup
+            .iter()
+            .filter(|(bit, _)| self.ring.setup_flags & bit != 0)
+            .map(|(_, n)| *n)
+            .collect();
         if self.ring.is_registered() {
             flags.push("registered ring fd");
         }

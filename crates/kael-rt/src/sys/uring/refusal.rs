@@ -9,9 +9,9 @@ pub(super) fn explain(errno: i32, step: &str) -> io::Error {
     let disabled = fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
     // A filter belongs to a thread.
     let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
-    let filtered = status.lines().any(|line| {
-        line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() != "0")
-    });
+    let filtered = status
+        .lines()
+        .any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() != "0"));
     let text = sentence(errno, step, kernel.trim(), disabled.trim(), filtered);
     let kind = io::Error::from_raw_os_error(errno).kind();
     Error::setup(kind, text)
@@ -54,10 +54,12 @@ fn sentence(errno: i32, step: &str, kernel: &str, disabled: &str, filtered: bool
         libc::ENFILE => "the system has no file descriptor left for the ring; raise the sysctl \
                          fs.file-max"
             .to_owned(),
-        libc::ENOMEM | libc::EAGAIN => "the kernel has no memory for the ring: raise RLIMIT_MEMLOCK \
+        libc::ENOMEM | libc::EAGAIN => {
+            "the kernel has no memory for the ring: raise RLIMIT_MEMLOCK \
                          (`ulimit -l`) or the container's memory limit, or choose a smaller \
                          Builder::queue_depth"
-            .to_owned(),
+                .to_owned()
+        }
         libc::EINVAL => format!(
             "this kernel ({kernel}) refuses the ring's options; Kael's io_uring build needs Linux \
              6.1 or newer (SINGLE_ISSUER, DEFER_TASKRUN): run a newer kernel, {EPOLL}"

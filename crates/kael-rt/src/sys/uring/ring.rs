@@ -51,7 +51,8 @@ struct Map {
 
 impl Map {
     fn new(fd: &OwnedFd, len: usize, offset: i64) -> Result<Map, i32> {
-        let (rights, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_POPULATE);
+        let (rights, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_POPULATE);
         // SAFETY: a new mapping of the ring's own memory, wherever the kernel likes.
         let at = unsafe { libc::mmap(ptr::null_mut(), len, rights, flags, fd.as_raw_fd(), offset) };
         if at == libc::MAP_FAILED {
@@ -142,7 +143,8 @@ impl Ring {
 
     /// Entering by a registered index spares the kernel the look-up of the descriptor.
     fn register_itself(&mut self) {
-        let mut update = ResourceUpdate { offset: u32::MAX, resv: 0, data: self.fd.as_raw_fd() as u64 };
+        let mut update =
+            ResourceUpdate { offset: u32::MAX, resv: 0, data: self.fd.as_raw_fd() as u64 };
         let arg = &raw mut update;
         if self.register(REGISTER_RING_FDS, arg as usize, 1) == Ok(1) {
             self.enter_fd = update.offset;
@@ -235,7 +237,12 @@ impl Ring {
     /// Hands over what is queued, lets the kernel do its half, and waits for `want` completions,
     /// for at most `timeout_ns` if that is given.
     #[inline]
-    pub(super) fn enter(&mut self, submit: bool, want: u32, timeout_ns: Option<u64>) -> Result<u32, i32> {
+    pub(super) fn enter(
+        &mut self,
+        submit: bool,
+        want: u32,
+        timeout_ns: Option<u64>,
+    ) -> Result<u32, i32> {
         let count = if submit { self.unsubmitted() } else { 0 };
         // SAFETY: as in `load`; only we write the tail. Release: the entries come before it.
         unsafe { self.sq.tail.as_ref() }.store(self.sq_tail, Release);

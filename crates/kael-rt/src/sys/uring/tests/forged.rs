@@ -1,10 +1,17 @@
 //! Completions that the kernel never made, or made before: they are ignored and counted, and reach nobody.
 
-use super::{counters, faults, in_time, pair};
+use super::super::abi::OP_RECV;
+use super::faults::{self, Fault};
+use super::{counters, in_time, pair};
 use crate::driver::SlotId;
 use crate::fs::File;
 use crate::sys::event::{Event, MORE, NOTIFICATION};
 use crate::time::{Duration, sleep};
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 /// Lets the loop read what was forged.
 async fn a_few_turns() {
@@ -132,6 +139,58 @@ fn r20_a_notification_that_nobody_waits_for_frees_nothing() {
             a.write_all("real").await.0.unwrap();
             let (n, buf) = read.await.unwrap();
             assert_eq!((n.unwrap(), &buf[..]), (4, &b"real"[..]));
+        });
+    });
+}
+
+/// Panics when it is woken.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        resume_unwind(Box::new("a waker"));
+    }
+}
+
+/// A waker's panic leaves the turn between two completions. Those before it have been acted on, and one of them has
+/// been asked again under the same name: seen twice, it would end an operation that the kernel still has.
+#[test]
+fn r20_a_panic_between_two_completions_repeats_none() {
+    in_time(|| {
+        let runtime = crate::runtime::Builder::new().build().unwrap();
+        let (read, c) = runtime.block_on(async {
+            let ((a, a_peer), (b, b_peer), (c, c_peer)) =
+                (pair().await, pair().await, pair().await);
+            let peers = [a_peer, b_peer, c_peer].map(|peer| peer.into_std().unwrap());
+            faults::meet(OP_RECV, Fault::Shorten(4), 1);
+            let read = crate::spawn(async move { a.read_exact(vec![0; 8]).await });
+            crate::yield_now().await;
+            crate::yield_now().await;
+            let woken = crate::spawn(async move {
+                let waker = Waker::from(Arc::new(Panics));
+                let mut read = b.read(vec![0; 4]);
+                assert!(Pin::new(&mut read).poll(&mut Context::from_waker(&waker)).is_pending());
+                std::future::pending::<()>().await;
+                drop(read);
+            });
+            let c = crate::spawn(async move { c.read(vec![0; 4]).await });
+            sleep(Duration::from_millis(1)).await;
+            drop(woken);
+            // All three come in one turn.
+            for (mut peer, bytes) in peers.iter().zip(["0123", "b", "c"]) {
+                peer.write_all(bytes.as_bytes()).unwrap();
+            }
+            std::mem::forget(peers);
+            (read, c)
+        });
+        let again = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(sleep(Duration::from_millis(50)));
+        }));
+        assert!(again.is_err(), "the waker panicked in the turn");
+        runtime.block_on(async {
+            assert_eq!(c.await.unwrap().1, b"c", "the completion after it is not lost");
+            sleep(Duration::from_millis(5)).await;
+            assert!(!read.is_finished(), "the kernel still has it");
         });
     });
 }

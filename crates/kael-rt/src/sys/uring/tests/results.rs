@@ -60,7 +60,8 @@ fn r10_vectored_file_reads_are_asked_again() {
     let path = TempPath::holding("r10-readv", b"0123456789");
     asked_again(OP_READV, async move || {
         let file = path.open().await;
-        let (n, bufs) = file.read_vectored_at([Vec::with_capacity(3), Vec::with_capacity(4)], 1).await;
+        let (n, bufs) =
+            file.read_vectored_at([Vec::with_capacity(3), Vec::with_capacity(4)], 1).await;
         assert_eq!(n.unwrap(), 7);
         assert_eq!(bufs, [b"123".to_vec(), b"4567".to_vec()]);
     });
@@ -293,7 +294,8 @@ fn r10_dropped_between_two_steps() {
             a.write_all("01234567").await.0.unwrap();
             faults::meet(OP_RECV, Fault::Shorten(2), 1);
             faults::meet(OP_RECV, Fault::Answer(-libc::EAGAIN), u32::MAX);
-            let read = crate::time::timeout(Duration::from_millis(30), b.read_exact(vec![0; 8])).await;
+            let read =
+                crate::time::timeout(Duration::from_millis(30), b.read_exact(vec![0; 8])).await;
             assert!(read.is_err());
             assert!(faults::hits() > 2);
             faults::clear();
@@ -303,7 +305,8 @@ fn r10_dropped_between_two_steps() {
             // A write likewise: the rest comes before the next write.
             faults::meet(OP_SEND, Fault::Shorten(2), 1);
             faults::meet(OP_SEND, Fault::Answer(-libc::EAGAIN), 6);
-            let write = crate::time::timeout(Duration::from_millis(5), a.write_all("abcdefgh")).await;
+            let write =
+                crate::time::timeout(Duration::from_millis(5), a.write_all("abcdefgh")).await;
             assert!(write.is_err());
             assert_eq!(a.write_all("IJ").await.0.unwrap(), 2);
             let (n, buf) = b.read_exact(vec![0; 10]).await;
