@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Polls of the greedy task after which a test gives up. Far above every bound, far below a hang.
 const GIVE_UP: u64 = 50_000_000;
 /// What `rt::run_loop::POLLS_PER_TURN` promises.
-const POLLS_PER_TURN: u64 = 61;
+const POLLS_PER_TURN: u64 = 127;
 
 /// Spawns a task that wakes itself for ever and counts its polls.
 fn greedy() -> Rc<Cell<u64>> {

@@ -12,7 +12,7 @@ use crate::driver::{Driver, Wait};
 use crate::task::context;
 
 /// Polls between two looks at completions, timers and other threads, if there is always something to poll.
-pub(super) const POLLS_PER_TURN: u32 = 61;
+pub(super) const POLLS_PER_TURN: u32 = 127;
 /// Timers that fire in one turn; the others fire in the next ones.
 const TIMERS_PER_TURN: usize = 256;
 /// Turns between two publications of the counters, if the core never sleeps.
