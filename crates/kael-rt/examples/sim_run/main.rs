@@ -35,8 +35,8 @@ fn main() {
         }
     }
     kael_rt::sim_control::set_memory_check(canary::is_freed);
-    // The laws' own panics are reported with their seed.
-    std::panic::set_hook(Box::new(|_| {}));
+    // A panic is reported with its seed below; but one in a Drop ends the process.
+    std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let mut all = 0u64;
     for seed in first..first + count {
         match program::run(seed, canary::late_writes) {

@@ -47,7 +47,7 @@ impl Driver {
         self.flush();
         let counters = self.counters();
         // Slots that are still in use now are leaked, counted as such, or lost by a mistake.
-        let lost = counters.slots - counters.in_flight;
+        let lost = counters.slots.saturating_sub(counters.in_flight);
         self.0.last.set(super::DriverCounters { in_flight: 0, slots: lost, ..counters });
         let Some(mut inner) = self.0.inner.borrow_mut().take() else { return 0 };
         let leaked = u64::from(inner.in_flight());

@@ -31,10 +31,7 @@ use crate::{
     error::Fault,
     op::{Gives, Side},
 };
-use std::{
-    ptr::NonNull,
-    task::Waker,
-};
+use std::{ptr::NonNull, task::Waker};
 
 impl Driver {
     /// The future is gone. What happens to its operation depends on how far it is.

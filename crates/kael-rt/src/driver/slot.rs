@@ -166,6 +166,8 @@ impl Slots {
         head.cancelled = false;
         head.seen = false;
         head.begun = false;
+        // An operation that is stopped before it has asked for anything must not look like the last.
+        head.gives = Gives::Count;
         head.repeats = 0;
         head.steps = traits.steps;
         head.multishot = traits.multishot;

@@ -164,7 +164,8 @@ async fn talk(stream: TcpStream, ask: Ask, books: Rc<Books>, server: bool) {
 
 async fn write_all(stream: &TcpStream, ask: &Ask, salt: u8) -> io::Result<()> {
     for number in 1..1 + ask.below(12) as u32 {
-        let body = ask.one_of(&[0, 1, 20, 400, 3_000]);
+        let longest = 10 * kael_rt::sim_control::faults().stream_buffer;
+        let body = ask.one_of(&[0, 1, 20, 400, 3_000]).min(longest);
         let frame = frame(salt, number, body);
         match ask.below(6) {
             0 => stream.write_all(frame).await.0.map(drop)?,

@@ -243,12 +243,15 @@ impl Backend {
         let object = op.object.clone();
         // Whether there is something comes first: an idle receive takes no buffer.
         match object.as_deref() {
-            Some(Object::Stream(stream)) => match stream.borrow_mut().readable(true) {
-                Room::Some(_) => {}
-                Room::None => return self.park_on_stream(user, &stream.borrow(), true),
-                Room::End => return Outcome::of(Ok(0)),
-                Room::Error(errno) => return Outcome::error(errno),
-            },
+            Some(Object::Stream(stream)) => {
+                let stream = &mut *stream.borrow_mut();
+                match stream.readable(true) {
+                    Room::Some(_) => {}
+                    Room::None => return self.park_on_stream(user, stream, true),
+                    Room::End => return Outcome::of(Ok(0)),
+                    Room::Error(errno) => return Outcome::error(errno),
+                }
+            }
             Some(Object::Datagrams(socket)) => {
                 let socket = &mut *socket.borrow_mut();
                 if socket.queue.is_empty() {
