@@ -11,12 +11,12 @@ use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenSt
 
 /// Runs an `async fn main` in a runtime on the main thread.
 ///
-/// `#[kael_rt::main]` is `kael_rt::block_on`. Options make it a `kael_rt::runtime::Builder`: `cores = 4` (any
+/// `#[kael_rt::main]` is `kael_rt::block_on`. Options make it a `kael_rt::runtime::Builder`: `cores = 1` (any
 /// expression of the type that `Builder::cores` takes) and `start_paused` or `start_paused = true`.
 /// Return types work as usual. It panics with the cause if the runtime cannot be set up.
 ///
 /// ```
-/// #[kael_rt::main(cores = 4)]
+/// #[kael_rt::main(cores = 1)]
 /// async fn main() -> std::io::Result<()> {
 ///     kael_rt::time::sleep(kael_rt::time::Duration::from_millis(1)).await;
 ///     Ok(())

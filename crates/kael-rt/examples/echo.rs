@@ -21,7 +21,6 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                stream.set_nodelay(true)?;
                 kael_rt::spawn(async move {
                     if let Err(error) = echo(stream).await {
                         eprintln!("{peer}: {error}");
@@ -36,6 +35,7 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
 
 /// Sends back what comes, until the peer ends its direction. The buffer goes round: to the read, to the write, back.
 async fn echo(stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
     let mut buf = Vec::with_capacity(BUFFER_BYTES);
     loop {
         let (result, received) = stream.read(buf).await;

@@ -118,6 +118,9 @@ budgets! {
     tcp_write_vectored: Socket "TcpStream::write_vectored", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     tcp_shutdown: Socket "TcpStream::shutdown", exact 1.0, 1.0, 0.0, "a worker of the kernel does it";
     tcp_close: Socket "TcpStream::close", exact 3.0, 0.1, 0.0, "what was written ends, what is read ends, the close";
+    tcp_detach: Socket "TcpStream::detach", exact 2.0, 0.1, 0.0, "what was written ends, what is read ends";
+    tcp_std: Socket "TcpStream::from_std + into_std", exact 1.0, 1.0, 0.0, "ioctl(2) makes it wait in the kernel; else the descriptor changes hands";
+    lookup_host: Socket "net::lookup_host (an address)", exact 0.0, 0.0, 1.0, "nothing is looked up; a name goes to the blocking pool";
     tcp_option: Socket "TcpStream::set_nodelay", exact 1.0, 1.0, 0.0, "setsockopt(2); other options and addresses alike";
     tcp_bind: Socket "TcpListener::bind", exact 4.0, 4.05, 0.0, "socket(2), setsockopt(2), bind(2), listen(2); the close of a dropped one rides along with a later enter";
     tcp_connect: Socket "TcpStream::connect", exact 2.0, 1.05, 0.0, "socket(2) and one enter; the close of a dropped stream rides along with a later enter";
@@ -136,6 +139,7 @@ budgets! {
     timer: Timer "time::timeout (not reached)", exact 0.0, 0.0, 0.0, "the wheel is plain memory";
     operation_timeout: Timer "Operation::timeout (not reached)", exact 1.0, 0.05, 0.0, "the operation's own enter";
     operation_cancel_on: Timer "Operation::cancel_on (not cancelled)", exact 1.0, 0.05, 0.0, "the operation's own enter";
+    cancel: Timer "CancelToken::cancel + cancelled", exact 0.0, 0.0, 2.0, "plain memory; the token and its list of waiters";
     yield_now: Task "yield_now", exact 0.0, 0.0, 0.0, "the run queue is plain memory";
     wake: Task "wake on the same core", exact 0.0, 0.0, 0.0, "a flag and a push";
     spawn: Task "spawn + join", exact 0.0, 0.0, 0.0, "tasks are pooled";

@@ -16,6 +16,35 @@ use std::{error, fmt, io};
 /// assert!(Error::of(&late).is_none_or(|e| e.is_timed_out()));
 /// # });
 /// ```
+///
+/// An operation that moves all or nothing says how far it was.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// use kael_rt::{Error, time::Duration};
+/// client.write_all("abc").await.0?;
+/// let (result, _buf) = stream.read_exact(vec![0; 8]).timeout(Duration::from_millis(20)).await;
+/// let error = result.unwrap_err();
+/// let ours = Error::of(&error).expect("the time limit is the runtime's own");
+/// assert!(ours.is_timed_out() && !ours.is_cancelled());
+/// assert_eq!(ours.transferred(), Some(3));
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+///
+/// A socket is used in the runtime that made it.
+///
+/// ```
+/// use kael_rt::{Error, net::UdpSocket};
+/// let socket = kael_rt::block_on(UdpSocket::bind("127.0.0.1:0"))?;
+/// let (result, _buf) = kael_rt::block_on(socket.recv(vec![0; 8]));
+/// assert!(Error::of(&result.unwrap_err()).is_some_and(|e| e.is_wrong_runtime()));
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Error {
     what: What,
@@ -160,6 +189,17 @@ impl Error {
     }
 
     /// The runtime could not be set up; the text says what to do.
+    ///
+    /// ```
+    /// use kael_rt::{Error, runtime::Builder};
+    /// match Builder::new().build() {
+    ///     Ok(runtime) => runtime.block_on(async {}),
+    ///     Err(error) if Error::of(&error).is_some_and(|e| e.is_setup()) => {
+    ///         eprintln!("this system is not ready for Kael: {error}");
+    ///     }
+    ///     Err(error) => eprintln!("{error}"),
+    /// }
+    /// ```
     pub fn is_setup(&self) -> bool {
         matches!(self.what, What::Setup(_))
     }

@@ -56,6 +56,43 @@ pub mod runtime {
 
 pub mod ops {
     //! The types of operations, as [`Operation`](crate::Operation) names them.
+    //!
+    //! They matter where an operation is kept or handed on, as in a struct that has the next one ready:
+    //!
+    //! ```
+    //! use kael_rt::{Operation, net::TcpStream, ops::{ReadExact, WriteAll}};
+    //!
+    //! struct Exchange {
+    //!     question: Operation<WriteAll<Vec<u8>>>,
+    //!     answer: Operation<ReadExact<Vec<u8>>>,
+    //! }
+    //!
+    //! impl Exchange {
+    //!     /// Nothing is sent before the exchange is run.
+    //!     fn new(stream: &TcpStream, question: &str, len: usize) -> Exchange {
+    //!         Exchange {
+    //!             question: stream.write_all(question.into()),
+    //!             answer: stream.read_exact(vec![0; len]),
+    //!         }
+    //!     }
+    //!
+    //!     async fn run(self) -> std::io::Result<Vec<u8>> {
+    //!         self.question.await.0?;
+    //!         let (result, answer) = self.answer.await;
+    //!         result.map(|_| answer)
+    //!     }
+    //! }
+    //! # kael_rt::block_on(async {
+    //! # use kael_rt::net::{TcpListener, TcpStream};
+    //! # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    //! # let client = TcpStream::connect(listener.local_addr()?).await?;
+    //! # let (server, _) = listener.accept().await?;
+    //! let exchange = Exchange::new(&client, "2 + 2", 1);
+    //! server.write_all("4").await.0?;
+    //! assert_eq!(exchange.run().await?, b"4");
+    //! # Ok::<_, std::io::Error>(())
+    //! # }).unwrap();
+    //! ```
     pub use crate::op::{
         Accept, Allocate, Change, Connect, Open, Peek, ReadAt, ReadExact, ReadExactAt,
         ReadVectoredAt, Recv, RecvFrom, RecvVectored, Send, SendTo, SendVectored, SetLen, ShutDown,

@@ -295,3 +295,14 @@ fn a_datagram_socket_dropped_with_a_receive_frees_its_address() {
         }
     });
 }
+
+#[test]
+fn a_stream_dropped_outside_its_runtime_is_closed() {
+    drops::within("the peer never saw the end", || {
+        let runtime = kael_rt::runtime::Builder::new().build().unwrap();
+        let (stream, mut peer) = runtime.block_on(async { pair() });
+        drop(stream);
+        assert_eq!(peer.read(&mut [0; 8]).unwrap(), 0);
+        drop(runtime);
+    });
+}

@@ -48,8 +48,14 @@ async fn storm(stream: &TcpStream, length: u64, mix: Mix) -> u64 {
     let (mut position, mut dropped, mut round) = (0, 0, 0_u64);
     while position < length {
         round += 1;
-        let timer = sleep(Duration::from_micros(round % 4 * 20));
-        let size = 1 + (round * 4099 % 32_768) as usize;
+        // Every third is dropped as soon as it is asked for: the kernel gets it together with its cancel, and mostly
+        // has bytes for it.
+        let timer = async {
+            if round % 3 > 0 {
+                sleep(Duration::from_micros(round % 5 * 20)).await;
+            }
+        };
+        let size = 1 + (round * 4099 % 65_536) as usize;
         let size = size.min((length - position) as usize);
         let kind = if mix == Mix::All { round % 4 } else { 0 };
         let got = match kind {

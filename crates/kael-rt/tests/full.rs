@@ -5,12 +5,19 @@
 
 mod rig;
 
+use kael_rt::JoinHandle;
 use kael_rt::fs::File;
 use kael_rt::net::{TcpStream, UdpSocket};
 use kael_rt::runtime::{Builder, Runtime};
+use kael_rt::time::{Duration, timeout};
 use rig::{TempFile, pair, size, within_limit};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+/// A task's output; it comes in time unless something was lost.
+async fn ended<T: 'static>(task: JoinHandle<T>) -> T {
+    timeout(Duration::from_secs(20), task).await.expect("nothing was lost").unwrap()
+}
 
 /// The smallest queues there are.
 fn smallest() -> Runtime {
@@ -53,7 +60,7 @@ fn r11_a_flooded_completion_queue_loses_nothing() {
                 .collect();
             let mut completed = 0;
             for task in tasks {
-                completed += task.await.unwrap();
+                completed += ended(task).await;
             }
             assert_eq!(completed, TASKS * rounds);
         });
@@ -91,7 +98,7 @@ fn r11_a_burst_of_wakes_overflows_and_loses_nothing() {
                 kael_rt::yield_now().await;
             }
             for receiver in receivers {
-                receiver.await.unwrap();
+                ended(receiver).await;
             }
         });
         expect_nothing_left(&runtime);
@@ -101,7 +108,7 @@ fn r11_a_burst_of_wakes_overflows_and_loses_nothing() {
 /// In its drop, it writes to some streams, and drops others on which reads are under way.
 struct Bomb {
     writers: Vec<Rc<TcpStream>>,
-    dropped: Vec<kael_rt::JoinHandle<()>>,
+    dropped: Vec<JoinHandle<()>>,
     finished: Rc<Cell<usize>>,
 }
 
@@ -152,7 +159,7 @@ fn r12_two_entries_take_pushes_from_tasks_and_from_drop() {
             kael_rt::yield_now().await;
             drop(bomb);
             for task in readers.into_iter().chain(ends) {
-                task.await.unwrap();
+                ended(task).await;
             }
             assert_eq!(finished.get(), streams);
         });
@@ -184,7 +191,7 @@ fn r12_streams_dropped_in_one_go_all_close() {
             }
             drop(reads);
             for end in ends {
-                end.await.unwrap();
+                ended(end).await;
             }
         });
         expect_nothing_left(&runtime);
@@ -246,7 +253,7 @@ fn r21_slots_stay_where_they_are_while_they_grow() {
                 }
             }
             for task in tasks {
-                task.await.unwrap();
+                ended(task).await;
             }
         });
         expect_nothing_left(&runtime);

@@ -60,7 +60,7 @@ fn begin<F: Future + Unpin + 'static>(mut future: F, fate: Fate, kept: &mut Vec<
 /// Memory that /proc/self/mem is read from: a worker of the kernel copies it page by page.
 fn source() -> &'static [u8] {
     static SOURCE: OnceLock<Vec<u8>> = OnceLock::new();
-    SOURCE.get_or_init(|| vec![0x5a; 8 << 20])
+    SOURCE.get_or_init(|| vec![0x5a; 16 << 20])
 }
 
 /// Reads of memory that are with workers of the kernel, and cannot be stopped.
@@ -69,9 +69,9 @@ fn slow_reads(runtime: &Runtime, fate: Fate, kept: &mut Vec<Box<dyn Any>>) {
         let file = File::open("/proc/self/mem").await.unwrap();
         let at = source().as_ptr() as u64;
         for _ in 0..2 {
-            begin(file.read_at(vec![0; 4 << 20], at), fate, kept);
-            begin(file.read_exact_at(vec![0; 1 << 20], at), fate, kept);
-            begin(file.read_vectored_at(vec![vec![0; 1 << 20], vec![0; 4096]], at), fate, kept);
+            begin(file.read_at(vec![0; 16 << 20], at), fate, kept);
+            begin(file.read_exact_at(vec![0; 8 << 20], at), fate, kept);
+            begin(file.read_vectored_at(vec![vec![0; 8 << 20], vec![0; 4096]], at), fate, kept);
         }
         turns(1).await;
     });
@@ -132,7 +132,7 @@ impl Write for Datagrams {
 #[test]
 fn r01_receives_under_way_at_the_end_write_into_nothing_freed() {
     let _alone = alone();
-    let rounds = if full() { 1_000 } else { 60 };
+    let rounds = if full() { 1_000 } else { 40 };
     for round in 0..rounds {
         let fate = FATES[round % FATES.len()];
         within("the runtime never ended", move || {

@@ -40,10 +40,12 @@ pub(super) fn check(repository: &Repository, report: &mut Report) {
 
 fn test_exists(repository: &Repository, mutant: &Mutant, report: &mut Report) {
     let function = mutant.test.function();
+    // A matrix of tests is made by a macro, with a line `name: CASE;` for each.
+    let forms = [format!("fn {function}"), format!("{function} :")];
     let exists = repository
         .sources
         .iter()
-        .any(|source| positions(&source.tokens, &format!("fn {function}")).next().is_some());
+        .any(|source| forms.iter().any(|form| positions(&source.tokens, form).next().is_some()));
     if !exists {
         report.problem(&mutant.file, format!("there is no test `{function}`"));
     }

@@ -6,7 +6,7 @@ use kael_rt::buf::IoBuf;
 use kael_rt::fs::{self, File};
 use std::io;
 use std::mem::take;
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::Rc;
 
 pub(crate) const BLOCK_BYTES: usize = 4096;
@@ -157,31 +157,31 @@ async fn changes(meter: &mut Meter, file: &Rc<File>) -> io::Result<()> {
         .await
 }
 
-async fn opens(meter: &mut Meter, existing: &PathBuf, created: &PathBuf) -> io::Result<()> {
+async fn opens(meter: &mut Meter, existing: &Path, created: &Path) -> io::Result<()> {
     meter
         .row("File::open + close", || {
-            let path = existing.clone();
+            let path = existing.to_owned();
             plain(async move || File::open(&path).await?.close().await)
         })
         .await?;
     meter
         .row("File::create + close", || {
-            let path = created.clone();
+            let path = created.to_owned();
             plain(async move || File::create(&path).await?.close().await)
         })
         .await
 }
 
-async fn paths(meter: &mut Meter, dir: &ScratchDir, existing: &PathBuf) -> io::Result<()> {
+async fn paths(meter: &mut Meter, dir: &ScratchDir, existing: &Path) -> io::Result<()> {
     meter
         .row("fs::metadata", || {
-            let path = existing.clone();
+            let path = existing.to_owned();
             plain(async move || fs::metadata(&path).await.map(drop))
         })
         .await?;
     meter
         .row("fs::symlink_metadata", || {
-            let path = existing.clone();
+            let path = existing.to_owned();
             plain(async move || fs::symlink_metadata(&path).await.map(drop))
         })
         .await?;

@@ -29,8 +29,11 @@ pub(crate) struct Lane<P, R> {
     run: R,
 }
 
+/// A lane's first closure, where there is nothing to do.
+pub(crate) type Ready = fn() -> io::Result<()>;
+
 /// A lane that needs nothing made ready.
-pub(crate) fn plain<R>(run: R) -> io::Result<Lane<fn() -> io::Result<()>, R>>
+pub(crate) fn plain<R>(run: R) -> io::Result<Lane<Ready, R>>
 where
     R: AsyncFnMut() -> io::Result<()>,
 {

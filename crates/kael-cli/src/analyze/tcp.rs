@@ -2,9 +2,9 @@
 //! therefore uncounted; over the loopback its calls return at once, so this thread may make them.
 
 use super::files::whole;
-use super::meter::{Lane, Meter, plain, prepared};
+use super::meter::{Lane, Meter, Ready, plain, prepared};
 use crate::peer::{self, Peer};
-use kael_rt::net::{TcpListener, TcpStream};
+use kael_rt::net::{self, TcpListener, TcpStream};
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::mem::take;
@@ -74,8 +74,6 @@ async fn round_trips(meter: &mut Meter) -> io::Result<()> {
     };
     meter.many(ROW, make).await
 }
-
-pub(crate) type Ready = fn() -> io::Result<()>;
 
 fn round_trip(
     stream: Rc<TcpStream>,
@@ -242,6 +240,30 @@ async fn ends(meter: &mut Meter) -> io::Result<()> {
         })
         .await?;
     meter
+        .row("TcpStream::detach", || {
+            let (prepare, slot) = fresh(&pairs);
+            let mut used = None;
+            prepared(prepare, async move || {
+                let stream = slot.take().expect("a connection is made before each run");
+                used = Some(stream.detach().await?);
+                let _ = &used;
+                Ok(())
+            })
+        })
+        .await?;
+    meter
+        .row("TcpStream::from_std + into_std", || {
+            let (ours, theirs) = pairs.std_pair()?;
+            let mut std = Some(ours);
+            plain(async move || {
+                let _ = &theirs;
+                let stream = TcpStream::from_std(std.take().expect("it comes back each time"))?;
+                std = Some(stream.into_std().map_err(|_| io::Error::other("it was given back"))?);
+                Ok(())
+            })
+        })
+        .await?;
+    meter
         .row("TcpStream::set_nodelay", || {
             let (ours, theirs) = pairs.pair()?;
             plain(async move || {
@@ -253,6 +275,11 @@ async fn ends(meter: &mut Meter) -> io::Result<()> {
 }
 
 async fn connections(meter: &mut Meter) -> io::Result<()> {
+    meter
+        .row("net::lookup_host (an address)", || {
+            plain(async || net::lookup_host(LOCALHOST).await.map(drop))
+        })
+        .await?;
     meter
         .row("TcpListener::bind", || plain(async || TcpListener::bind(LOCALHOST).await.map(drop)))
         .await?;

@@ -45,7 +45,18 @@ pub(crate) async fn measure(meter: &mut Meter, dir: &ScratchDir) -> io::Result<(
             })
         })
         .await?;
-    operations(meter, dir).await
+    operations(meter, dir).await?;
+    meter
+        .row("CancelToken::cancel + cancelled", || {
+            plain(async || {
+                let token = CancelToken::new();
+                let waiting = kael_rt::spawn(token.cancelled());
+                kael_rt::yield_now().await;
+                token.cancel();
+                waiting.await.map_err(io::Error::other)
+            })
+        })
+        .await
 }
 
 /// Reads with a limit, and with a token.

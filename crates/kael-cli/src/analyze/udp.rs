@@ -1,8 +1,8 @@
 //! The rows of UDP. As with TCP, the other end is a socket of the standard library that is used uncounted.
 
 use super::files::whole;
-use super::meter::{Lane, Meter, plain, prepared};
-use super::tcp::{MESSAGE_BYTES, Ready};
+use super::meter::{Lane, Meter, Ready, plain, prepared};
+use super::tcp::MESSAGE_BYTES;
 use crate::peer::{self, Peer};
 use kael_rt::net::UdpSocket;
 use std::io;

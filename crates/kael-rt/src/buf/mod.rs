@@ -12,11 +12,44 @@ pub use slice::Slice;
 pub use vectored::{IoBufs, IoBufsMut, Part};
 
 /// How many buffers travel in one vectored operation; further ones make it short.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let stream = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (_peer, _) = listener.accept().await?;
+/// use kael_rt::buf::MAX_VECTORS;
+/// let lines = vec!["one line\n"; 40];
+/// for batch in lines.chunks(MAX_VECTORS) {
+///     let (sent, batch) = stream.write_vectored(batch.to_vec()).await;
+///     assert_eq!(sent?, 9 * batch.len());
+/// }
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub const MAX_VECTORS: usize = 16;
 
 use std::{io, mem::MaybeUninit, ops::RangeBounds};
 
 /// What an operation on a buffer gives: the result, and the buffer back.
+///
+/// A function that passes on what an operation gives has it as its result.
+///
+/// ```
+/// use kael_rt::{buf::BufResult, fs::File};
+///
+/// async fn page(file: &File, number: u64, buf: Vec<u8>) -> BufResult<usize, Vec<u8>> {
+///     file.read_exact_at(buf, number * 4096).await
+/// }
+/// # kael_rt::block_on(async {
+/// let zeros = File::open("/dev/zero").await?;
+/// let (result, buf) = page(&zeros, 3, vec![1; 4096]).await;
+/// assert_eq!(result?, 4096);
+/// assert_eq!(buf, [0; 4096]);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub type BufResult<T, B> = (io::Result<T>, B);
 
 /// Initialised bytes that stay where they are when their owner moves.
@@ -76,5 +109,14 @@ pub unsafe trait IoBufMut: IoBuf {
     ///
     /// # Safety
     /// The first `n` bytes of [`as_uninit`](Self::as_uninit) are initialised.
+    ///
+    /// ```
+    /// use kael_rt::buf::IoBufMut;
+    /// let mut buf = Vec::with_capacity(8);
+    /// buf.as_uninit()[0].write(b'!');
+    /// // SAFETY: the first byte was written just now.
+    /// unsafe { buf.set_init(1) };
+    /// assert_eq!(buf, b"!");
+    /// ```
     unsafe fn set_init(&mut self, n: usize);
 }

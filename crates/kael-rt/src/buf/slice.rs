@@ -18,6 +18,27 @@ use std::{
 /// assert_eq!((part.begin(), part.end()), (4, 8));
 /// assert_eq!(part.as_init().len(), 4);
 /// ```
+///
+/// A buffer is read into in parts: each part gives the buffer back.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// # client.write_all("head").await.0?;
+/// # client.write_all("tail").await.0?;
+/// use kael_rt::buf::IoBuf;
+/// let (result, part) = stream.read_exact(vec![0; 8].slice(..4)).await;
+/// result?;
+/// assert_eq!(part.get_ref(), b"head\0\0\0\0");
+/// let (result, part) = stream.read_exact(part.into_inner().slice(4..)).await;
+/// result?;
+/// assert_eq!(part.into_inner(), b"headtail");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Slice<B> {
     buf: B,
     begin: usize,

@@ -21,6 +21,15 @@ pub trait IoBufs: sealed::Sealed + 'static {
     /// How many buffers there are.
     fn count(&self) -> usize;
     /// The bytes of buffer `i`.
+    ///
+    /// ```
+    /// use kael_rt::buf::IoBufs;
+    ///
+    /// fn total(bufs: &impl IoBufs) -> usize {
+    ///     (0..bufs.count()).map(|i| bufs.get(i).len()).sum()
+    /// }
+    /// assert_eq!(total(&["GET /", " HTTP/1.1\r\n"]), 16);
+    /// ```
     fn get(&self, i: usize) -> &[u8];
 }
 

@@ -1,5 +1,6 @@
 //! What the driver knows, and its decisions. Nothing in here runs user code.
 
+mod carry;
 mod ends;
 mod items;
 mod waiting;

@@ -309,6 +309,10 @@ impl Driver {
         if self.with(|inner| inner.backend.close(number, direct)).is_none() && !direct {
             crate::sys::close_now(number);
         }
+        // Outside its runtime no turn follows that would hand the close over.
+        if crate::task::context::try_with(|core| core.driver.tag() == self.tag()) != Some(true) {
+            self.flush();
+        }
     }
 
     fn buffer_at(&self, group: u16, id: u16) -> Option<NonNull<u8>> {

@@ -1,1 +1,66 @@
 //! Tests of the driver from within.
+
+use super::{
+    Driver,
+    slot::{SlotId, State},
+};
+use crate::{
+    net::{TcpListener, TcpStream},
+    sys::Event,
+    task::context,
+};
+
+fn driver() -> Driver {
+    context::with("a test", |core| core.driver.clone())
+}
+
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let one = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (other, _) = listener.accept().await.unwrap();
+    (one, other)
+}
+
+/// After 2^32 uses of a slot its generations begin again.
+#[test]
+fn r20_generations_begin_again_at_their_end() {
+    crate::block_on(async {
+        let (a, b) = pair().await;
+        // All slots but those in use are at their last generation.
+        driver().with(|inner| {
+            for index in 0..inner.slots.len() {
+                let head = inner.slots.head(index);
+                if head.state == State::Free {
+                    head.generation = u32::MAX;
+                }
+            }
+        });
+        for round in 0..4u8 {
+            assert_eq!(a.write_all(vec![round; 3]).await.0.unwrap(), 3);
+            assert_eq!(b.read_exact(vec![0; 3]).await.1, [round; 3]);
+        }
+        let begun_again = driver().with(|inner| {
+            let slots = 0..inner.slots.len();
+            slots.filter(|index| inner.slots.head(*index).generation < u32::MAX).count()
+        });
+        assert!(begun_again > Some(0));
+
+        // What belongs to the last generation does not reach the first.
+        let read = crate::spawn(async move { b.read(vec![0; 8]).await });
+        crate::yield_now().await;
+        driver().with(|inner| {
+            let stale = inner.counters().stale;
+            for index in 0..inner.slots.len() {
+                let user = SlotId::new(index, u32::MAX).0;
+                if inner.slots.current(SlotId(user)).is_none() {
+                    inner.complete(Event { user, result: 8, flags: 0 });
+                }
+            }
+            assert!(inner.counters().stale > stale);
+        });
+        crate::yield_now().await;
+        assert!(!read.is_finished());
+        a.write_all("first").await.0.unwrap();
+        assert_eq!(read.await.unwrap().1, b"first");
+    });
+}

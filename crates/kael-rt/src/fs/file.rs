@@ -32,6 +32,42 @@ use std::{io, path::Path};
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+/// Several buffers travel in one operation, and a record is read back as a whole.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::fs::File;
+/// # let path = std::env::temp_dir().join(format!("kael-doc-records-{}", std::process::id()));
+/// let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).await?;
+/// file.write_vectored_at(["key=", "value"], 0).await.0?;
+/// let (result, record) = file.read_exact_at(vec![0; 9], 0).await;
+/// result?;
+/// assert_eq!(record, b"key=value");
+/// let (result, [key, value]) = file.read_vectored_at([vec![0; 4], vec![0; 5]], 0).await;
+/// assert_eq!((result?, &key[..], &value[..]), (9, &b"key="[..], &b"value"[..]));
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+///
+/// A write at an offset beyond the end makes a hole, as with pwrite(2).
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::fs::File;
+/// # let path = std::env::temp_dir().join(format!("kael-doc-holes-{}", std::process::id()));
+/// let file = File::create(&path).await?;
+/// let (written, _buf) = file.write_at("end", 4096).await;
+/// assert_eq!(written?, 3);
+/// assert_eq!(file.metadata().await?.len(), 4099);
+/// file.set_len(100).await?;
+/// file.sync_all().await?;
+/// assert_eq!(file.metadata().await?.len(), 100);
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct File {
     fd: Fd,
 }
@@ -197,6 +233,18 @@ impl File {
     }
 
     /// The file as one of the standard library; given back while an operation is under way.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use std::io::Read;
+    /// let file = kael_rt::fs::File::open("/dev/zero").await?;
+    /// let mut std = file.into_std().expect("nothing is under way");
+    /// let mut bytes = [1; 4];
+    /// std.read_exact(&mut bytes)?;
+    /// assert_eq!(bytes, [0; 4]);
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn into_std(self) -> Result<std::fs::File, File> {
         self.fd.into_owned().map(Into::into).map_err(File::from_fd)
     }

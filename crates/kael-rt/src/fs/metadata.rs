@@ -17,12 +17,56 @@ use std::{
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+/// A line as `ls -li` writes it:
+///
+/// ```
+/// use kael_rt::fs::{self, Metadata};
+///
+/// fn line(m: &Metadata) -> String {
+///     let rights = m.mode() & 0o7777;
+///     format!("{} {rights:o} {} {} {} {}", m.ino(), m.nlink(), m.uid(), m.gid(), m.len())
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("kael-doc-metadata-{}", std::process::id()));
+/// fs::write(&path, "12345").await?;
+/// let metadata = fs::metadata(&path).await?;
+/// assert!(line(&metadata).ends_with(" 5"));
+/// assert!(metadata.blksize() > 0);
+/// if let Ok(created) = metadata.created() {
+///     assert!(created <= metadata.modified()?);
+/// }
+/// println!("last read: {:?}", metadata.accessed()?);
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Metadata {
     stat: StatBuf,
 }
 
 /// What direct I/O wants of a file's reads and writes.
+///
+/// ```
+/// use kael_rt::fs::DirectAlignment;
+///
+/// /// The length of a direct read that covers `len` bytes.
+/// fn direct_length(len: u64, alignment: DirectAlignment) -> u64 {
+///     len.next_multiple_of(alignment.offset.into())
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("kael-doc-alignment-{}", std::process::id()));
+/// # kael_rt::fs::write(&path, "x").await?;
+/// let metadata = kael_rt::fs::metadata(&path).await?;
+/// match metadata.direct_alignment() {
+///     Some(alignment) => assert!(direct_length(1, alignment) >= 1),
+///     None => println!("direct I/O is not offered here"),
+/// }
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct DirectAlignment {
@@ -93,6 +137,18 @@ impl Metadata {
     }
 
     /// What direct I/O wants, if the kernel and the file system say so (Linux 6.1).
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// # let path = std::env::temp_dir().join(format!("kael-doc-direct-alignment-{}", std::process::id()));
+    /// # kael_rt::fs::write(&path, "x").await?;
+    /// let metadata = kael_rt::fs::metadata(&path).await?;
+    /// let step = metadata.direct_alignment().map_or(4096, |alignment| alignment.offset);
+    /// assert!(step.is_power_of_two());
+    /// # kael_rt::fs::remove_file(&path).await?;
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn direct_alignment(&self) -> Option<DirectAlignment> {
         let (memory, offset) = self.stat.direct_alignment()?;
         (offset > 0).then_some(DirectAlignment { memory, offset })

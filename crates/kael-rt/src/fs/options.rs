@@ -17,6 +17,23 @@ use std::{io, path::Path};
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+/// A file that one program only may make, and that a later run empties:
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::fs::OpenOptions;
+/// # let path = std::env::temp_dir().join(format!("kael-doc-lock-{}", std::process::id()));
+/// let lock = OpenOptions::new().write(true).create_new(true).open(&path).await?;
+/// lock.write_all_at("owner: 1\n", 0).await.0?;
+/// let second = OpenOptions::new().write(true).create_new(true).open(&path).await;
+/// assert_eq!(second.unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+/// let again = OpenOptions::new().read(true).write(true).truncate(true).open(&path).await?;
+/// assert_eq!(again.metadata().await?.len(), 0);
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     read: bool,
@@ -90,6 +107,21 @@ impl OpenOptions {
 
     /// Past the page cache (O_DIRECT): memory, offsets and lengths must be aligned, usually to 512
     /// or 4096 bytes. Not every file system has it; the kernel answers `EINVAL` then.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// # let path = std::env::temp_dir().join(format!("kael-doc-direct-{}", std::process::id()));
+    /// # kael_rt::fs::write(&path, vec![7; 8192]).await?;
+    /// use kael_rt::fs::OpenOptions;
+    /// use std::io::ErrorKind;
+    /// match OpenOptions::new().read(true).direct(true).open(&path).await {
+    ///     Ok(file) => println!("{:?}", file.metadata().await?.direct_alignment()),
+    ///     Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput, "no direct I/O here"),
+    /// }
+    /// # kael_rt::fs::remove_file(&path).await?;
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn direct(&mut self, on: bool) -> &mut OpenOptions {
         self.direct = on;
         self
@@ -102,6 +134,15 @@ impl OpenOptions {
     }
 
     /// Further flags of open(2).
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use kael_rt::fs::OpenOptions;
+    /// // "/proc/self" is a symbolic link, which O_NOFOLLOW refuses.
+    /// let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open("/proc/self").await;
+    /// assert_eq!(opened.unwrap_err().raw_os_error(), Some(libc::ELOOP));
+    /// # });
+    /// ```
     pub fn custom_flags(&mut self, flags: i32) -> &mut OpenOptions {
         self.custom_flags = flags;
         self

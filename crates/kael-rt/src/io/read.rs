@@ -34,6 +34,33 @@ use std::{future::Future, io};
 /// ```
 pub trait AsyncRead {
     /// Reads what there is into the buffer's room and sets its length; 0 bytes mean the end.
+    ///
+    /// ```
+    /// use kael_rt::io::AsyncRead;
+    ///
+    /// async fn count(reader: &mut impl AsyncRead) -> std::io::Result<usize> {
+    ///     let (mut total, mut buf) = (0, Vec::with_capacity(4096));
+    ///     loop {
+    ///         let (result, back) = reader.read(buf).await;
+    ///         match result? {
+    ///             0 => return Ok(total),
+    ///             n => total += n,
+    ///         }
+    ///         buf = back;
+    ///     }
+    /// }
+    /// # kael_rt::block_on(async {
+    /// # use kael_rt::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (stream, _) = listener.accept().await?;
+    /// # let mut stream = stream;
+    /// client.write_all("seven b").await.0?;
+    /// client.close().await?;
+    /// assert_eq!(count(&mut stream).await?, 7);
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     fn read<B: IoBufMut>(&mut self, buf: B) -> impl Future<Output = BufResult<usize, B>>;
 }
 
@@ -63,6 +90,29 @@ pub trait AsyncReadExt: AsyncRead {
     /// is `UnexpectedEof`.
     ///
     /// Dropping it loses what it had read already.
+    ///
+    /// ```
+    /// use kael_rt::io::{AsyncRead, AsyncReadExt};
+    ///
+    /// /// A message: its length in two bytes, and then the message.
+    /// async fn message(reader: &mut impl AsyncRead) -> std::io::Result<Vec<u8>> {
+    ///     let (result, head) = reader.read_exact(vec![0; 2]).await;
+    ///     result?;
+    ///     let len = u16::from_be_bytes([head[0], head[1]]);
+    ///     let (result, message) = reader.read_exact(vec![0; len.into()]).await;
+    ///     result.map(|_| message)
+    /// }
+    /// # kael_rt::block_on(async {
+    /// # use kael_rt::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (stream, _) = listener.accept().await?;
+    /// # let mut stream = stream;
+    /// client.write_all("\0\u{5}hello").await.0?;
+    /// assert_eq!(message(&mut stream).await?, b"hello");
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     fn read_exact<B: IoBufMut>(&mut self, buf: B) -> impl Future<Output = BufResult<usize, B>> {
         async move {
             let want = buf.as_init().len();

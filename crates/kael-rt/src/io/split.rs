@@ -30,12 +30,52 @@ where
 }
 
 /// The reading half of a stream; made by [`split`].
+///
+/// ```
+/// use kael_rt::{io::{self, AsyncReadExt, ReadHalf}, net::TcpStream};
+///
+/// async fn pin(reader: &mut ReadHalf<TcpStream>) -> std::io::Result<Vec<u8>> {
+///     let (result, digits) = reader.read_exact(vec![0; 4]).await;
+///     result.map(|_| digits)
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// # client.write_all("1234").await.0?;
+/// let (mut read, write) = io::split(stream);
+/// assert_eq!(pin(&mut read).await?, b"1234");
+/// let stream = read.unsplit(write).expect("they are halves of one stream");
+/// stream.close().await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct ReadHalf<S> {
     stream: Rc<S>,
 }
 
 /// The writing half of a stream; made by [`split`].
+///
+/// ```
+/// use kael_rt::{io::{self, AsyncWrite, AsyncWriteExt, WriteHalf}, net::TcpStream};
+///
+/// async fn say_goodbye(mut writer: WriteHalf<TcpStream>) -> std::io::Result<()> {
+///     writer.write_all("bye\n").await.0?;
+///     writer.shutdown().await
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// let (_read, write) = io::split(stream);
+/// say_goodbye(write).await?;
+/// assert_eq!(client.read_exact(vec![0; 4]).await.1, b"bye\n");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct WriteHalf<S> {
     stream: Rc<S>,

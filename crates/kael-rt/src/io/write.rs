@@ -22,6 +22,42 @@ use std::{future::Future, io};
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+/// A writer around another one, which counts what goes through:
+///
+/// ```
+/// use kael_rt::{buf::{BufResult, IoBuf}, io::{AsyncWrite, AsyncWriteExt}};
+///
+/// struct Counted<W> {
+///     inner: W,
+///     bytes: usize,
+/// }
+///
+/// impl<W: AsyncWrite> AsyncWrite for Counted<W> {
+///     async fn write<B: IoBuf>(&mut self, buf: B) -> BufResult<usize, B> {
+///         let (result, buf) = self.inner.write(buf).await;
+///         self.bytes += *result.as_ref().unwrap_or(&0);
+///         (result, buf)
+///     }
+///     async fn flush(&mut self) -> std::io::Result<()> {
+///         self.inner.flush().await
+///     }
+///     async fn shutdown(&mut self) -> std::io::Result<()> {
+///         self.inner.shutdown().await
+///     }
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (_peer, _) = listener.accept().await?;
+/// let mut writer = Counted { inner: client, bytes: 0 };
+/// writer.write_all("hello").await.0?;
+/// writer.shutdown().await?;
+/// assert_eq!(writer.bytes, 5);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub trait AsyncWrite {
     /// Writes from the buffer's bytes and says how many were taken.
     fn write<B: IoBuf>(&mut self, buf: B) -> impl Future<Output = BufResult<usize, B>>;

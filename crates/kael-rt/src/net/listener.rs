@@ -96,6 +96,25 @@ impl std::fmt::Debug for TcpListener {
 }
 
 /// The connections of a listener; made by [`TcpListener::incoming`].
+///
+/// ```
+/// use kael_rt::net::{Incoming, TcpListener, TcpStream};
+///
+/// async fn greet(mut incoming: Incoming<'_>, guests: usize) -> std::io::Result<()> {
+///     for _ in 0..guests {
+///         let (stream, _peer) = incoming.next().await?;
+///         stream.write_all("welcome").await.0?;
+///     }
+///     Ok(())
+/// }
+/// # kael_rt::block_on(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let guest = TcpStream::connect(listener.local_addr()?).await?;
+/// greet(listener.incoming(), 1).await?;
+/// assert_eq!(guest.read_exact(vec![0; 7]).await.1, b"welcome");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Incoming<'a> {
     listener: &'a TcpListener,

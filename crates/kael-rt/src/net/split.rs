@@ -30,6 +30,26 @@ pub(super) fn halves(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+/// The stream's options are reached through a half, and both halves make the stream again.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (peer, _) = listener.accept().await?;
+/// # peer.write_all("HTTP").await.0?;
+/// let (read, write) = client.into_split();
+/// read.stream().set_nodelay(true)?;
+/// let (result, start) = read.peek(Vec::with_capacity(4)).await;
+/// result?;
+/// assert!(start.starts_with(b"H"));
+/// let stream = read.reunite(write).expect("they are halves of one stream");
+/// assert_eq!(stream.read_exact(vec![0; 4]).await.1, b"HTTP");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct OwnedReadHalf {
     stream: Rc<TcpStream>,
@@ -66,6 +86,29 @@ impl OwnedReadHalf {
 /// The writing half of a [`TcpStream`]; made by [`TcpStream::into_split`].
 ///
 /// Dropping it ends the writing direction, after what was written.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (peer, _) = listener.accept().await?;
+/// use kael_rt::net::OwnedWriteHalf;
+///
+/// async fn send(write: OwnedWriteHalf) -> std::io::Result<()> {
+///     write.write_all("all of this, ").await.0?;
+///     let (taken, _buf) = write.write("and some of this").await;
+///     println!("{} bytes taken for {}", taken?, write.stream().peer_addr()?);
+///     write.shutdown().await
+/// }
+/// let (_read, write) = client.into_split();
+/// kael_rt::spawn(send(write)).await.unwrap()?;
+/// let (result, buf) = peer.read_exact(vec![0; 13]).await;
+/// result?;
+/// assert_eq!(buf, b"all of this, ");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct OwnedWriteHalf {
     stream: Rc<TcpStream>,

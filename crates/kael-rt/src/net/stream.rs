@@ -40,6 +40,68 @@ use std::{
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+/// Several buffers, and the end of one direction:
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let a = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (b, _) = listener.accept().await?;
+/// use std::net::Shutdown;
+/// let (n, _bufs) = a.write_vectored(["head", "body"]).await;
+/// assert_eq!(n?, 8);
+/// a.shutdown(Shutdown::Write).await?;
+/// let (result, head) = b.read_exact(vec![0; 4]).await;
+/// result?;
+/// let (n, [body, rest]) = b.read_vectored([vec![0; 4], vec![0; 4]]).await;
+/// assert_eq!((n?, &head[..], &body[..]), (4, &b"head"[..], &b"body"[..]));
+/// assert_eq!(b.read(rest).await.0?, 0);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+///
+/// What the other end speaks can be looked at before it is read.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let a = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (b, _) = listener.accept().await?;
+/// let (n, _buf) = a.write("GET /").await;
+/// assert!(n? > 0);
+/// let (result, first) = b.peek(Vec::with_capacity(1)).await;
+/// result?;
+/// let is_http = first == b"G";
+/// assert!(is_http);
+/// let (read, write) = b.into_split();
+/// let (n, request) = read.read(Vec::with_capacity(64)).await;
+/// assert!(n? > 0 && request.starts_with(b"G"));
+/// write.write_all("HTTP/1.1 204 No Content\r\n\r\n").await.0?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+///
+/// Addresses and options:
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let a = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (b, _) = listener.accept().await?;
+/// use std::time::Duration;
+/// assert_eq!(a.peer_addr()?, b.local_addr()?);
+/// a.set_nodelay(true)?;
+/// assert!(a.nodelay()?);
+/// a.set_ttl(32)?;
+/// // A close resets the connection instead of waiting for the peer.
+/// a.set_linger(Some(Duration::ZERO))?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct TcpStream {
     fd: Fd,
 }
@@ -134,6 +196,8 @@ impl TcpStream {
     }
 
     /// Sends small writes at once (TCP_NODELAY) or lets the kernel gather them. 1 system call.
+    ///
+    #[doc = budget!(tcp_option)]
     pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
         self.fd.driver().control(|b| b.set_option(&self.fd, SocketOption::Nodelay(on)))
     }
@@ -206,9 +270,23 @@ impl TcpStream {
         self.fd.into_owned().map(Into::into).map_err(TcpStream::from_fd)
     }
 
-    /// A stream of the standard library as one of this runtime.
+    /// A stream of the standard library as one of this runtime. It is made blocking if it was not:
+    /// the kernel waits for us, and would say "again" instead.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let std = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let stream = kael_rt::net::TcpStream::from_std(std)?;
+    /// stream.write_all("hello").await.0?;
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    #[doc = budget!(tcp_std)]
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         let driver = context::with("TcpStream::from_std", |core| core.driver.clone());
+        driver.control(|backend| backend.make_blocking(&stream))?;
         Ok(TcpStream { fd: driver.adopt_owned(stream.into(), Kind::Stream) })
     }
 
@@ -227,6 +305,8 @@ impl TcpStream {
     /// # Ok::<_, std::io::Error>(())
     /// # }).unwrap();
     /// ```
+    ///
+    #[doc = budget!(tcp_detach)]
     pub async fn detach(self) -> io::Result<Detached> {
         if self.fd.is_awaited() {
             return Err(io::ErrorKind::ResourceBusy.into());
@@ -255,6 +335,32 @@ impl std::fmt::Debug for TcpStream {
 }
 
 /// A stream that belongs to no runtime; made by [`TcpStream::detach`].
+///
+/// ```
+/// use kael_rt::net::{Detached, TcpStream};
+/// use std::io::{Read, Write};
+///
+/// /// Serves a connection on a thread of its own, with the standard library's calls.
+/// fn serve(mut detached: Detached) -> std::io::Result<()> {
+///     // What had come already is the beginning of the request.
+///     let mut request = detached.unread;
+///     let mut rest = vec![0; 4 - request.len()];
+///     detached.stream.read_exact(&mut rest)?;
+///     request.extend(rest);
+///     detached.stream.write_all(&request)
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// client.write_all("echo").await.0?;
+/// let detached = stream.detach().await?;
+/// kael_rt::spawn_blocking(move || serve(detached)).await.unwrap()?;
+/// assert_eq!(client.read_exact(vec![0; 4]).await.1, b"echo");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Detached {

@@ -29,6 +29,22 @@ use std::{io, net::SocketAddr};
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
+///
+/// With one peer, no address is named any more.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::net::UdpSocket;
+/// let server = UdpSocket::bind("127.0.0.1:0").await?;
+/// let client = UdpSocket::bind("127.0.0.1:0").await?;
+/// client.connect(server.local_addr()?).await?;
+/// assert_eq!(client.peer_addr()?, server.local_addr()?);
+/// client.send("what time is it?").await.0?;
+/// let (_, question) = server.recv(Vec::with_capacity(512)).await;
+/// assert_eq!(question, b"what time is it?");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct UdpSocket {
     fd: Fd,
 }
@@ -91,6 +107,16 @@ impl UdpSocket {
     }
 
     /// Lets the socket send to a broadcast address. 1 system call.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use kael_rt::net::UdpSocket;
+    /// let socket = UdpSocket::bind("0.0.0.0:0").await?;
+    /// socket.set_broadcast(true)?;
+    /// // Now `socket.send_to(question, "255.255.255.255:9999".parse()?)` reaches the whole network.
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
         self.fd.driver().control(|b| b.set_option(&self.fd, SocketOption::Broadcast(on)))
     }

@@ -20,6 +20,21 @@ use std::{
 };
 
 /// An operation with a time limit; made by [`Operation::timeout`].
+///
+/// ```
+/// use kael_rt::{WithTimeout, net::UdpSocket, ops::Recv, time::Duration};
+///
+/// fn answer(socket: &UdpSocket) -> WithTimeout<Recv<Vec<u8>>> {
+///     socket.recv(Vec::with_capacity(512)).timeout(Duration::from_millis(5))
+/// }
+/// # kael_rt::block_on(async {
+/// let socket = UdpSocket::bind("127.0.0.1:0").await?;
+/// let (result, buf) = answer(&socket).await;
+/// assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+/// assert_eq!(buf.capacity(), 512);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[must_use = "an operation does nothing unless it is awaited"]
 pub struct WithTimeout<O: Op> {
     operation: Operation<O>,
@@ -74,6 +89,21 @@ fn stop<O: Op>(
 }
 
 /// An operation that ends when a token is cancelled; made by [`Operation::cancel_on`].
+///
+/// ```
+/// use kael_rt::{CancelOn, CancelToken, net::TcpListener, ops::Accept};
+///
+/// fn next(listener: &TcpListener, shutdown: &CancelToken) -> CancelOn<Accept> {
+///     listener.accept().cancel_on(shutdown)
+/// }
+/// # kael_rt::block_on(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let shutdown = CancelToken::new();
+/// shutdown.cancel();
+/// assert!(next(&listener, &shutdown).await.is_err());
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[must_use = "an operation does nothing unless it is awaited"]
 pub struct CancelOn<O: Op> {
     operation: Operation<O>,
@@ -126,6 +156,20 @@ impl<O: Op> Future for CancelOn<O> {
 /// assert_eq!(buf.len(), 64);
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
+/// ```
+///
+/// A thread asks it between two steps of its work.
+///
+/// ```
+/// let token = kael_rt::CancelToken::new();
+/// let work = token.clone();
+/// let thread = std::thread::spawn(move || {
+///     while !work.is_cancelled() {
+///         std::thread::yield_now();
+///     }
+/// });
+/// token.cancel();
+/// thread.join().unwrap();
 /// ```
 #[derive(Clone, Default)]
 pub struct CancelToken(Arc<Shared>);
@@ -185,6 +229,22 @@ impl std::fmt::Debug for CancelToken {
 }
 
 /// Waits for a [`CancelToken`]; made by [`CancelToken::cancelled`].
+///
+/// ```
+/// use kael_rt::{CancelToken, Cancelled};
+///
+/// /// Ends with the program.
+/// async fn clean_up(end: Cancelled) -> &'static str {
+///     end.await;
+///     "cleaned up"
+/// }
+/// kael_rt::block_on(async {
+///     let token = CancelToken::new();
+///     let cleaning = kael_rt::spawn(clean_up(token.cancelled()));
+///     token.cancel();
+///     assert_eq!(cleaning.await.unwrap(), "cleaned up");
+/// });
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 #[derive(Debug)]
 pub struct Cancelled(Place);

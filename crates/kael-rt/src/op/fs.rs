@@ -14,6 +14,19 @@ use std::{ffi::CString, io};
 const READ: Traits = Traits { cancel_on_drop: true, ..Traits::PROMPT };
 
 /// Reads at an offset: `read_at`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::File, ops::ReadAt};
+///
+/// fn block(file: &File, number: u64) -> Operation<ReadAt<Vec<u8>>> {
+///     file.read_at(Vec::with_capacity(4096), number * 4096)
+/// }
+/// # kael_rt::block_on(async {
+/// let file = File::open("/dev/zero").await?;
+/// assert_eq!(block(&file, 2).await.0?, 4096);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct ReadAt<B> {
     pub(crate) fd: Fd,
     pub(crate) buf: B,
@@ -36,6 +49,19 @@ impl<B: IoBufMut> Op for ReadAt<B> {
 }
 
 /// Reads the buffer's length at an offset: `read_exact_at`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::File, ops::ReadExactAt};
+///
+/// fn header(file: &File) -> Operation<ReadExactAt<Vec<u8>>> {
+///     file.read_exact_at(vec![0; 16], 0)
+/// }
+/// # kael_rt::block_on(async {
+/// let file = File::open("/dev/zero").await?;
+/// assert_eq!(header(&file).await.0?, 16);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct ReadExactAt<B> {
     fd: Fd,
     buf: B,
@@ -72,6 +98,21 @@ impl<B: IoBufMut> Op for ReadExactAt<B> {
 }
 
 /// Writes at an offset: `write_at`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::File, ops::WriteAt};
+///
+/// fn mark(file: &File, offset: u64) -> Operation<WriteAt<&'static str>> {
+///     file.write_at("*", offset)
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("kael-doc-op-write-{}", std::process::id()));
+/// let file = File::create(&path).await?;
+/// assert_eq!(mark(&file, 10).await.0?, 1);
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct WriteAt<B> {
     pub(crate) fd: Fd,
     pub(crate) buf: B,
@@ -94,6 +135,22 @@ impl<B: IoBuf> Op for WriteAt<B> {
 }
 
 /// Writes a whole buffer at an offset: `write_all_at`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::File, ops::WriteAllAt};
+///
+/// fn save(file: &File, text: String) -> Operation<WriteAllAt<String>> {
+///     file.write_all_at(text, 0)
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("kael-doc-op-write-all-{}", std::process::id()));
+/// let file = File::create(&path).await?;
+/// let (result, text) = save(&file, "state".to_owned()).await;
+/// assert_eq!(result?, text.len());
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct WriteAllAt<B> {
     pub(crate) fd: Fd,
     pub(crate) buf: B,
@@ -123,6 +180,20 @@ impl<B: IoBuf> Op for WriteAllAt<B> {
 }
 
 /// Reads into several buffers at an offset: `read_vectored_at`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::File, ops::ReadVectoredAt};
+///
+/// fn head_and_body(file: &File) -> Operation<ReadVectoredAt<[Vec<u8>; 2]>> {
+///     file.read_vectored_at([vec![0; 16], vec![0; 4096]], 0)
+/// }
+/// # kael_rt::block_on(async {
+/// let file = File::open("/dev/zero").await?;
+/// let (result, [head, body]) = head_and_body(&file).await;
+/// assert_eq!(result?, head.len() + body.len());
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct ReadVectoredAt<V> {
     pub(crate) fd: Fd,
     pub(crate) bufs: V,
@@ -144,6 +215,22 @@ impl<V: IoBufsMut> Op for ReadVectoredAt<V> {
 }
 
 /// Writes from several buffers at an offset: `write_vectored_at`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::File, ops::WriteVectoredAt};
+///
+/// fn save(file: &File, lines: Vec<String>) -> Operation<WriteVectoredAt<Vec<String>>> {
+///     file.write_vectored_at(lines, 0)
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("kael-doc-op-write-vectored-{}", std::process::id()));
+/// let file = File::create(&path).await?;
+/// let lines = vec!["one\n".to_owned(), "two\n".to_owned()];
+/// assert_eq!(save(&file, lines).await.0?, 8);
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct WriteVectoredAt<V> {
     pub(crate) fd: Fd,
     pub(crate) bufs: V,
@@ -165,6 +252,21 @@ impl<V: IoBufs> Op for WriteVectoredAt<V> {
 }
 
 /// Brings a file to its device: `sync_all`, `sync_data`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::File, ops};
+///
+/// fn commit(file: &File, with_metadata: bool) -> Operation<ops::Sync> {
+///     if with_metadata { file.sync_all() } else { file.sync_data() }
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("kael-doc-op-sync-{}", std::process::id()));
+/// let file = File::create(&path).await?;
+/// commit(&file, true).await?;
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Sync {
     pub(crate) fd: Fd,
     pub(crate) data_only: bool,
@@ -184,6 +286,23 @@ impl Op for Sync {
 }
 
 /// Cuts or extends a file: `set_len`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::File, ops::SetLen};
+///
+/// fn empty(file: &File) -> Operation<SetLen> {
+///     file.set_len(0)
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("kael-doc-op-set-len-{}", std::process::id()));
+/// let file = File::create(&path).await?;
+/// file.write_all_at("old", 0).await.0?;
+/// empty(&file).await?;
+/// assert_eq!(file.metadata().await?.len(), 0);
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct SetLen {
     pub(crate) fd: Fd,
     pub(crate) len: u64,
@@ -203,6 +322,22 @@ impl Op for SetLen {
 }
 
 /// Makes room on the device: `allocate`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::File, ops::Allocate};
+///
+/// fn reserve(file: &File, pages: u64) -> Operation<Allocate> {
+///     file.allocate(0, pages * 4096)
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("kael-doc-op-allocate-{}", std::process::id()));
+/// let file = File::create(&path).await?;
+/// reserve(&file, 2).await?;
+/// assert_eq!(file.metadata().await?.len(), 8192);
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Allocate {
     pub(crate) fd: Fd,
     pub(crate) offset: u64,
@@ -223,6 +358,21 @@ impl Op for Allocate {
 }
 
 /// Asks what a file is: `metadata`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::{File, Metadata}, ops::Stat};
+///
+/// async fn is_empty(asked: Operation<Stat>) -> std::io::Result<bool> {
+///     Ok(asked.await?.len() == 0)
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("kael-doc-op-stat-{}", std::process::id()));
+/// let file = File::create(&path).await?;
+/// assert!(is_empty(file.metadata()).await?);
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Stat {
     pub(crate) fd: Fd,
 }
@@ -245,6 +395,24 @@ impl Op for Stat {
 pub(crate) type KernelPath = Result<CString, std::ffi::NulError>;
 
 /// Opens a file: `open`, `create`.
+///
+/// ```
+/// use kael_rt::{Operation, fs::File, ops::Open};
+///
+/// # fn log_path() -> std::path::PathBuf {
+/// #     std::env::temp_dir().join(format!("kael-doc-op-open-{}", std::process::id()))
+/// # }
+/// fn log() -> Operation<Open> {
+///     File::options().append(true).create(true).mode(0o600).open(log_path())
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = log_path();
+/// let log = log().await?;
+/// log.write_all_at("started\n", 0).await.0?;
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Open {
     pub(crate) path: KernelPath,
     pub(crate) flags: io::Result<i32>,
@@ -270,6 +438,19 @@ impl Op for Open {
 }
 
 /// Asks what is at a path: `metadata`, `symlink_metadata`.
+///
+/// ```
+/// use kael_rt::{Operation, fs, ops::StatPath};
+///
+/// fn look(path: &str, through_links: bool) -> Operation<StatPath> {
+///     if through_links { fs::metadata(path) } else { fs::symlink_metadata(path) }
+/// }
+/// # kael_rt::block_on(async {
+/// assert!(look("/proc/self", true).await?.is_dir());
+/// assert!(look("/proc/self", false).await?.is_symlink());
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct StatPath {
     pub(crate) path: KernelPath,
     pub(crate) follow: bool,
@@ -294,6 +475,23 @@ impl Op for StatPath {
 }
 
 /// Changes a directory: `remove_file`, `remove_dir`, `rename`, `create_dir`.
+///
+/// ```
+/// use kael_rt::{Operation, fs, ops::Change};
+///
+/// fn publish(name: &str) -> Operation<Change> {
+///     fs::rename(format!("{name}.new"), name)
+/// }
+/// # kael_rt::block_on(async {
+/// # let path = std::env::temp_dir().join(format!("kael-doc-op-change-{}", std::process::id()));
+/// # let name = path.to_str().unwrap();
+/// fs::write(format!("{name}.new"), "text").await?;
+/// publish(name).await?;
+/// assert_eq!(fs::read(name).await?, b"text");
+/// # kael_rt::fs::remove_file(&path).await?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Change {
     pub(crate) what: Changing,
 }

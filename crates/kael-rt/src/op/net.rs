@@ -14,6 +14,23 @@ use std::{
 };
 
 /// Receives into a buffer: `read`, `recv`.
+///
+/// ```
+/// use kael_rt::{Operation, net::TcpStream, ops::Recv};
+///
+/// fn chunk(stream: &TcpStream) -> Operation<Recv<Vec<u8>>> {
+///     stream.read(Vec::with_capacity(64 * 1024))
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// client.write_all("data").await.0?;
+/// assert!(chunk(&stream).await.0? > 0);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Recv<B> {
     pub(crate) fd: Fd,
     pub(crate) buf: B,
@@ -44,6 +61,23 @@ impl<B: IoBufMut> Op for Recv<B> {
 }
 
 /// Looks at what there is to be received: `peek`.
+///
+/// ```
+/// use kael_rt::{Operation, net::TcpStream, ops::Peek};
+///
+/// fn first_byte(stream: &TcpStream) -> Operation<Peek<Vec<u8>>> {
+///     stream.peek(Vec::with_capacity(1))
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// client.write_all("data").await.0?;
+/// assert_eq!(first_byte(&stream).await.1, b"d");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Peek<B> {
     pub(crate) fd: Fd,
     pub(crate) buf: B,
@@ -70,6 +104,23 @@ impl<B: IoBufMut> Op for Peek<B> {
 }
 
 /// Receives into several buffers: `read_vectored`.
+///
+/// ```
+/// use kael_rt::{Operation, net::TcpStream, ops::RecvVectored};
+///
+/// fn two_blocks(stream: &TcpStream) -> Operation<RecvVectored<[Vec<u8>; 2]>> {
+///     stream.read_vectored([vec![0; 512], vec![0; 512]])
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// client.write_all(vec![1; 600]).await.0?;
+/// assert!(two_blocks(&stream).await.0? > 0);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct RecvVectored<V> {
     pub(crate) fd: Fd,
     pub(crate) bufs: V,
@@ -105,6 +156,23 @@ pub(super) fn all(
 }
 
 /// Receives until the buffer's length is full: `read_exact`.
+///
+/// ```
+/// use kael_rt::{Operation, net::TcpStream, ops::ReadExact};
+///
+/// fn header(stream: &TcpStream) -> Operation<ReadExact<Box<[u8]>>> {
+///     stream.read_exact(vec![0; 4].into_boxed_slice())
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// client.write_all("head and body").await.0?;
+/// assert_eq!(&header(&stream).await.1[..], b"head");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct ReadExact<B> {
     fd: Fd,
     buf: B,
@@ -150,6 +218,21 @@ impl<B: IoBufMut> Op for ReadExact<B> {
 }
 
 /// Sends from a buffer: `write`, `send`.
+///
+/// ```
+/// use kael_rt::{Operation, net::UdpSocket, ops};
+///
+/// fn ping(socket: &UdpSocket) -> Operation<ops::Send<&'static str>> {
+///     socket.send("ping")
+/// }
+/// # kael_rt::block_on(async {
+/// let server = UdpSocket::bind("127.0.0.1:0").await?;
+/// let client = UdpSocket::bind("127.0.0.1:0").await?;
+/// client.connect(server.local_addr()?).await?;
+/// assert_eq!(ping(&client).await.0?, 4);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Send<B> {
     pub(crate) fd: Fd,
     pub(crate) buf: B,
@@ -192,6 +275,23 @@ impl<B: IoBuf> Op for Send<B> {
 }
 
 /// Sends a whole buffer: `write_all`.
+///
+/// ```
+/// use kael_rt::{Operation, net::TcpStream, ops::WriteAll};
+///
+/// fn answer(stream: &TcpStream, body: &str) -> Operation<WriteAll<String>> {
+///     stream.write_all(format!("HTTP/1.1 200 OK\r\n\r\n{body}"))
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// answer(&stream, "hello").await.0?;
+/// assert_eq!(client.read_exact(vec![0; 8]).await.1, b"HTTP/1.1");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct WriteAll<B> {
     pub(crate) fd: Fd,
     pub(crate) buf: B,
@@ -244,6 +344,23 @@ impl<B: IoBuf> Operation<WriteAll<B>> {
 }
 
 /// Sends from several buffers: `write_vectored`.
+///
+/// ```
+/// use kael_rt::{Operation, net::TcpStream, ops::SendVectored};
+///
+/// fn answer(stream: &TcpStream, body: Vec<u8>) -> Operation<SendVectored<[Vec<u8>; 2]>> {
+///     stream.write_vectored([b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), body])
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// assert!(answer(&stream, vec![b'.'; 10]).await.0? > 0);
+/// assert_eq!(client.read_exact(vec![0; 8]).await.1, b"HTTP/1.1");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct SendVectored<V> {
     pub(crate) fd: Fd,
     pub(crate) bufs: V,
@@ -277,6 +394,23 @@ impl<V: IoBufs> Op for SendVectored<V> {
 }
 
 /// Takes a connection: `accept`.
+///
+/// ```
+/// use kael_rt::{Operation, net::{TcpListener, TcpStream}, ops::Accept};
+///
+/// /// Takes a connection, and is asked for the next one meanwhile.
+/// async fn serve(next: Operation<Accept>) -> std::io::Result<()> {
+///     let (stream, peer) = next.await?;
+///     stream.write_all(format!("hello, {peer}")).await.0.map(drop)
+/// }
+/// # kael_rt::block_on(async {
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let client = TcpStream::connect(listener.local_addr()?).await?;
+/// serve(listener.accept()).await?;
+/// assert_eq!(client.read_exact(vec![0; 5]).await.1, b"hello");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Accept {
     pub(crate) fd: Fd,
 }
@@ -350,6 +484,23 @@ impl Op for Connect {
 }
 
 /// Ends one or both directions of a stream: `shutdown`.
+///
+/// ```
+/// use kael_rt::{Operation, net::TcpStream, ops::ShutDown};
+///
+/// fn no_more(stream: &TcpStream) -> Operation<ShutDown> {
+///     stream.shutdown(std::net::Shutdown::Write)
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// no_more(&client).await?;
+/// assert_eq!(stream.read(vec![0; 8]).await.0?, 0);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct ShutDown {
     pub(crate) fd: Fd,
     pub(crate) how: Shutdown,
@@ -370,6 +521,19 @@ impl Op for ShutDown {
 }
 
 /// Sends a datagram to an address: `send_to`.
+///
+/// ```
+/// use kael_rt::{Operation, net::UdpSocket, ops::SendTo};
+///
+/// fn beacon(socket: &UdpSocket, to: std::net::SocketAddr) -> Operation<SendTo<&'static str>> {
+///     socket.send_to("here", to)
+/// }
+/// # kael_rt::block_on(async {
+/// let (a, b) = (UdpSocket::bind("127.0.0.1:0").await?, UdpSocket::bind("127.0.0.1:0").await?);
+/// assert_eq!(beacon(&a, b.local_addr()?).await.0?, 4);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct SendTo<B> {
     pub(crate) fd: Fd,
     pub(crate) buf: B,
@@ -391,6 +555,21 @@ impl<B: IoBuf> Op for SendTo<B> {
 }
 
 /// Receives a datagram and its sender: `recv_from`.
+///
+/// ```
+/// use kael_rt::{Operation, net::UdpSocket, ops::RecvFrom};
+///
+/// fn question(socket: &UdpSocket) -> Operation<RecvFrom<Vec<u8>>> {
+///     socket.recv_from(Vec::with_capacity(512))
+/// }
+/// # kael_rt::block_on(async {
+/// let (a, b) = (UdpSocket::bind("127.0.0.1:0").await?, UdpSocket::bind("127.0.0.1:0").await?);
+/// a.send_to("?", b.local_addr()?).await.0?;
+/// let (result, buf) = question(&b).await;
+/// assert_eq!((result?, &buf[..]), ((1, a.local_addr()?), &b"?"[..]));
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 pub struct RecvFrom<B> {
     pub(crate) fd: Fd,
     pub(crate) buf: B,

@@ -70,6 +70,26 @@ impl<O: Op> Operation<O> {
 
     /// Stops the operation when `token` is cancelled. The output then holds the kernel's error for
     /// a cancelled operation (`ECANCELED`), and the buffer.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// # use kael_rt::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let _client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (stream, _) = listener.accept().await?;
+    /// use kael_rt::{CancelToken, time::{Duration, sleep}};
+    /// let token = CancelToken::new();
+    /// let stop = token.clone();
+    /// kael_rt::spawn(async move {
+    ///     sleep(Duration::from_millis(2)).await;
+    ///     stop.cancel();
+    /// });
+    /// let (result, buf) = stream.read_exact(vec![0; 8]).cancel_on(&token).await;
+    /// assert!(result.is_err());
+    /// assert_eq!(buf.len(), 8);
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
     pub fn cancel_on(self, token: &CancelToken) -> CancelOn<O> {
         CancelOn::new(self, token.clone())
     }

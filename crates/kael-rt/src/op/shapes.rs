@@ -437,7 +437,8 @@ fn a_pool_job_that_has_not_begun_is_taken_back() {
         }
         waiting.abort();
         assert!(waiting.await.unwrap_err().is_cancelled());
-        for _ in 0..100 {
+        // Longer than a turn comes late.
+        for _ in 0..1000 {
             crate::yield_now().await;
         }
         assert!(dropped[1].load(SeqCst), "a job that had not begun was not taken back");

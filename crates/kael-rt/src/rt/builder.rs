@@ -16,6 +16,31 @@ use super::runtime::Runtime;
 /// assert_eq!(runtime.block_on(async { 1 + 1 }), 2);
 /// # Ok::<(), std::io::Error>(())
 /// ```
+///
+/// A server that bounds what it holds at a time and how long its end takes:
+///
+/// ```
+/// use kael_rt::{runtime::Builder, time::Duration};
+///
+/// let limits = Builder::new().cores(1).max_in_flight(4096).shutdown_timeout(Duration::from_secs(2));
+/// let runtime = limits.build()?;
+/// assert_eq!(runtime.cores(), 1);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// A test of an hour that takes no time. With the simulated kernel, the seed makes a run repeatable.
+///
+/// ```
+/// use kael_rt::{runtime::Builder, time::{Duration, Instant, sleep}};
+///
+/// let runtime = Builder::new().start_paused(true).seed(7).build()?;
+/// runtime.block_on(async {
+///     let (start, hour) = (Instant::now(), Duration::from_secs(3600));
+///     sleep(hour).await;
+///     assert!(start.elapsed() >= hour);
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
     pub(super) cores: usize,
@@ -55,6 +80,13 @@ impl Builder {
     }
 
     /// Whether the thread that calls [`Runtime::block_on`] is bound to CPU 0 for the length of the call. Default: no.
+    ///
+    /// ```
+    /// match kael_rt::runtime::Builder::new().pin_cores(true).build() {
+    ///     Ok(runtime) => runtime.block_on(async { println!("runs on CPU 0") }),
+    ///     Err(error) => eprintln!("this process may not use CPU 0: {error}"),
+    /// }
+    /// ```
     pub fn pin_cores(mut self, pin: bool) -> Builder {
         self.pin_cores = pin;
         self

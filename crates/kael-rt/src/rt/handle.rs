@@ -30,6 +30,22 @@ impl Shared {
 }
 
 /// A runtime as other threads see it. It may outlive the runtime.
+///
+/// ```
+/// use kael_rt::runtime::{Handle, Runtime};
+///
+/// /// A thread that reports what the runtime does, and leaves a note in it.
+/// fn watch(handle: Handle) {
+///     let busy: u64 = handle.metrics().cores.iter().map(|core| core.in_flight).sum();
+///     drop(handle.spawn_on(0, move || async move { println!("{busy} operations in flight") }));
+/// }
+/// let runtime: Runtime = kael_rt::runtime::Builder::new().build()?;
+/// let handle = runtime.handle();
+/// let watcher = std::thread::spawn(move || watch(handle));
+/// runtime.block_on(async { kael_rt::yield_now().await });
+/// watcher.join().unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,

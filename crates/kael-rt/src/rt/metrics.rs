@@ -4,6 +4,23 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A runtime's counters at one moment.
+///
+/// ```
+/// use kael_rt::runtime::{Builder, Metrics};
+///
+/// fn system_calls(metrics: &Metrics) -> u64 {
+///     metrics.cores.iter().map(|core| core.syscalls).sum()
+/// }
+/// let runtime = Builder::new().build()?;
+/// let handle = runtime.handle();
+/// runtime.block_on(async {
+///     let before = handle.metrics();
+///     kael_rt::fs::metadata("/").await?;
+///     assert!(system_calls(&handle.metrics()) > system_calls(&before));
+///     Ok::<_, std::io::Error>(())
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {

@@ -21,6 +21,18 @@ use crate::task::context;
 /// any thread: a wake does nothing then, and a spawn gives a handle that says "cancelled".
 ///
 /// A thread may have several runtimes, but runs one at a time: `block_on` inside `block_on` panics.
+///
+/// ```
+/// use kael_rt::runtime::{Builder, Runtime};
+///
+/// let runtime: Runtime = Builder::new().build()?;
+/// let task = runtime.block_on(async { kael_rt::spawn(async { 40 }) });
+/// // The task waits here, between two calls; other threads may add to it.
+/// let more = runtime.handle().spawn(|| async { 2 });
+/// let sum = runtime.block_on(async { task.await.unwrap() + more.await.unwrap() });
+/// assert_eq!((sum, runtime.cores()), (42, 1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Runtime {
     core: Rc<Core>,
     pin: bool,

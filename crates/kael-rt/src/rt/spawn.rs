@@ -14,6 +14,14 @@ use crate::task::{JoinHandle, context};
 /// # Panics
 /// When called inside a runtime; when the runtime cannot be built, with the reason (see
 /// [`Builder::build`](crate::runtime::Builder::build), which returns it); with the future's own panic.
+///
+/// ```
+/// let length = kael_rt::block_on(async {
+///     let text = kael_rt::fs::read_to_string("/proc/self/status").await?;
+///     Ok::<_, std::io::Error>(text.len())
+/// });
+/// assert!(length.unwrap() > 0);
+/// ```
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     assert_outside("kael_rt::block_on");
@@ -30,6 +38,23 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 ///
 /// # Panics
 /// Outside a runtime.
+///
+/// ```
+/// kael_rt::block_on(async {
+///     // What a task shares with others on its core need not be `Send`.
+///     let total = std::rc::Rc::new(std::cell::Cell::new(0));
+///     let tasks: Vec<_> = (1..=3)
+///         .map(|n| {
+///             let total = total.clone();
+///             kael_rt::spawn(async move { total.set(total.get() + n) })
+///         })
+///         .collect();
+///     for task in tasks {
+///         task.await.unwrap();
+///     }
+///     assert_eq!(total.get(), 6);
+/// });
+/// ```
 #[inline]
 #[track_caller]
 pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
@@ -45,18 +70,49 @@ pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
 ///
 /// # Panics
 /// Outside a runtime.
+///
+/// ```
+/// kael_rt::block_on(async {
+///     let primes = kael_rt::spawn_blocking(|| (2..1000).filter(|n| (2..*n).all(|d| n % d != 0)).count());
+///     assert_eq!(primes.await.unwrap(), 168);
+/// });
+/// ```
 #[track_caller]
 pub fn spawn_blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     context::with("kael_rt::spawn_blocking", |core| core.pool.spawn(f))
 }
 
 /// Lets every other task that is runnable now go first.
+///
+/// ```
+/// kael_rt::block_on(async {
+///     let other = kael_rt::spawn(async { "done" });
+///     kael_rt::yield_now().await;
+///     assert!(other.is_finished());
+/// });
+/// ```
 #[inline]
 pub fn yield_now() -> YieldNow {
     YieldNow { yielded: false }
 }
 
 /// The future of [`yield_now`].
+///
+/// ```
+/// use kael_rt::{YieldNow, yield_now};
+///
+/// /// Every thousandth step of a long computation lets others go first.
+/// fn pause(step: u64) -> Option<YieldNow> {
+///     step.is_multiple_of(1000).then(yield_now)
+/// }
+/// kael_rt::block_on(async {
+///     for step in 0..10_000 {
+///         if let Some(pause) = pause(step) {
+///             pause.await;
+///         }
+///     }
+/// });
+/// ```
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct YieldNow {

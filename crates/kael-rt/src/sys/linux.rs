@@ -122,6 +122,12 @@ impl Backend {
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// A stream from elsewhere shall wait in the kernel. 1 system call.
+    pub(crate) fn make_blocking(&mut self, stream: &std::net::TcpStream) -> io::Result<()> {
+        self.calls += 1;
+        stream.set_nonblocking(false)
+    }
+
     pub(crate) fn nodelay(&mut self, fd: &Fd) -> io::Result<bool> {
         self.calls += 1;
         with_socket(fd, |socket| socket.tcp_nodelay())

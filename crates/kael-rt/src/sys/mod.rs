@@ -16,6 +16,18 @@ mod event;
 mod scratch;
 
 /// What the system granted a core when its backend was made; see `Runtime::granted`.
+///
+/// ```
+/// use kael_rt::runtime::{Builder, Granted};
+///
+/// fn describe(granted: &Granted) -> String {
+///     let [submissions, completions] = granted.queue_entries;
+///     format!("{}: {submissions} and {completions} entries", granted.interface)
+/// }
+/// let runtime = Builder::new().queue_depth(64).build()?;
+/// println!("{}", describe(&runtime.granted()));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Granted {

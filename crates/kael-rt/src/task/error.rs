@@ -9,6 +9,28 @@ use std::sync::Mutex;
 type Payload = Box<dyn Any + Send + 'static>;
 
 /// Why a task or a blocking job gave no output: it panicked, it was cancelled, or the blocking pool did not take it.
+///
+/// ```
+/// use kael_rt::{JoinError, JoinHandle};
+///
+/// /// The output, or nothing if the job was not done; a panic goes on in the caller.
+/// fn output<T>(result: Result<T, JoinError>) -> Option<T> {
+///     match result {
+///         Ok(output) => Some(output),
+///         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+///         Err(error) => {
+///             assert!(error.is_cancelled() || error.is_rejected());
+///             None
+///         }
+///     }
+/// }
+/// kael_rt::block_on(async {
+///     assert_eq!(output(kael_rt::spawn_blocking(|| 3).await), Some(3));
+///     let idle: JoinHandle<()> = kael_rt::spawn(std::future::pending());
+///     idle.abort();
+///     assert_eq!(output(idle.await), None);
+/// });
+/// ```
 pub struct JoinError {
     kind: Kind,
 }

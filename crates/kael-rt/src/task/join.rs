@@ -28,6 +28,18 @@ use crate::rt::Outcome;
 /// assert_eq!(handle.await.unwrap(), 42);
 /// # });
 /// ```
+///
+/// A task that is no longer wanted is aborted.
+///
+/// ```
+/// use kael_rt::time::{Duration, sleep};
+/// kael_rt::block_on(async {
+///     let slow = kael_rt::spawn(sleep(Duration::from_secs(3600)));
+///     assert!(!slow.is_finished());
+///     slow.abort();
+///     assert!(slow.await.unwrap_err().is_cancelled());
+/// });
+/// ```
 pub struct JoinHandle<T> {
     inner: Inner<T>,
 }

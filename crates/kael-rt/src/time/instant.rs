@@ -21,6 +21,29 @@ use std::time::Duration;
 /// assert_eq!(later - start, Duration::from_millis(5));
 /// assert_eq!(start - later, Duration::ZERO);
 /// ```
+///
+/// The time between two instants, and what is left until a deadline:
+///
+/// ```
+/// use kael_rt::time::{Duration, Instant};
+/// let start = Instant::now();
+/// let deadline = start.checked_add(Duration::from_secs(60)).expect("a minute is in range");
+/// assert_eq!(deadline.duration_since(start), Duration::from_secs(60));
+/// assert_eq!(start.saturating_duration_since(deadline), Duration::ZERO);
+/// assert_eq!(start.checked_duration_since(deadline), None);
+/// assert_eq!(deadline.checked_sub(Duration::from_secs(60)), Some(start));
+/// assert!(start.elapsed() < Duration::from_secs(60));
+/// assert!(start.checked_add(Duration::MAX).is_none());
+/// ```
+///
+/// `std` has the same clock:
+///
+/// ```
+/// use kael_rt::time::{Duration, Instant};
+/// let now = Instant::now();
+/// let std = now.into_std() + Duration::from_millis(3);
+/// assert_eq!(Instant::from_std(std), now + Duration::from_millis(3));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant {
     ns: u64,

@@ -35,6 +35,22 @@ pub fn interval(period: Duration) -> Interval {
 
 /// What an [`Interval`] does about ticks that were not taken in time: more than 5 ms late, or more than a period if
 /// that is shorter.
+///
+/// ```
+/// use kael_rt::runtime::Builder;
+/// use kael_rt::time::{Duration, MissedTickBehavior, interval, sleep};
+///
+/// Builder::new().start_paused(true).build()?.block_on(async {
+///     let mut interval = interval(Duration::from_millis(10));
+///     interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+///     let start = interval.tick().await;
+///     sleep(Duration::from_millis(35)).await;
+///     // The tick that was due at 10 ms is late; those of 20 and 30 ms are left out.
+///     assert_eq!(interval.tick().await - start, Duration::from_millis(10));
+///     assert_eq!(interval.tick().await - start, Duration::from_millis(40));
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTickBehavior {
     /// All missed ticks follow one another at once, until the schedule is caught up with.
@@ -47,6 +63,41 @@ pub enum MissedTickBehavior {
 }
 
 /// What [`interval`] returns.
+///
+/// A heartbeat that whatever was heard puts off:
+///
+/// ```
+/// use kael_rt::time::{Duration, Instant, Interval, MissedTickBehavior, interval};
+/// use std::future::poll_fn;
+///
+/// struct Heartbeat(Interval);
+///
+/// impl Heartbeat {
+///     fn new(period: Duration) -> Heartbeat {
+///         let mut interval = interval(period);
+///         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+///         interval.reset();
+///         Heartbeat(interval)
+///     }
+///
+///     /// The peer has shown that it is alive.
+///     fn heard(&mut self) {
+///         self.0.reset();
+///     }
+///
+///     async fn due(&mut self) -> Instant {
+///         poll_fn(|cx| self.0.poll_tick(cx)).await
+///     }
+/// }
+/// kael_rt::block_on(async {
+///     let mut heartbeat = Heartbeat::new(Duration::from_millis(2));
+///     heartbeat.heard();
+///     let first = heartbeat.due().await;
+///     assert!(Instant::now() >= first);
+///     assert!(heartbeat.0.tick().await >= first + heartbeat.0.period());
+///     assert_eq!(heartbeat.0.missed_tick_behavior(), MissedTickBehavior::Delay);
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Interval {
     sleep: Sleep,
@@ -112,6 +163,20 @@ impl Interval {
 }
 
 /// The future of [`Interval::tick`].
+///
+/// ```
+/// use kael_rt::time::{Duration, Interval, Tick, Timeout, interval, timeout};
+///
+/// fn next_within(interval: &mut Interval, limit: Duration) -> Timeout<Tick<'_>> {
+///     timeout(limit, interval.tick())
+/// }
+/// kael_rt::block_on(async {
+///     let mut interval = interval(Duration::from_secs(3600));
+///     let limit = Duration::from_millis(2);
+///     assert!(next_within(&mut interval, limit).await.is_ok());
+///     assert!(next_within(&mut interval, limit).await.is_err());
+/// });
+/// ```
 #[must_use = "futures do nothing unless polled"]
 #[derive(Debug)]
 pub struct Tick<'a> {

@@ -55,6 +55,28 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 ///
 /// It is `Unpin`, so a loop can keep one and [`reset`](Sleep::reset) it, and it is not `Send`. It belongs to the
 /// runtime in which it was last polled, and may outlive it.
+///
+/// A time limit for idleness is one `Sleep` that every sign of life moves:
+///
+/// ```
+/// use kael_rt::time::{Duration, Instant, Sleep, sleep};
+///
+/// struct Idle(Sleep);
+///
+/// impl Idle {
+///     fn touch(&mut self) {
+///         self.0.reset(Instant::now() + Duration::from_millis(2));
+///     }
+/// }
+/// kael_rt::block_on(async {
+///     let mut idle = Idle(sleep(Duration::from_secs(3600)));
+///     assert!(!idle.0.is_elapsed());
+///     idle.touch();
+///     assert!(idle.0.deadline() <= Instant::now() + Duration::from_millis(2));
+///     (&mut idle.0).await;
+///     assert!(idle.0.is_elapsed());
+/// });
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct Sleep {
     deadline: Instant,

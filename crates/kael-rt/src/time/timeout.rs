@@ -84,6 +84,17 @@ impl<F: Future> Future for Timeout<F> {
 }
 
 /// The error of [`timeout`]: the time was up before the future was ready. Becomes an `io::Error` of kind `TimedOut`.
+///
+/// ```
+/// use kael_rt::time::{Duration, Elapsed, timeout};
+///
+/// kael_rt::block_on(async {
+///     let waited: Result<(), Elapsed> =
+///         timeout(Duration::from_millis(1), std::future::pending()).await;
+///     let error = std::io::Error::from(waited.unwrap_err());
+///     assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed(());
 

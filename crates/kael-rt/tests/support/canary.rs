@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const FREED: u8 = 0xa5;
+const PATTERN: [u8; 4096] = [FREED; 4096];
 
 /// Smaller blocks go back to the system at once. Buffers of operations and the slots themselves are larger.
 const SMALLEST: usize = 256;
@@ -65,7 +66,8 @@ pub(crate) fn damaged() -> usize {
         let block = block as *mut u8;
         // SAFETY: the block is kept, so the memory is there and nobody's.
         let bytes = unsafe { std::slice::from_raw_parts(block, size) };
-        damaged += usize::from(bytes.iter().any(|&byte| byte != FREED));
+        damaged +=
+            usize::from(bytes.chunks(PATTERN.len()).any(|part| *part != PATTERN[..part.len()]));
         // SAFETY: it came from the system's allocator with this layout.
         unsafe { System.dealloc(block, Layout::from_size_align(size, align).unwrap_unchecked()) };
     }

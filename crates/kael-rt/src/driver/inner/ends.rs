@@ -66,6 +66,7 @@ impl Inner {
         self.in_flight -= 1;
         self.completed += 1;
         let whole = head.result >= 0 && head.result as u32 >= head.asked;
+        // What was asked to stop may have its gate to give up, see `Driver::end_use`.
         if head.orphan || head.stop.is_some() || (head.steps && !whole) {
             return Act::Follow(id);
         }

@@ -120,6 +120,11 @@ impl Backend {
         Ok(())
     }
 
+    /// No stream comes from elsewhere.
+    pub(crate) fn make_blocking(&mut self, _: &std::net::TcpStream) -> io::Result<()> {
+        Ok(())
+    }
+
     pub(crate) fn nodelay(&mut self, fd: &Fd) -> io::Result<bool> {
         match &*self.object(fd)? {
             Object::Stream(stream) => Ok(stream.borrow().nodelay),
