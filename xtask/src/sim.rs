@@ -114,9 +114,8 @@ fn found(plant: &str) -> Result<String, String> {
         return Err(format!("xtask/mutants has {} patches of the row `{plant}`", planted.len()));
     };
     let tree = Tree::copy_of_the_working_tree()?;
-    let program = tree
-        .apply(mutant)
-        .and_then(|()| build(tree.folder(), &tree.builds().join("sim-planted")));
+    let program =
+        tree.apply(mutant).and_then(|()| build(tree.folder(), &tree.builds().join("sim-planted")));
     tree.restore(mutant)?;
     let ended = run(&program?, 0, PLANT_SEEDS, false)?;
     let seed = ended.output.lines().find(|line| line.starts_with("seed ") && !is_trace(line));

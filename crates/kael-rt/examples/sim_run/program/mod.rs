@@ -22,7 +22,7 @@ use std::{
 };
 
 /// Runs the program of one seed. The hash of what its kernel did, or the laws that it violated.
-pub fn run(seed: u64, late_writes: fn() -> u64) -> Result<u64, Vec<String>> {
+pub(crate) fn run(seed: u64, late_writes: fn() -> u64) -> Result<u64, Vec<String>> {
     let ask = Ask::new(seed);
     sim_control::reset();
     let written_before = late_writes();

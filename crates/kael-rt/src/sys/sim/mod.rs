@@ -19,7 +19,7 @@
 mod attempt;
 mod buffers;
 mod calls;
-pub mod control;
+pub(crate) mod control;
 mod files;
 mod memory;
 mod pool;
