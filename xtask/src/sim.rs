@@ -5,15 +5,16 @@
 //! `N seeds, 0 violations, trace hash H`, and exits with 1 when a law was violated, after naming the seed.
 
 use crate::process::{self, Ended, Show};
+use crate::red::{self, Tree};
 use crate::table::{Table, wall};
 use crate::workspace;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub(crate) const EXAMPLE: &str = "sim_run";
 
-/// Faults that can be built into the runtime. Each must be found, or the simulator proves nothing.
+/// Faults that are planted in the runtime, by the rows of their mutants. Each must be found, or the simulator proves nothing.
 const PLANTS: &[&str] = &["lost-completion", "lost-wake", "early-free"];
 /// A planted fault must show within so many seeds.
 const PLANT_SEEDS: u64 = 2_000;
@@ -61,7 +62,7 @@ pub(crate) fn campaign(seeds: u64) -> Result<(), String> {
 }
 
 fn clean(seeds: u64) -> Result<String, String> {
-    let program = build(None)?;
+    let program = built()?;
     let half = seeds / 2;
     // Two processes: seeds do not share anything, and CI has two cores.
     let (low, high) = std::thread::scope(|scope| {
@@ -84,7 +85,7 @@ fn clean(seeds: u64) -> Result<String, String> {
 
 /// Two processes, so that nothing but the seed is common to both runs: not the addresses, not the hash keys.
 fn repeats(seeds: u64) -> Result<String, String> {
-    let program = build(None)?;
+    let program = built()?;
     let traces = || -> Result<Vec<String>, String> {
         let ended = run(&program, 0, seeds, true)?;
         Ok(ended.output.lines().filter(|line| is_trace(line)).map(str::to_owned).collect())
@@ -104,23 +105,34 @@ fn is_trace(line: &str) -> bool {
     line.starts_with("seed ") && line.contains(" hash ")
 }
 
-/// The line that names the seed on which a planted fault was found.
+/// The line that names the seed on which a planted fault was found. The fault is a mutant's patch, applied to the copy
+/// of the working tree that `cargo xtask red` uses.
 fn found(plant: &str) -> Result<String, String> {
-    if !PLANTS.contains(&plant) {
-        return Err(format!("there is no fault `{plant}`; there are {}", PLANTS.join(", ")));
-    }
-    let program = build(Some(plant))?;
-    let ended = run(&program, 0, PLANT_SEEDS, false)?;
-    let seed = ended.output.lines().find(|line| line.contains("seed ") && !is_trace(line));
+    let mutants = red::mutants()?;
+    let planted: Vec<_> = mutants.iter().filter(|mutant| mutant.row == plant).collect();
+    let [mutant] = planted[..] else {
+        return Err(format!("xtask/mutants has {} patches of the row `{plant}`", planted.len()));
+    };
+    let tree = Tree::copy_of_the_working_tree()?;
+    let program =
+        tree.apply(mutant).and_then(|()| build(tree.folder(), &tree.builds().join("sim-planted")));
+    tree.restore(mutant)?;
+    let ended = run(&program?, 0, PLANT_SEEDS, false)?;
+    let seed = ended.output.lines().find(|line| line.starts_with("seed ") && !is_trace(line));
     match (ended.status.and_then(|status| status.code()), seed) {
-        (Some(1), Some(line)) => Ok(line.trim().to_owned()),
+        (Some(1), Some(line)) => Ok(shortened(line)),
         (Some(0), _) => Err(format!("not found in {PLANT_SEEDS} seeds")),
         _ => Err(format!("neither found nor missed: {}\n{}", ended.verdict(), ended.tail(40))),
     }
 }
 
+/// The first violation of a seed; the others follow from it.
+fn shortened(line: &str) -> String {
+    line.split(';').next().unwrap_or(line).trim().to_owned()
+}
+
 fn replay(seed: u64) -> Result<(), String> {
-    let program = build(None)?;
+    let program = built()?;
     let mut command = Command::new(program);
     command.args(["--first", &seed.to_string(), "--count", "1", "--trace"]);
     let ended = process::run(&mut command, RUN_LIMIT, Show::Lines)?;
@@ -136,17 +148,17 @@ fn run(program: &PathBuf, first: u64, count: u64, trace: bool) -> Result<Ended, 
     process::run(&mut command, RUN_LIMIT, Show::Nothing)
 }
 
+/// The program of the working tree.
+fn built() -> Result<PathBuf, String> {
+    build(&workspace::root(), &workspace::root().join("target/sim"))
+}
+
 /// Optimised, with assertions: the laws are checked by assertions, and 10,000 seeds are many.
-fn build(plant: Option<&str>) -> Result<PathBuf, String> {
-    let mut flags = r#"--cfg kael_backend="sim""#.to_owned();
-    let mut target = workspace::root().join("target/sim");
-    if let Some(plant) = plant {
-        flags += &format!(r#" --cfg kael_fault="{plant}""#);
-        target = workspace::root().join(format!("target/sim-{plant}"));
-    }
+fn build(folder: &Path, target: &Path) -> Result<PathBuf, String> {
     let mut command =
         workspace::cargo(&["build", "--release", "-p", "kael-rt", "--example", EXAMPLE]);
-    command.arg("--target-dir").arg(&target).env("RUSTFLAGS", flags);
+    command.arg("--target-dir").arg(target).current_dir(folder);
+    command.env("RUSTFLAGS", r#"--cfg kael_backend="sim""#);
     let ended = process::run(workspace::quick_release(&mut command), BUILD_LIMIT, Show::Nothing)?;
     if !ended.success() {
         return Err(format!("{EXAMPLE} does not build: {}\n{}", ended.verdict(), ended.tail(40)));

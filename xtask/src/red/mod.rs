@@ -14,14 +14,13 @@ mod tree;
 
 pub(crate) use command::TestCommand;
 pub(crate) use mutant::{Mutant, all as mutants};
-pub(crate) use tree::applies;
+pub(crate) use tree::{Tree, applies};
 
 use crate::process::{self, Show};
 use crate::table::{Table, wall};
 use judge::Verdict;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
-use tree::Tree;
 
 const BUILD_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// The test's own time limits are shorter: one that reaches this hangs.

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-pub struct Canary;
+pub(crate) struct Canary;
 
 /// Blocks that are kept.
 const KEPT: usize = 2048;
@@ -28,12 +28,12 @@ static QUARANTINE: Mutex<Quarantine> =
 static LATE_WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// Freed blocks that somebody has written to, so far.
-pub fn late_writes() -> u64 {
+pub(crate) fn late_writes() -> u64 {
     LATE_WRITES.load(Relaxed)
 }
 
 /// The memory lies in a freed block that is still kept.
-pub fn is_freed(at: *const u8, len: usize) -> bool {
+pub(crate) fn is_freed(at: *const u8, len: usize) -> bool {
     // A look at a few bytes spares the search in most cases.
     // SAFETY: the caller is about to use that memory; freed blocks are kept, so it is readable.
     let looks_freed =

@@ -72,7 +72,7 @@ pub(crate) use {
 #[cfg(kael_backend = "sim")]
 mod sim;
 #[cfg(kael_backend = "sim")]
-pub use sim::control as sim_control;
+pub(crate) use sim::control as sim_control;
 #[cfg(kael_backend = "sim")]
 pub(crate) use sim::{Backend, PoolJob, SocketOption, Unpark, close_now, pin_to_cpu};
 

@@ -10,15 +10,15 @@ use std::{
 };
 
 #[derive(Clone)]
-pub struct Ask(Rc<Cell<u64>>);
+pub(crate) struct Ask(Rc<Cell<u64>>);
 
 impl Ask {
-    pub fn new(seed: u64) -> Ask {
+    pub(crate) fn new(seed: u64) -> Ask {
         Ask(Rc::new(Cell::new(seed ^ 0x5eed_5eed_5eed_5eed)))
     }
 
     /// Another sequence, so that what one actor asks does not depend on the others.
-    pub fn fork(&self) -> Ask {
+    pub(crate) fn fork(&self) -> Ask {
         Ask::new(self.next())
     }
 
@@ -30,24 +30,24 @@ impl Ask {
         z ^ (z >> 31)
     }
 
-    pub fn below(&self, n: u64) -> u64 {
+    pub(crate) fn below(&self, n: u64) -> u64 {
         self.next() % n
     }
 
-    pub fn len(&self, from: usize, to: usize) -> usize {
+    pub(crate) fn len(&self, from: usize, to: usize) -> usize {
         from + self.below((to - from + 1) as u64) as usize
     }
 
-    pub fn one_in(&self, n: u64) -> bool {
+    pub(crate) fn one_in(&self, n: u64) -> bool {
         self.below(n) == 0
     }
 
-    pub fn one_of<T: Copy>(&self, choices: &[T]) -> T {
+    pub(crate) fn one_of<T: Copy>(&self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u64) as usize]
     }
 
     /// A moment: often none, mostly short.
-    pub fn moment(&self) -> Duration {
+    pub(crate) fn moment(&self) -> Duration {
         Duration::from_nanos(match self.below(4) {
             0 => 0,
             1 => self.below(1_000),
@@ -56,7 +56,7 @@ impl Ask {
         })
     }
 
-    pub async fn pause(&self) {
+    pub(crate) async fn pause(&self) {
         match self.below(3) {
             0 => {}
             1 => kael_rt::yield_now().await,
@@ -66,7 +66,7 @@ impl Ask {
 }
 
 /// Polls a future once; `None`: it was not ready, and is dropped.
-pub async fn once<F: Future>(future: F) -> Option<F::Output> {
+pub(crate) async fn once<F: Future>(future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -76,7 +76,7 @@ pub async fn once<F: Future>(future: F) -> Option<F::Output> {
 }
 
 /// The future's output, unless time runs out first: then the future is dropped.
-pub async fn unless<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
+pub(crate) async fn unless<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut sleep = sleep(limit);
     poll_fn(|cx| {

@@ -14,7 +14,7 @@ thread_local! {
     static NEXT: Cell<u64> = const { Cell::new(0) };
 }
 
-pub async fn run(ask: Ask) {
+pub(crate) async fn run(ask: Ask) {
     let path = format!("/tmp/f{:05}", NEXT.replace(NEXT.get() + 1) % 100_000);
     if let Err(error) = changes(&ask, &path).await {
         law(is_starved(&error), || format!("files: {error}"));

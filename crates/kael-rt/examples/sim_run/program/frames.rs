@@ -9,7 +9,7 @@ const MARK: u8 = 0xa5;
 
 /// The bytes of frame `number`. Streams have different salts: what belongs to one is not taken for
 /// another's.
-pub fn frame(salt: u8, number: u32, body: usize) -> Vec<u8> {
+pub(crate) fn frame(salt: u8, number: u32, body: usize) -> Vec<u8> {
     let mut bytes = vec![MARK ^ salt];
     bytes.extend(number.to_le_bytes());
     bytes.extend((body as u16).to_le_bytes());
@@ -22,20 +22,20 @@ fn byte(salt: u8, number: u32, i: usize) -> u8 {
 }
 
 /// What arrives: bytes are checked as they come.
-pub struct Arrivals {
+pub(crate) struct Arrivals {
     salt: u8,
     bytes: Vec<u8>,
     broken: bool,
     /// The numbers of the frames that came whole.
-    pub numbers: Vec<u32>,
+    pub(crate) numbers: Vec<u32>,
 }
 
 impl Arrivals {
-    pub fn new(salt: u8) -> Arrivals {
+    pub(crate) fn new(salt: u8) -> Arrivals {
         Arrivals { salt, bytes: Vec::new(), broken: false, numbers: Vec::new() }
     }
 
-    pub fn take(&mut self, bytes: &[u8]) {
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
         if self.broken {
             return;
         }
@@ -73,14 +73,14 @@ impl Arrivals {
     }
 
     /// The stream has ended: nothing is cut off.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         law(self.bytes.is_empty(), || {
             format!("L3: the stream ends with {} odd bytes", self.bytes.len())
         });
     }
 
     /// How many bytes more complete the frame, or its head.
-    pub fn wants(&self) -> usize {
+    pub(crate) fn wants(&self) -> usize {
         match self.bytes.get(5..HEAD) {
             None => HEAD - self.bytes.len(),
             Some(body) => {

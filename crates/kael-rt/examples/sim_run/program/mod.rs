@@ -22,7 +22,7 @@ use std::{
 };
 
 /// Runs the program of one seed. The hash of what its kernel did, or the laws that it violated.
-pub fn run(seed: u64, late_writes: fn() -> u64) -> Result<u64, Vec<String>> {
+pub(crate) fn run(seed: u64, late_writes: fn() -> u64) -> Result<u64, Vec<String>> {
     let ask = Ask::new(seed);
     sim_control::reset();
     let written_before = late_writes();
@@ -32,7 +32,10 @@ pub fn run(seed: u64, late_writes: fn() -> u64) -> Result<u64, Vec<String>> {
     if let Err(panic) = ended {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| s.to_string()));
-        sim_control::violation(format!("panic: {}", text.unwrap_or_default()));
+        let text = text.unwrap_or_default();
+        if !text.starts_with("simulation: ") {
+            sim_control::violation(format!("panic: {text}"));
+        }
     } else if let Some(handle) = handle {
         at_the_end(&handle);
     }

@@ -32,7 +32,7 @@ struct Books {
     aborts: Cell<bool>,
 }
 
-pub async fn run(ask: Ask) {
+pub(crate) async fn run(ask: Ask) {
     let listener = loop {
         match TcpListener::bind("127.0.0.1:0").await {
             Ok(listener) => break listener,

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// A timer never fires early, and not much later than it should.
-pub async fn timers(ask: Ask) {
+pub(crate) async fn timers(ask: Ask) {
     for _ in 0..1 + ask.below(8) {
         let (limit, began) = (ask.moment(), Instant::now());
         if ask.one_in(3) {
@@ -33,7 +33,7 @@ pub async fn timers(ask: Ask) {
 }
 
 /// Tasks that are aborted or abandoned with operations under way.
-pub async fn aborts(ask: Ask) {
+pub(crate) async fn aborts(ask: Ask) {
     let token = CancelToken::new();
     let mut tasks = Vec::new();
     for _ in 0..1 + ask.below(6) {
@@ -68,7 +68,7 @@ pub async fn aborts(ask: Ask) {
 }
 
 /// A queue between two tasks: each wake must arrive.
-pub async fn ping_pong(ask: Ask) {
+pub(crate) async fn ping_pong(ask: Ask) {
     #[derive(Default)]
     struct Queue {
         items: RefCell<VecDeque<u32>>,

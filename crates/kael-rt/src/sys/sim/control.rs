@@ -114,6 +114,11 @@ pub fn take_violations() -> Vec<String> {
     CONTROL.with(|control| control.violations.take())
 }
 
+/// A law was violated since [`reset`].
+pub(super) fn is_violated() -> bool {
+    CONTROL.with(|control| !control.violations.borrow().is_empty())
+}
+
 /// How many simulated descriptors are open, direct ones included.
 pub fn open_descriptors() -> usize {
     world().borrow().open()

@@ -3,7 +3,7 @@
 //! violation.
 
 use super::{control, files::Meta};
-use crate::op::Request;
+use crate::{buf::MAX_VECTORS, op::Request};
 use std::{mem, net::SocketAddr, ptr, ptr::NonNull};
 
 /// What an answer writes into its request's memory.
@@ -150,6 +150,10 @@ fn pieces(vectors: &[libc::iovec]) -> Vec<Piece> {
 
 fn vectors(header: &libc::msghdr) -> &[libc::iovec] {
     if header.msg_iovlen == 0 {
+        return &[];
+    }
+    if header.msg_iov.is_null() || header.msg_iovlen > MAX_VECTORS {
+        control::violation("L1: the header of a message is no longer one".to_owned());
         return &[];
     }
     // SAFETY: the scratch that made the header holds so many vectors beside it.

@@ -19,7 +19,7 @@
 mod attempt;
 mod buffers;
 mod calls;
-pub mod control;
+pub(crate) mod control;
 mod files;
 mod memory;
 mod pool;
@@ -44,7 +44,7 @@ use random::Random;
 use std::{
     cell::{Cell, RefCell},
     collections::{BinaryHeap, HashMap, VecDeque},
-    io,
+    io, mem,
     os::fd::{FromRawFd, OwnedFd},
     ptr::NonNull,
     rc::Rc,
@@ -75,6 +75,8 @@ pub(crate) struct Backend {
     /// Jobs that are with the pool.
     jobs: u32,
     turns: u64,
+    /// A law was violated, and the program was told.
+    failed: bool,
     /// Looks since the last turn that could move time.
     looks: Cell<u32>,
     calls: u64,
@@ -142,6 +144,7 @@ impl Backend {
             pool,
             jobs: 0,
             turns: 0,
+            failed: false,
             looks: Cell::new(0),
             calls: 1,
             submitted: 0,
@@ -268,11 +271,12 @@ impl Backend {
     /// Hands over what is queued, waits as told, and gives the answers that are due.
     pub(crate) fn turn(&mut self, wait: Wait, batch: &mut Batch) -> io::Result<()> {
         self.turns += 1;
-        // Once: the turns of the runtime's end follow.
         if self.turns == self.faults.max_turns {
-            let text = format!("L5: {} turns, and no end", self.turns);
-            control::violation(text.clone());
-            panic!("simulation: {text}");
+            control::violation(format!("L5: {} turns, and no end", self.turns));
+        }
+        // Once: the turns of the runtime's end follow.
+        if control::is_violated() && !mem::replace(&mut self.failed, true) {
+            panic!("simulation: a law is violated");
         }
         if !self.queue.is_empty() || wait != Wait::No {
             self.calls += 1;
@@ -331,6 +335,7 @@ impl Backend {
     fn stand_still(&mut self) {
         if !self.unpark.wait(self.faults.patience) {
             control::violation("L5, L6: nothing will ever happen".to_owned());
+            self.failed = true;
             panic!("simulation: nothing will ever happen");
         }
     }
@@ -402,6 +407,9 @@ impl Drop for Backend {
     /// A kernel outlives its ring: what it still has, it may still write. So that memory must have
     /// been leaked, not freed.
     fn drop(&mut self) {
+        if self.failed {
+            return;
+        }
         let mut left: Vec<_> = self.ops.drain().collect();
         left.sort_by_key(|(user, _)| *user);
         for (_, mut op) in left {

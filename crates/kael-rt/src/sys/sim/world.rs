@@ -40,9 +40,8 @@ pub(super) type Woken = Rc<RefCell<Vec<u64>>>;
 
 impl Waiters {
     pub(super) fn add(&mut self, woken: &Woken, user: u64) {
-        if !self.0.iter().any(|(list, other)| *other == user && Rc::ptr_eq(list, woken)) {
-            self.0.push((woken.clone(), user));
-        }
+        // It may be here already; who wakes it looks whether it still waits.
+        self.0.push((woken.clone(), user));
     }
 
     pub(super) fn wake(&mut self) {
