@@ -22,12 +22,14 @@ fn on_small_stack(name: &str, body: fn()) {
         return;
     }
     let program = std::env::current_exe().unwrap();
-    let status = Command::new(program)
+    let child = Command::new(program)
         .args([name, "--exact", "--test-threads=1"])
         .env(CHILD, "1")
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success(), "{name} on a stack of {STACK_BYTES} bytes: {status}");
+    let said = String::from_utf8_lossy(&child.stderr);
+    let status = child.status;
+    assert!(status.success(), "{name} on a stack of {STACK_BYTES} bytes: {status}: {said}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::thread;
+#[cfg(not(kael_backend = "sim"))]
 use std::time::Duration;
 
 /// Polls of the greedy task after which a test gives up. Far above every bound, far below a hang.

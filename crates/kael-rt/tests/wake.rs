@@ -2,8 +2,10 @@
 //! versions are the loom models in `src/task/models.rs`; these run on real threads and the real wait.
 
 use std::future::poll_fn;
+#[cfg(not(kael_backend = "sim"))]
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
