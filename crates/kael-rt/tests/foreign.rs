@@ -1,5 +1,7 @@
 //! Handles used where they do not belong: in another runtime, after their own has ended, or outside any.
 
+#![cfg(not(kael_backend = "sim"))] // The other ends of its connections are the system's own sockets.
+
 #[path = "support/drops.rs"]
 mod drops;
 

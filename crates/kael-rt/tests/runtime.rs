@@ -288,6 +288,7 @@ fn r33_the_end_does_not_wait_for_a_stuck_job() {
     );
 }
 
+#[cfg_attr(kael_backend = "sim", ignore = "a simulated core runs on no processor")]
 #[test]
 fn pinning_lasts_as_long_as_block_on() {
     fn cpus() -> usize {
