@@ -1,4 +1,6 @@
 //! Streams that leave the runtime: nothing that was received stays behind.
+// Its peers are the system's own sockets, descriptors and memory, which a simulated kernel does not see.
+#![cfg(not(kael_backend = "sim"))]
 
 #![cfg(not(kael_backend = "sim"))] // The other ends of its connections are the system's own sockets.
 

@@ -1,4 +1,6 @@
 //! The bounds: how many slots there are, who waits for one, and how much dropped reads may leave behind.
+// Its peers are the system's own sockets, descriptors and memory, which a simulated kernel does not see.
+#![cfg(not(kael_backend = "sim"))]
 
 #![cfg(not(kael_backend = "sim"))] // The other ends of its connections are the system's own sockets.
 

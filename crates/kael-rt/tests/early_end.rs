@@ -1,4 +1,6 @@
 //! Operations ended early, by a time limit or a token: the buffer comes back, and the stream goes on.
+// Its peers are the system's own sockets, descriptors and memory, which a simulated kernel does not see.
+#![cfg(not(kael_backend = "sim"))]
 
 #![cfg(not(kael_backend = "sim"))] // The other ends of its connections are the system's own sockets.
 

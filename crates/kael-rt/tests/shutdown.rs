@@ -2,6 +2,8 @@
 //!
 //! The allocator keeps what is freed and checks it when each round's thread has ended: Linux ends a thread only when the
 //! kernel's workers are done with its operations, so no later write can come.
+// Its peers are the system's own sockets, descriptors and memory, which a simulated kernel does not see.
+#![cfg(not(kael_backend = "sim"))]
 
 #![cfg(not(kael_backend = "sim"))] // The other ends of its connections are the system's own sockets.
 
