@@ -4,8 +4,6 @@
 // Its peers are the system's own sockets, descriptors and memory, which a simulated kernel does not see.
 #![cfg(not(kael_backend = "sim"))]
 
-#![cfg(not(kael_backend = "sim"))] // The other ends of its connections are the system's own sockets.
-
 #[path = "support/drops.rs"]
 mod drops;
 

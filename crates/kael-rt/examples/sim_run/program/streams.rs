@@ -118,11 +118,11 @@ async fn client(addr: SocketAddr, ask: Ask, books: Rc<Books>) {
     if ask.one_in(6) {
         // The connection may have been made all the same: then it is accepted, and reset.
         books.aborts.set(true);
-        if ask.one_in(2) {
-            once(TcpStream::connect(addr)).await.map(drop);
-        } else {
-            unless(TcpStream::connect(addr), ask.moment()).await.map(drop);
-        }
+        let connected = match ask.one_in(2) {
+            true => once(TcpStream::connect(addr)).await,
+            false => unless(TcpStream::connect(addr), ask.moment()).await,
+        };
+        drop(connected);
     }
     loop {
         match TcpStream::connect(addr).await {
@@ -304,10 +304,10 @@ async fn two_at_once(
     let mut drops = ask.one_in(2);
     let mut done = None;
     let (result, buf) = poll_fn(|cx| {
-        if let Some(read) = &mut first {
-            if let Poll::Ready(output) = Pin::new(read).poll(cx) {
-                (done, first) = (Some(output), None);
-            }
+        if let Some(read) = &mut first
+            && let Poll::Ready(output) = Pin::new(read).poll(cx)
+        {
+            (done, first) = (Some(output), None);
         }
         let ready = Pin::new(&mut second).poll(cx);
         if std::mem::take(&mut drops) {
