@@ -10,7 +10,8 @@ use super::{Driver, slot::NONE};
 use crate::op::Side;
 use std::{
     cell::{Cell, RefCell},
-    os::fd::{FromRawFd, OwnedFd},
+    io,
+    os::fd::{BorrowedFd, FromRawFd, OwnedFd},
     ptr::{self, NonNull},
 };
 
@@ -161,6 +162,12 @@ impl Fd {
         let number = self.release_number()?;
         // SAFETY: the number was ours alone, and the node has forgotten it.
         Ok(unsafe { OwnedFd::from_raw_fd(number) })
+    }
+
+    /// The descriptor as the standard library borrows it. One in the ring's own table, or in a
+    /// simulated kernel, has no number that anybody else could use: `Unsupported`.
+    pub(crate) fn try_borrow(&self) -> io::Result<BorrowedFd<'_>> {
+        crate::sys::borrow(self).ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 
     /// Somebody else uses the descriptor too.

@@ -12,7 +12,7 @@ use crate::{
     },
     task::context,
 };
-use std::{io, path::Path};
+use std::{io, os::fd::BorrowedFd, path::Path};
 
 /// An open file.
 ///
@@ -230,6 +230,21 @@ impl File {
     pub fn from_std(file: std::fs::File) -> io::Result<File> {
         let driver = context::with("File::from_std", |core| core.driver.clone());
         Ok(File { fd: driver.adopt_owned(file.into(), Kind::File) })
+    }
+
+    /// The descriptor, for calls that Kael does not have. It stays this type's own. `Unsupported`
+    /// if it has no number of its own. No system call.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use std::os::fd::AsRawFd;
+    /// let file = kael_rt::fs::File::open("/dev/null").await?;
+    /// assert!(file.try_as_fd()?.as_raw_fd() > 2);
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn try_as_fd(&self) -> io::Result<BorrowedFd<'_>> {
+        self.fd.try_borrow()
     }
 
     /// The file as one of the standard library; given back while an operation is under way.

@@ -16,6 +16,7 @@ use crate::{
 use std::{
     io,
     net::{Shutdown, SocketAddr},
+    os::fd::BorrowedFd,
     time::Duration,
 };
 
@@ -226,6 +227,23 @@ impl TcpStream {
     /// The address of the other end. 1 system call.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.fd.driver().control(|b| b.peer_addr(&self.fd))
+    }
+
+    /// The descriptor, for calls that Kael does not have. It stays this type's own. `Unsupported`
+    /// if it has no number of its own. No system call.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use kael_rt::net::{TcpListener, TcpStream};
+    /// use std::os::fd::AsRawFd;
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// assert!(stream.try_as_fd()?.as_raw_fd() > 2);
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn try_as_fd(&self) -> io::Result<BorrowedFd<'_>> {
+        self.fd.try_borrow()
     }
 
     /// The stream as two halves that may go to two tasks. The writing half ends its direction

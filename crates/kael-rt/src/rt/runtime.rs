@@ -12,7 +12,7 @@ use super::core::Core;
 use super::handle::Handle;
 use super::run_loop;
 use crate::sys::{self, Granted};
-use crate::task::context;
+use crate::task::{JoinHandle, context};
 
 /// A runtime on the thread that built it. It runs only inside [`block_on`](Runtime::block_on).
 ///
@@ -62,6 +62,28 @@ impl Runtime {
             Err(error) => panic!("Builder::pin_cores: CPU 0 cannot be used any more: {error}"),
         });
         run_loop::block_on(&self.core, future)
+    }
+
+    /// Starts a task on a given core, counted from 0, from outside or inside
+    /// [`block_on`](Runtime::block_on). The closure runs there; what it makes need not be `Send`.
+    ///
+    /// ```
+    /// let runtime = kael_rt::runtime::Builder::new().build()?;
+    /// let task = runtime.spawn_on(0, || async { 6 * 7 });
+    /// assert_eq!(runtime.block_on(task).unwrap(), 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the runtime has no such core.
+    #[track_caller]
+    pub fn spawn_on<S, F>(&self, core: usize, start: S) -> JoinHandle<F::Output>
+    where
+        S: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle().spawn_on(core, start)
     }
 
     /// A handle for other threads.

@@ -8,7 +8,7 @@
 //! * `PoolJob`: a request that a thread of the blocking pool carries out.
 //! * `Scratch`, `PeerAddr`, `StatBuf`, `Message`, `MessageMut`, `Vectors`, `VectorsMut`: the
 //!   structures that the kernel wants beside a buffer.
-//! * `close_now`, `pin_to_cpu`, `Target`: the rest.
+//! * `borrow`, `close_now`, `pin_to_cpu`, `SocketOption`: the rest.
 //!
 //! No other file, `lib.rs` aside, has a `cfg` of the platform.
 
@@ -64,7 +64,7 @@ mod posix;
 mod uring;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
 pub(crate) use {
-    linux::{SocketOption, close_now, pin_to_cpu},
+    linux::{SocketOption, borrow, close_now, pin_to_cpu},
     posix::PoolJob,
     uring::{Backend, Unpark},
 };
@@ -74,7 +74,7 @@ mod sim;
 #[cfg(kael_backend = "sim")]
 pub(crate) use sim::control as sim_control;
 #[cfg(kael_backend = "sim")]
-pub(crate) use sim::{Backend, PoolJob, SocketOption, Unpark, close_now, pin_to_cpu};
+pub(crate) use sim::{Backend, PoolJob, SocketOption, Unpark, borrow, close_now, pin_to_cpu};
 
 #[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
 compile_error!(

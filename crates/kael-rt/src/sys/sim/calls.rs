@@ -23,6 +23,11 @@ pub(crate) enum SocketOption {
     Linger(Option<Duration>),
 }
 
+/// A simulated number means nothing to the standard library.
+pub(crate) fn borrow(_: &Fd) -> Option<std::os::fd::BorrowedFd<'_>> {
+    None
+}
+
 /// Closes a number at once: a simulated one, or a real one that a program has handed over.
 pub(crate) fn close_now(number: i32) {
     if number < FIRST {

@@ -37,7 +37,7 @@ use crate::{
 };
 use attempt::Answer;
 use buffers::Group;
-pub(crate) use calls::{SocketOption, close_now, pin_to_cpu};
+pub(crate) use calls::{SocketOption, borrow, close_now, pin_to_cpu};
 use control::Faults;
 pub(crate) use pool::{PoolJob, Unpark};
 use random::Random;
