@@ -119,13 +119,14 @@ fn locked_memory(machine: &Machine) -> (String, String) {
         "buffers may be registered without a bound.".to_owned()
     } else if soft.is_at_least(1024 * KIB) {
         format!(
-            "the ring itself is not charged to it; registered buffers are: plan for at most {} of them per user, or raise \
-             it with `ulimit -l` (systemd: `LimitMEMLOCK=`).",
+            "registered buffers are charged to it and, on newer kernels, an unprivileged user's rings: plan for at most {} \
+             of both per user, or raise it with `ulimit -l` (systemd: `LimitMEMLOCK=`).",
             bytes(soft.0)
         )
     } else {
-        "too small for registered buffers: raise it with `ulimit -l` (systemd: `LimitMEMLOCK=`). Plain buffers, which \
-         everything measured here uses, are not charged to it."
+        "too small for registered buffers and, for an unprivileged user of a newer kernel, for more than one ring: raise \
+         it with `ulimit -l` (systemd: `LimitMEMLOCK=`). Plain buffers, which everything measured here uses, are not \
+         charged to it."
             .to_owned()
     };
     (fact, follows)

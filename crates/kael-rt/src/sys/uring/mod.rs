@@ -26,7 +26,7 @@ use crate::{
 use abi::*;
 use buffers::Group;
 use ring::{Probe, Ring};
-use std::{io, ptr::NonNull, sync::Arc};
+use std::{io, ptr::NonNull, sync::Arc, time::Duration};
 
 pub(crate) use super::posix::Unpark;
 
@@ -58,14 +58,32 @@ pub(crate) struct Backend {
     pub(super) calls: u64,
 }
 
+/// How often a ring is asked for while there is no memory for it.
+const TRIES: u32 = 10;
+
+/// Makes a ring. The kernel frees an ended one only after close(2) has returned, and until then
+/// its memory counts against the user's RLIMIT_MEMLOCK; so a refusal for want of memory may be
+/// over in a moment. It is taken for final after 0.5 s.
+fn make_ring(entries: u32) -> io::Result<Ring> {
+    let mut tries = 0;
+    loop {
+        match Ring::new(entries, (entries * 4).min(MAX_CQ_ENTRIES)) {
+            Err((libc::ENOMEM, _)) if tries < TRIES - 1 => {
+                std::thread::sleep(Duration::from_millis(1 << tries));
+                tries += 1;
+            }
+            made => return made.map_err(|(errno, step)| refusal::explain(errno, step)),
+        }
+    }
+}
+
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
-        let mut ring = Ring::new(entries, (entries * 4).min(MAX_CQ_ENTRIES))
-            .map_err(|(errno, step)| refusal::explain(errno, step))?;
+        let mut ring = make_ring(entries)?;
         let probe = ring.probe().map_err(|errno| refusal::explain(errno, "io_uring_register"))?;
         if !probe.has(OP_SEND_ZC) {
             return Err(refusal::explain(libc::EINVAL, "io_uring_register(IORING_REGISTER_PROBE)"));
