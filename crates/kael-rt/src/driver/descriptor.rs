@@ -1,15 +1,15 @@
 //! Descriptors: one pooled, counted node for each open file or socket, shared by the public
 //! type, its halves, and the operations on it.
 //!
-//! A node counts everybody who uses it (`refs`) and those among them that are orphans, operations
-//! whose future is gone (`orphans`). When only orphans are left, nobody can ask for more: they are
+//! A node counts those who use it (`users`) and apart from them its orphans, operations whose
+//! future is gone (`orphans`). When only orphans are left, nobody can ask for more: they are
 //! cancelled. When nobody is left, the descriptor is closed. So a close never overtakes a queued
 //! or running operation on the same number, and the number is not reused under one.
 
 use super::{Driver, slot::NONE};
-use crate::op::Side;
+use crate::{op::Side, task::context};
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, RefCell, UnsafeCell},
     io,
     os::fd::{BorrowedFd, FromRawFd, OwnedFd},
     ptr::{self, NonNull},
@@ -59,6 +59,14 @@ impl Gate {
         self.dead.set(false);
     }
 
+    /// Nobody is here, and nothing was left: whoever comes may pass.
+    #[inline(always)]
+    pub(super) fn is_open(&self) -> bool {
+        // NONE has all bits set.
+        let nobody = self.holder.get() & self.first.get() & self.carry.get();
+        nobody == NONE && self.sticky.get() == 0
+    }
+
     fn is_quiet(&self) -> bool {
         self.holder.get() == NONE && self.first.get() == NONE && self.carry.get() == NONE
     }
@@ -68,16 +76,17 @@ pub(crate) struct Descriptor {
     number: Cell<i32>,
     direct: Cell<bool>,
     kind: Cell<Kind>,
-    refs: Cell<u32>,
-    pub(super) orphans: Cell<u32>,
+    users: Cell<u32>,
+    orphans: Cell<u32>,
     /// Accepting failed for want of a descriptor, and somebody was told.
     pub(crate) starved: Cell<bool>,
     pub(super) read: Gate,
     pub(super) write: Gate,
     /// The driver's address, to be compared only.
     tag: Cell<*const ()>,
-    /// The driver, while the node is in use. It keeps the node's own memory alive.
-    driver: RefCell<Option<Driver>>,
+    /// The driver, while the node is in use. It keeps the node's own memory alive. Written when the
+    /// first user comes and when the last is gone.
+    driver: UnsafeCell<Option<Driver>>,
     next: Cell<*const Descriptor>,
 }
 
@@ -120,7 +129,19 @@ impl Descriptor {
     /// Only orphans are left.
     #[inline]
     pub(super) fn is_abandoned(&self) -> bool {
-        self.refs.get() == self.orphans.get()
+        self.users.get() == 0
+    }
+
+    /// A user becomes an orphan.
+    pub(super) fn add_orphan(&self) {
+        self.users.set(self.users.get() - 1);
+        self.orphans.set(self.orphans.get() + 1);
+    }
+
+    /// An orphan is about to be dropped, as users are.
+    pub(super) fn end_orphan(&self) {
+        self.users.set(self.users.get() + 1);
+        self.orphans.set(self.orphans.get() - 1);
     }
 }
 
@@ -144,14 +165,26 @@ impl Fd {
     }
 
     pub(crate) fn driver(&self) -> Driver {
-        self.driver.borrow().clone().expect("a descriptor in use has a driver")
+        // SAFETY: it is not written while there is a user, and this is one.
+        let driver = unsafe { &*self.driver.get() };
+        driver.clone().expect("a descriptor in use has a driver")
+    }
+
+    /// The driver, if it is the one that runs on this thread now, and is not ending.
+    #[inline(always)]
+    pub(super) fn driver_here(&self) -> Option<Driver> {
+        if !context::is_driver(self.tag.get()) {
+            return None;
+        }
+        // SAFETY: as in `driver`.
+        unsafe { &*self.driver.get() }.clone()
     }
 
     /// Takes the number out, so that the end of this node closes nothing. Only for the last user
     /// of a quiet descriptor with a number of its own; otherwise the node comes back.
     fn release_number(self) -> Result<i32, Fd> {
         let quiet = self.read.is_quiet() && self.write.is_quiet();
-        if self.refs.get() != 1 || self.direct.get() || !quiet {
+        if self.is_shared() || self.direct.get() || !quiet {
             return Err(self);
         }
         Ok(self.number.replace(-1))
@@ -172,12 +205,12 @@ impl Fd {
 
     /// Somebody else uses the descriptor too.
     pub(crate) fn is_shared(&self) -> bool {
-        self.refs.get() > 1
+        self.users.get() + self.orphans.get() > 1
     }
 
     /// Somebody uses the descriptor besides this and what dropped futures left under way.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.refs.get() - self.orphans.get() > 1
+        self.users.get() > 1
     }
 
     /// The descriptor was closed by an operation: nothing is left to close.
@@ -198,29 +231,38 @@ impl std::ops::Deref for Fd {
 impl Clone for Fd {
     #[inline]
     fn clone(&self) -> Fd {
-        self.refs.set(self.refs.get() + 1);
+        self.users.set(self.users.get() + 1);
         Fd(self.0)
     }
 }
 
 impl Drop for Fd {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        let refs = self.refs.get() - 1;
-        self.refs.set(refs);
-        if refs == 0 {
-            self.end();
-        } else if self.is_abandoned() {
-            let driver = self.driver();
-            driver.abandon(self.0);
+        let users = self.users.get() - 1;
+        self.users.set(users);
+        if users == 0 {
+            self.last_user_gone();
         }
     }
 }
 
 impl Fd {
+    #[cold]
+    fn last_user_gone(&self) {
+        if self.orphans.get() == 0 {
+            self.end();
+        } else {
+            let driver = self.driver();
+            driver.abandon(self.0);
+        }
+    }
+
     /// Nobody is left: closes, and puts the node back into its pool.
     fn end(&self) {
-        let driver = self.driver.borrow_mut().take().expect("a descriptor in use has a driver");
+        // SAFETY: the last user is gone, so nobody else looks at it.
+        let driver = unsafe { &mut *self.driver.get() }.take();
+        let driver = driver.expect("a descriptor in use has a driver");
         let number = self.number.replace(-1);
         if number >= 0 {
             driver.close(number, self.direct.get());
@@ -258,11 +300,12 @@ impl Descriptors {
         fresh.number.set(number);
         fresh.direct.set(direct);
         fresh.kind.set(kind);
-        fresh.refs.set(1);
+        fresh.users.set(1);
         fresh.orphans.set(0);
         fresh.starved.set(false);
         fresh.tag.set(driver.tag());
-        *fresh.driver.borrow_mut() = Some(driver.clone());
+        // SAFETY: nobody uses the node yet.
+        unsafe { *fresh.driver.get() = Some(driver.clone()) };
         Fd(node)
     }
 
@@ -278,13 +321,13 @@ impl Descriptors {
                 number: Cell::new(-1),
                 direct: Cell::new(false),
                 kind: Cell::new(Kind::File),
-                refs: Cell::new(0),
+                users: Cell::new(0),
                 orphans: Cell::new(0),
                 starved: Cell::new(false),
                 read: Gate::new(),
                 write: Gate::new(),
                 tag: Cell::new(ptr::null()),
-                driver: RefCell::new(None),
+                driver: UnsafeCell::new(None),
                 next: Cell::new(ptr::null()),
             })
             .collect();

@@ -10,7 +10,7 @@ use super::{
     inner::Inner,
     slot::{SlotId, State},
 };
-use crate::error::Fault;
+use crate::{error::Fault, task::context};
 use std::{mem, time::Duration};
 
 impl Driver {
@@ -20,7 +20,8 @@ impl Driver {
         let now = |driver: &Driver| driver.with(|inner| inner.backend.now_ns()).unwrap_or(0);
         let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         let end = now(self).saturating_add(limit_ns);
-        self.with(|inner| inner.ending = true);
+        self.with(|inner| inner.begin_to_end());
+        context::end_driver();
         let count = self.with(|inner| inner.slots.len()).unwrap_or(0);
         for index in 0..count {
             match self.with(|inner| inner.ends(index)).flatten() {
@@ -49,7 +50,7 @@ impl Driver {
         // Slots that are still in use now are leaked, counted as such, or lost by a mistake.
         let lost = counters.slots.saturating_sub(counters.in_flight);
         self.0.last.set(super::DriverCounters { in_flight: 0, slots: lost, ..counters });
-        let Some(mut inner) = self.0.inner.borrow_mut().take() else { return 0 };
+        let Some(mut inner) = self.0.inner.take() else { return 0 };
         let leaked = u64::from(inner.in_flight());
         if leaked > 0 {
             // The bodies stay where they are for ever; so do the operations in them.
@@ -72,7 +73,7 @@ impl Inner {
     /// What the end does with a slot.
     fn ends(&mut self, index: u32) -> Option<Ends> {
         let head = self.slots.head(index);
-        let id = SlotId::new(index, head.generation);
+        let id = head.id;
         match head.state {
             State::Free | State::Reserved => None,
             State::Queued | State::Backlog | State::Delayed | State::CarryReady => {

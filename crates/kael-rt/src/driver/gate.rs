@@ -25,7 +25,7 @@ use super::{
     inner::Inner,
     inner::Launch,
     ops::Vtable,
-    slot::{Body, NONE, SlotId, State},
+    slot::{NONE, Slot, SlotId, State},
 };
 use crate::{
     error::Fault,
@@ -101,14 +101,18 @@ impl Driver {
 
     /// Lets the next waiters at a gate go. The caller knows somebody who uses the descriptor.
     pub(super) fn pump(&self, node: NonNull<Descriptor>, side: Side) {
-        while let Some((id, vtable, body)) = self.with(|inner| inner.dequeue(node, side)).flatten()
+        while let Some((id, vtable, slot)) = self.with(|inner| inner.dequeue(node, side)).flatten()
         {
+            let body = Slot::body(slot);
             // SAFETY: the operation is in its body and the kernel has nothing of it.
             let Some(request) = self.guarded(id, || unsafe { (vtable.request)(body) }) else {
                 self.conclude(id);
                 continue;
             };
-            let Some(launch) = self.with(|inner| inner.launch(id, request, true)) else { return };
+            let traits = &vtable.traits;
+            let Some(launch) = self.with(|inner| inner.launch(slot, request, traits, true)) else {
+                return;
+            };
             if launch == Launch::Now && self.follow_waiter(id) == Launch::Now {
                 self.conclude(id);
             }
@@ -206,7 +210,7 @@ impl Inner {
         &mut self,
         node: NonNull<Descriptor>,
         side: Side,
-    ) -> Option<(SlotId, &'static Vtable, NonNull<Body>)> {
+    ) -> Option<(SlotId, &'static Vtable, NonNull<Slot>)> {
         // SAFETY: whoever pumps knows a user of the node.
         let gate = unsafe { node.as_ref() }.gate(side);
         let index = gate.first.get();
@@ -214,11 +218,11 @@ impl Inner {
             return None;
         }
         let head = self.slots.head(index);
-        let id = SlotId::new(index, head.generation);
+        let id = head.id;
         self.unlink(id);
         let head = self.slots.head(index);
         head.state = State::Reserved;
-        Some((id, head.vtable, self.slots.body(index)))
+        Some((id, head.vtable, self.slots.at(index)))
     }
 
     /// Gives a gate up. True: somebody waits for it.
@@ -300,7 +304,7 @@ impl Inner {
     fn add_orphan(node: NonNull<Descriptor>) -> bool {
         // SAFETY: the orphaned operation uses the descriptor.
         let fd = unsafe { node.as_ref() };
-        fd.orphans.set(fd.orphans.get() + 1);
+        fd.add_orphan();
         fd.is_abandoned()
     }
 
@@ -358,8 +362,7 @@ impl Inner {
         head.orphan = false;
         if let Some(node) = head.fd {
             // SAFETY: the orphan in the slot uses the descriptor.
-            let fd = unsafe { node.as_ref() };
-            fd.orphans.set(fd.orphans.get() - 1);
+            unsafe { node.as_ref() }.end_orphan();
         }
     }
 
@@ -386,7 +389,7 @@ impl Inner {
                 continue;
             }
             let head = self.slots.head(holder);
-            let id = SlotId::new(holder, head.generation);
+            let id = head.id;
             match head.state {
                 State::InFlight => {
                     head.stop.get_or_insert(Fault::Closed);
@@ -403,7 +406,7 @@ impl Inner {
         let carry = fd.read.carry.replace(NONE);
         let carry = (carry != NONE).then(|| {
             self.carries -= 1;
-            SlotId::new(carry, self.slots.head(carry).generation)
+            self.slots.head(carry).id
         });
         (carry, stopped)
     }
@@ -421,7 +424,7 @@ impl Inner {
             return None;
         }
         let head = self.slots.head(index);
-        let (id, state) = (SlotId::new(index, head.generation), head.state);
+        let (id, state) = (head.id, head.state);
         if state == State::Queued {
             return self.cancel_for(id, Fault::Closed).map(|()| id);
         }

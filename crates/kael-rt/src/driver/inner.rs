@@ -7,18 +7,24 @@ mod waiting;
 
 use super::{
     DriverConfig, DriverCounters, Wait,
-    descriptor::Descriptor,
+    descriptor::{Descriptor, Fd, Gate},
     key::Look,
     ops::Vtable,
-    slot::{Body, NONE, SlotId, Slots, State},
+    slot::{Body, NONE, Slot, SlotId, Slots, State},
     steps::Stepping,
 };
 use crate::{
     error::Fault,
     op::{Gives, Request, Side, Traits},
-    sys::{Backend, Batch, Region, Started},
+    sys::{Backend, Region, Started},
 };
-use std::{any::Any, collections::VecDeque, io, ptr::NonNull, task::Waker};
+use std::{
+    any::Any,
+    collections::VecDeque,
+    io,
+    ptr::{self, NonNull},
+    task::Waker,
+};
 
 /// Completions of one multishot that may wait for its future; at the bound it is stopped.
 pub(super) const MAX_ITEMS: u32 = 64;
@@ -29,11 +35,13 @@ const MAX_DELAY_MS: u32 = 50;
 const NO_ROOM_NS: u64 = 1_000_000;
 
 pub(super) struct Inner {
-    /// Tells this driver from others.
+    /// Tells this driver from others. Null once it is ending, so that one look finds both.
     tag: *const (),
     pub(super) slots: Slots,
     pub(super) backend: Backend,
-    in_flight: u32,
+    /// Requests that the backend has taken, and those that it has let go of.
+    started: u64,
+    ended: u64,
     /// Slots that asked for room in the submission queue in vain, and those whose delay is over.
     backlog: List,
     /// Slots whose operation shall be cancelled.
@@ -45,10 +53,10 @@ pub(super) struct Inner {
     next_ticket: u64,
     items: Vec<Item>,
     free_item: u32,
+    items_seen: u64,
     pub(super) carries: u32,
     /// Carries that were read to their end; their operations are to be dropped.
     pub(super) spent: Vec<SlotId>,
-    completed: u64,
     stale: u64,
     starved: u64,
     pub(super) ending: bool,
@@ -92,6 +100,12 @@ pub(super) enum Launch {
     Now,
 }
 
+/// The answer of an operation that needs nothing but a count.
+pub(super) struct Plain {
+    pub(super) result: i32,
+    pub(super) region: (NonNull<u8>, u32, u8),
+}
+
 /// A first-in, first-out list of slots, linked through their heads.
 #[derive(Clone, Copy)]
 struct List {
@@ -112,7 +126,8 @@ impl Inner {
             tag,
             slots: Slots::new(config.max_in_flight),
             backend,
-            in_flight: 0,
+            started: 0,
+            ended: 0,
             backlog: List { first: NONE, last: NONE },
             cancels: Vec::with_capacity(64),
             delayed: Vec::with_capacity(4),
@@ -121,9 +136,9 @@ impl Inner {
             next_ticket: 1,
             items: Vec::new(),
             free_item: NONE,
+            items_seen: 0,
             carries: 0,
             spent: Vec::with_capacity(4),
-            completed: 0,
             stale: 0,
             starved: 0,
             ending: false,
@@ -131,106 +146,183 @@ impl Inner {
         }
     }
 
-    #[inline(always)]
+    /// Takes a slot for an operation that `waker` waits for; gives the waker back at the bound.
     pub(super) fn reserve(
         &mut self,
-        traits: Traits,
+        traits: &Traits,
         vtable: &'static Vtable,
-    ) -> Option<(SlotId, NonNull<Body>)> {
-        let id = self.slots.reserve(traits, vtable)?;
-        Some((id, self.slots.body(id.index())))
+        waker: Waker,
+    ) -> Result<(NonNull<Slot>, SlotId), Waker> {
+        let Some(slot) = self.slots.reserve(traits, vtable) else { return Err(waker) };
+        let head = self.slots.head_at(slot);
+        head.keep_first(waker);
+        Ok((slot, head.id))
+    }
+
+    /// Gives a plain transfer a slot and hands it to the backend, if nothing is in its way. The
+    /// operation must be placed in the slot before anything else. Else the waker comes back, and
+    /// nothing has happened.
+    #[inline(always)]
+    pub(super) fn launch_plain(
+        &mut self,
+        request: Request<'static>,
+        traits: &'static Traits,
+        vtable: &'static Vtable,
+        waker: Waker,
+    ) -> Result<(NonNull<Slot>, SlotId, Launch), Waker> {
+        let fd = match &request {
+            Request::Recv { fd, .. }
+            | Request::Send { fd, .. }
+            | Request::Read { fd, .. }
+            | Request::Write { fd, .. } => *fd,
+            _ => return Err(waker),
+        };
+        if fd.number() < 0 {
+            return Err(waker);
+        }
+        if let Some(side) = traits.side
+            && !(fd.is_gated(side) && fd.gate(side).is_open())
+        {
+            return Err(waker);
+        }
+        let Some(slot) = self.slots.reserve(traits, vtable) else { return Err(waker) };
+        let head = self.slots.head_at(slot);
+        head.keep_first(waker);
+        head.fd = Some(fd.node());
+        let id = head.id;
+        if let Some(side) = traits.side {
+            fd.gate(side).holder.set(id.index());
+        }
+        let launch = self.start(slot, request, traits);
+        Ok((slot, id, launch))
     }
 
     /// Decides where a lowered request goes: to the kernel, to the end of its gate's queue, or
     /// nowhere because the answer is known. `in_turn`: it was the first of the queue.
-    #[inline(always)]
     pub(super) fn launch(
         &mut self,
-        id: SlotId,
+        slot: NonNull<Slot>,
         request: Request<'static>,
+        traits: &Traits,
         in_turn: bool,
     ) -> Launch {
-        if self.ending {
-            return self.answer(id, Fault::Ended.code());
-        }
         if let Some(fd) = request.fd() {
-            if !fd.belongs_to_tag(self.tag) {
-                return self.answer(id, Fault::OtherRuntime.code());
+            if !fd.belongs_to_tag(self.tag) || fd.number() < 0 {
+                return self.refuse(slot, fd);
             }
-            if fd.number() < 0 {
-                return self.answer(id, Fault::Closed.code());
-            }
-            let index = id.index();
-            let head = self.slots.head(index);
+            let head = self.slots.head_at(slot);
             head.fd = Some(fd.node());
-            if let Some(side) = head.side {
+            let index = head.id.index();
+            if let Some(side) = traits.side {
                 if !fd.is_gated(side) || request.skips_gate() {
                     head.side = None;
                     // A close may be on its way, and the number free before it is answered.
                     if request.skips_gate() && fd.write.sticky.get() == Fault::Closed.code() {
-                        return self.answer(id, Fault::Closed.code());
+                        return self.answer(slot, Fault::Closed.code());
                     }
                 } else {
                     let gate = fd.gate(side);
-                    let free = gate.holder.get() == NONE && (in_turn || gate.first.get() == NONE);
-                    if !free {
-                        self.enqueue(index, gate);
-                        return Launch::Pending;
-                    }
-                    let passes = matches!(request, Request::Pass { .. });
-                    if side == Side::Read && gate.carry.get() != NONE && !passes {
-                        gate.holder.set(index);
-                        self.note(index, &request);
-                        if in_turn {
-                            // The future reads what was left when it takes its answer, so that
-                            // nothing is lost if it is dropped before.
-                            self.slots.head(index).state = State::CarryReady;
-                            return Launch::Now;
-                        }
-                        return self.serve(index);
-                    }
-                    let sticky = gate.sticky.get();
-                    if sticky != 0 && !(passes && side == Side::Read) {
-                        if !gate.dead.get() {
-                            gate.sticky.set(0);
-                        }
-                        gate.holder.set(index);
-                        return self.answer(id, sticky);
+                    if let Some(known) = self.wait_at_gate(slot, gate, side, &request, in_turn) {
+                        return known;
                     }
                     gate.holder.set(index);
                 }
             }
         } else {
-            self.slots.head(id.index()).side = None;
+            self.slots.head_at(slot).side = None;
+            if self.ending {
+                return self.answer(slot, Fault::Ended.code());
+            }
         }
-        self.start(id, request)
+        self.start(slot, request, traits)
+    }
+
+    /// A request for a descriptor that cannot be used, or not here.
+    #[cold]
+    fn refuse(&mut self, slot: NonNull<Slot>, fd: &Fd) -> Launch {
+        let fault = if self.ending {
+            Fault::Ended
+        } else if !fd.belongs_to_tag(self.tag) {
+            Fault::OtherRuntime
+        } else {
+            Fault::Closed
+        };
+        self.answer(slot, fault.code())
+    }
+
+    /// Somebody is at the gate, or left something there. `None`: the request may pass.
+    fn wait_at_gate(
+        &mut self,
+        slot: NonNull<Slot>,
+        gate: &Gate,
+        side: Side,
+        request: &Request<'static>,
+        in_turn: bool,
+    ) -> Option<Launch> {
+        let index = self.slots.head_at(slot).id.index();
+        let free = gate.holder.get() == NONE && (in_turn || gate.first.get() == NONE);
+        if !free {
+            self.enqueue(index, gate);
+            return Some(Launch::Pending);
+        }
+        let passes = matches!(request, Request::Pass { .. });
+        if side == Side::Read && gate.carry.get() != NONE && !passes {
+            gate.holder.set(index);
+            self.note(slot, request);
+            if in_turn {
+                // The future reads what was left when it takes its answer, so that nothing is lost
+                // if it is dropped before.
+                self.slots.head_at(slot).state = State::CarryReady;
+                return Some(Launch::Now);
+            }
+            return Some(self.serve(index));
+        }
+        let sticky = gate.sticky.get();
+        if sticky != 0 && !(passes && side == Side::Read) {
+            if !gate.dead.get() {
+                gate.sticky.set(0);
+            }
+            gate.holder.set(index);
+            return Some(self.answer(slot, sticky));
+        }
+        None
     }
 
     /// Notes what the answer will be about.
     #[inline(always)]
-    fn note(&mut self, index: u32, request: &Request<'_>) {
+    fn note(&mut self, slot: NonNull<Slot>, request: &Request<'_>) {
         let region = Region::of(request);
-        let head = self.slots.head(index);
+        let head = self.slots.head_at(slot);
         head.gives = request.gives();
+        head.seen = false;
+        head.vectors = region.vectors;
         head.region = region.at;
         head.region_len = region.len;
-        head.vectors = region.vectors;
         head.asked = region.asked;
-        head.seen = false;
     }
 
     /// Hands a request to the backend.
     #[inline(always)]
-    pub(super) fn start(&mut self, id: SlotId, request: Request<'static>) -> Launch {
-        self.note(id.index(), &request);
-        match self.backend.start(id, request) {
+    pub(super) fn start(
+        &mut self,
+        slot: NonNull<Slot>,
+        request: Request<'static>,
+        traits: &Traits,
+    ) -> Launch {
+        self.note(slot, &request);
+        let head = self.slots.head_at(slot);
+        if !traits.steps {
+            // Whatever it gets is all that it wants.
+            head.asked = 0;
+        }
+        match self.backend.start(head.id, request) {
             Started::Queued => {
-                self.in_flight += 1;
-                self.slots.head(id.index()).state = State::InFlight;
+                self.started += 1;
+                self.slots.head_at(slot).state = State::InFlight;
                 Launch::Pending
             }
-            Started::Done(result) => self.answer(id, result),
-            Started::Full => self.put_off(id.index()),
+            Started::Done(result) => self.answer(slot, result),
+            Started::Full => self.put_off(slot),
         }
     }
 
@@ -238,26 +330,27 @@ impl Inner {
     #[cfg(test)]
     pub(super) fn start_pair(
         &mut self,
-        first: (SlotId, Request<'static>),
-        second: (SlotId, Request<'static>),
+        first: (NonNull<Slot>, Request<'static>),
+        second: (NonNull<Slot>, Request<'static>),
     ) -> bool {
-        let ids = [first.0, second.0];
-        for (id, request) in [&first, &second] {
-            self.note(id.index(), request);
-        }
-        if !self.backend.start_linked(first, second) {
+        let slots = [first.0, second.0];
+        let [a, b] = [first, second].map(|(slot, request)| {
+            self.note(slot, &request);
+            (self.slots.head_at(slot).id, request)
+        });
+        if !self.backend.start_linked(a, b) {
             return false;
         }
-        for id in ids {
-            self.in_flight += 1;
-            self.slots.head(id.index()).state = State::InFlight;
+        for slot in slots {
+            self.started += 1;
+            self.slots.head_at(slot).state = State::InFlight;
         }
         true
     }
 
     #[cold]
-    fn answer(&mut self, id: SlotId, result: i32) -> Launch {
-        let head = self.slots.head(id.index());
+    fn answer(&mut self, slot: NonNull<Slot>, result: i32) -> Launch {
+        let head = self.slots.head_at(slot);
         head.result = result;
         head.state = State::Done;
         Launch::Now
@@ -281,6 +374,12 @@ impl Inner {
         None
     }
 
+    /// The driver ends: nothing new begins.
+    pub(super) fn begin_to_end(&mut self) {
+        self.ending = true;
+        self.tag = ptr::null();
+    }
+
     pub(super) fn panic_of(&mut self, id: SlotId) -> Option<Panic> {
         let i = self.panics.iter().position(|(of, _)| *of == id)?;
         Some(self.panics.swap_remove(i).1)
@@ -294,9 +393,46 @@ impl Inner {
         }
     }
 
+    /// The answer of a plain operation that went as most do: it succeeded, and its gate and its
+    /// slot have nobody waiting. The slot is free then, and the operation must be moved out of it
+    /// before anything else. `None`: [`look`](Self::look) closer.
+    #[inline(always)]
+    pub(super) fn take_plain(
+        &mut self,
+        slot: NonNull<Slot>,
+        id: SlotId,
+        traits: &Traits,
+    ) -> Option<Plain> {
+        let head = self.slots.head_at(slot);
+        if head.id != id
+            || head.state != State::Done
+            || head.result < 0
+            || head.waker.is_some()
+            || self.waiting_futures > 0
+        {
+            return None;
+        }
+        // A write's gate was given up when its answer came, see `finished`.
+        if traits.side == Some(Side::Read)
+            && let (Some(_), Some(node)) = (head.side, head.fd)
+        {
+            // SAFETY: the operation in the slot uses the descriptor.
+            let gate = &unsafe { node.as_ref() }.read;
+            if gate.first.get() != NONE {
+                return None;
+            }
+            if gate.holder.get() == id.index() {
+                gate.holder.set(NONE);
+            }
+        }
+        let plain = Plain { result: head.result, region: (head.region, head.region_len, 0) };
+        self.slots.release(slot);
+        Some(plain)
+    }
+
     /// What a future finds when it looks. An answer is handed out with it. If the slot is not
     /// `kept` it is free then, and the operation must be moved out of it before anything else.
-    #[inline(always)]
+    #[inline]
     pub(super) fn look(&mut self, id: SlotId, waker: &Waker, kept: bool) -> Look {
         let head = self.slots.current(id).expect("a key's slot is in use");
         match head.state {
@@ -308,7 +444,6 @@ impl Inner {
     }
 
     /// The future takes its answer.
-    #[inline(always)]
     pub(super) fn taken(&mut self, id: SlotId, kept: bool) -> Taken {
         let index = id.index();
         let done = self.done(index);
@@ -325,7 +460,6 @@ impl Inner {
         Taken { done, pump, waker, freed }
     }
 
-    #[inline(always)]
     pub(super) fn done(&mut self, index: u32) -> super::Done {
         let body = self.slots.body(index);
         let head = self.slots.head(index);
@@ -347,18 +481,19 @@ impl Inner {
         Some(Stepping { vtable, done: self.done(id.index()), orphan, stop })
     }
 
-    pub(super) fn again(&mut self, id: SlotId) -> Option<(&'static Vtable, NonNull<Body>)> {
+    pub(super) fn again(&mut self, id: SlotId) -> Option<(&'static Vtable, NonNull<Slot>)> {
         if self.ending {
             self.fail(id, Fault::Ended.code());
             return None;
         }
-        let head = self.slots.current(id)?;
+        let slot = self.slots.find(id)?;
+        let head = self.slots.head_at(slot);
         head.state = State::Reserved;
-        Some((head.vtable, self.slots.body(id.index())))
+        Some((head.vtable, slot))
     }
 
     #[inline]
-    pub(super) fn turn(&mut self, mut wait: Wait, batch: &mut Batch) -> Turn {
+    pub(super) fn turn(&mut self, mut wait: Wait) -> Turn {
         if (self.backlog.first != NONE || !self.delayed.is_empty())
             && let Some(id) = self.next_waiting()
         {
@@ -367,7 +502,7 @@ impl Inner {
         while let Some(index) = self.cancels.pop() {
             let head = self.slots.head(index);
             if head.cancelled && head.state == State::InFlight {
-                let id = SlotId::new(index, head.generation);
+                let id = head.id;
                 if self.backend.cancel(id).is_err() {
                     self.cancels.push(index);
                     break;
@@ -381,7 +516,7 @@ impl Inner {
             let soon = self.backend.now_ns() + NO_ROOM_NS;
             wait = Wait::Until(Some(until.map_or(soon, |until| until.min(soon))));
         }
-        Turn::Over(self.backend.turn(wait, batch))
+        Turn::Over(self.backend.turn(wait))
     }
 
     pub(super) fn flush(&mut self) {
@@ -394,12 +529,11 @@ impl Inner {
     }
 
     pub(super) fn in_flight(&self) -> u32 {
-        self.in_flight
+        (self.started - self.ended) as u32
     }
 
-    #[inline(always)]
     pub(super) fn release(&mut self, index: u32) -> Option<Waker> {
-        self.slots.release(index);
+        self.slots.release(self.slots.at(index));
         if self.waiting_futures == 0 {
             return None;
         }
@@ -420,8 +554,8 @@ impl Inner {
         DriverCounters {
             syscalls: self.backend.syscalls(),
             submitted: self.backend.submitted(),
-            completed: self.completed,
-            in_flight: u64::from(self.in_flight),
+            completed: self.ended + self.items_seen,
+            in_flight: self.started - self.ended,
             slots: u64::from(self.slots.used()),
             carries: u64::from(self.carries),
             stale: self.stale,

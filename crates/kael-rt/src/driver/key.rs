@@ -1,27 +1,48 @@
 //! The right to the operation in one slot: looking for the answer, stopping it, dropping it.
 
 use super::{
-    Driver, Submitted,
+    Completion, Driver, Submitted,
     inner::{Launch, Taken},
-    slot::SlotId,
+    ops,
+    slot::{Slot, SlotId},
 };
 use crate::{error::Fault, op::Op};
 use std::{
-    mem,
+    mem::ManuallyDrop,
+    ptr::NonNull,
     task::{Poll, Waker},
 };
 
 /// The right to the operation in one slot. Dropping it drops the operation, by the rules.
 pub(crate) struct Key {
     pub(super) driver: Driver,
+    /// Used only inside `Driver::with`: the slots go with what it gives access to.
+    pub(super) slot: NonNull<Slot>,
     pub(super) id: SlotId,
 }
 
-const _: () = assert!(size_of::<Key>() == 16);
+const _: () = assert!(size_of::<Key>() == 24);
 
 impl Key {
     #[inline(always)]
     pub(crate) fn poll<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
+        if const { !O::TRAITS.scratch && !O::TRAITS.gives_more }
+            && let Some(mut inner) = self.driver.borrow()
+            && let Some(plain) = inner.take_plain(self.slot, self.id, &O::TRAITS)
+        {
+            drop(inner);
+            // SAFETY: the slot had the answer, and its future, which has this key, is the only
+            // owner: the operation is moved out once. The slot is free already, but nothing has
+            // run since that could have used it again.
+            let op = unsafe { ops::take::<O>(Slot::body(self.slot)) };
+            let completion = Completion::new(plain.result, plain.region, None);
+            return Poll::Ready(op.complete(completion));
+        }
+        self.poll_closely::<O>(waker)
+    }
+
+    #[inline(never)]
+    fn poll_closely<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
         let driver = &self.driver;
         match driver.with(|inner| inner.look(self.id, waker, O::TRAITS.scratch)) {
             Some(Look::Done(taken)) => Poll::Ready(driver.answer::<O>(self.id, taken)),
@@ -62,7 +83,7 @@ impl Key {
             return Submitted::Pending(self);
         }
         let output = self.take::<O>();
-        self.spent();
+        self.spend();
         Submitted::Ready(output)
     }
 
@@ -86,10 +107,10 @@ impl Key {
         }
     }
 
-    /// Gives up the right after the operation was taken.
-    #[inline]
-    pub(crate) fn spent(self) {
-        let key = mem::ManuallyDrop::new(self);
+    /// Gives up the right: the operation was taken.
+    #[inline(always)]
+    pub(crate) fn spend(self) {
+        let key = ManuallyDrop::new(self);
         // SAFETY: the key is never used or dropped again.
         drop(unsafe { std::ptr::read(&key.driver) });
     }

@@ -12,12 +12,14 @@ mod completion;
 mod descriptor;
 mod end;
 mod gate;
+mod guarded;
 mod inner;
 mod key;
 mod ops;
 #[cfg(test)]
 mod pair;
 mod slot;
+mod stage;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -31,20 +33,23 @@ pub(crate) use key::Key;
 #[cfg(test)]
 pub(crate) use pair::Paired;
 pub(crate) use slot::SlotId;
+pub(crate) use stage::{Stage, Tag};
 
 use crate::{
     error::Fault,
-    op::{Gives, Op, Side},
+    op::{Gives, Op, Request, Side},
     rt::BlockingPool,
-    sys::{Backend, Batch, Event, Granted, buffer_of},
+    sys::{Backend, Granted, buffer_of},
+    task::{clone_waker, wake},
 };
 use descriptor::Descriptors;
+use guarded::{Borrowed, Guarded};
 use inner::{Act, Inner, Launch, Taken, Turn};
 use ops::Vtable;
-use slot::{Body, State};
+use slot::{Body, Slot, State};
 use std::{
-    cell::{Cell, RefCell},
-    io,
+    cell::Cell,
+    io, mem,
     os::fd::{IntoRawFd, OwnedFd},
     ptr::NonNull,
     rc::Rc,
@@ -62,6 +67,9 @@ pub(crate) struct DriverConfig {
     #[allow(dead_code, reason = "only the simulator has one")]
     pub(crate) seed: u64,
 }
+
+/// How many completions a turn handles at most, so that tasks get their turn between.
+const EVENTS_PER_TURN: u32 = 256;
 
 /// How long a turn may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,9 +97,8 @@ pub(crate) struct DriverCounters {
 pub(crate) struct Driver(Rc<Shell>);
 
 struct Shell {
-    /// `None` once the driver has ended.
-    inner: RefCell<Option<Inner>>,
-    batch: RefCell<Batch>,
+    /// Gone once the driver has ended.
+    inner: Guarded<Inner>,
     descriptors: Descriptors,
     /// What was counted until the end.
     last: Cell<DriverCounters>,
@@ -111,23 +118,28 @@ impl Driver {
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Driver> {
         let backend = Backend::new(config, pool)?;
         let driver = Driver(Rc::new(Shell {
-            inner: RefCell::new(None),
-            batch: RefCell::new(Batch::new()),
+            inner: Guarded::gone(),
             descriptors: Descriptors::new(),
             last: Cell::new(DriverCounters::default()),
         }));
-        *driver.0.inner.borrow_mut() = Some(Inner::new(backend, config, driver.tag()));
+        driver.0.inner.fill(Inner::new(backend, config, driver.tag()));
         Ok(driver)
     }
 
-    fn tag(&self) -> *const () {
+    pub(crate) fn tag(&self) -> *const () {
         Rc::as_ptr(&self.0).cast()
+    }
+
+    /// As `with`, for what shall be compiled into its place.
+    #[inline(always)]
+    fn borrow(&self) -> Option<Borrowed<'_, Inner>> {
+        self.0.inner.borrow()
     }
 
     /// Borrows the inner driver for a moment in which no user code runs.
     #[inline(always)]
     fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> Option<R> {
-        self.0.inner.borrow_mut().as_mut().map(f)
+        self.0.inner.with(f)
     }
 
     /// A call that the backend answers at once (making a socket, an option).
@@ -157,34 +169,54 @@ impl Driver {
     pub(crate) fn leave<O: Op>(&self, op: O) {
         if let Submitted::Pending(key) = self.clone().submit(op, Waker::noop()) {
             let waker = self.with(|inner| inner.leave_alone(key.id)).flatten();
-            key.spent();
+            key.spend();
             drop(waker);
         }
     }
 
-    /// Puts `op` into a slot and asks the kernel. The driver goes into the key.
-    #[inline]
-    pub(crate) fn submit<O: Op>(self, op: O, waker: &Waker) -> Submitted<O> {
-        let vtable = Vtable::of::<O>();
-        let (id, body) = match self.with(|inner| inner.reserve(O::TRAITS, vtable)) {
-            Some(Some(reserved)) => reserved,
-            Some(None) => return Submitted::Full(op, self),
-            None => return Submitted::Ready(op.complete(Completion::refused(Fault::Ended))),
+    /// Starts a plain transfer whose way is free, by the driver of its descriptor, if that is the
+    /// one that runs here. Else the operation comes back, for [`submit`](Self::submit).
+    #[inline(always)]
+    pub(crate) fn submit_plain<O: Op>(mut op: O, waker: &Waker) -> Result<Key, O> {
+        // User code may run up to here, and not between the start and the placing.
+        let waker = clone_waker(waker);
+        let Some(request) = op.plain() else { return Err(op) };
+        let Some(driver) = request.fd().and_then(|fd| fd.driver_here()) else { return Err(op) };
+        // SAFETY: what it points at is the descriptor, which `launch_plain` looks at before it
+        // returns, and a buffer's bytes, which stay put when the operation moves to its slot (the
+        // contract of `IoBuf`) and are not touched before the backend has let go of them.
+        let request = unsafe { mem::transmute::<Request<'_>, Request<'static>>(request) };
+        let launched = match driver.borrow() {
+            Some(mut inner) => inner.launch_plain(request, &O::TRAITS, Vtable::of::<O>(), waker),
+            None => Err(waker),
         };
+        let Ok((slot, id, launch)) = launched else { return Err(op) };
+        let key = Key { driver, slot, id };
+        // SAFETY: the slot was reserved for this operation and holds none yet.
+        unsafe { ops::place(Slot::body(slot), op) };
+        debug_assert!(launch == Launch::Pending);
+        Ok(key)
+    }
+
+    /// Puts `op` into a slot and asks the kernel. The driver goes into the key.
+    pub(crate) fn submit<O: Op>(self, op: O, waker: &Waker) -> Submitted<O> {
+        let waker = waker.clone();
+        let (slot, id) =
+            match self.with(|inner| inner.reserve(&O::TRAITS, Vtable::of::<O>(), waker)) {
+                Some(Ok(reserved)) => reserved,
+                Some(Err(_)) => return Submitted::Full(op, self),
+                None => return Submitted::Ready(op.complete(Completion::refused(Fault::Ended))),
+            };
+        let body = Slot::body(slot);
         // SAFETY: the slot was just reserved for this operation.
         unsafe { ops::place(body, op) };
         // From here on the key answers for the slot, whatever user code does.
-        let key = Key { driver: self, id };
+        let key = Key { driver: self, slot, id };
         // SAFETY: the operation is in the body, at its final address, and nobody else has the slot.
         let request = unsafe { ops::request::<O>(body) };
-        let waker = waker.clone();
-        let launch = key.driver.with(|inner| {
-            let launch = inner.launch(id, request, false);
-            (launch, inner.set_waker(id, waker))
-        });
-        match launch {
-            Some((Launch::Pending, _none)) => Submitted::Pending(key),
-            _ => key.answered_at_once(),
+        match key.driver.with(|inner| inner.launch(slot, request, &O::TRAITS, false)) {
+            Some(Launch::Pending) => Submitted::Pending(key),
+            Some(Launch::Now) | None => key.answered_at_once(),
         }
     }
 
@@ -217,7 +249,6 @@ impl Driver {
     }
 
     /// Answers an operation that is done. It was taken out of the books already.
-    #[inline(always)]
     fn answer<O: Op>(&self, id: SlotId, taken: Taken) -> O::Output {
         let Taken { done, pump, waker, freed } = taken;
         // SAFETY: the slot is done and its future is the only owner: the operation is moved out
@@ -244,31 +275,30 @@ impl Driver {
         output
     }
 
-    /// Reads a turn's events and acts on them.
+    /// Reads a turn's events and acts on them. What a panic leaves of them is for the next turn,
+    /// and no event is seen twice: a slot may be with the kernel again under the same name.
     #[inline]
     pub(crate) fn turn(&self, wait: Wait) -> io::Result<()> {
-        let mut batch = self.0.batch.borrow_mut();
-        // A waker's panic may have left some.
-        let wait = if batch.len() > 0 { Wait::No } else { wait };
         loop {
-            match self.with(|inner| inner.turn(wait, &mut batch)) {
+            match self.with(|inner| inner.turn(wait)) {
                 Some(Turn::Over(Ok(()))) => break,
                 Some(Turn::Over(error)) => return error,
                 Some(Turn::Start(id)) => self.start_late(id),
                 None => return Ok(()),
             }
         }
-        let mut rest = Rest { batch: &mut batch, next: 0 };
-        while let Some(event) = rest.next() {
-            match self.with(|inner| inner.complete(event)) {
-                Some(Act::Wake(waker)) => waker.wake(),
-                None | Some(Act::Nothing) => {}
+        for _ in 0..EVENTS_PER_TURN {
+            let Some(next) = self.borrow().map(|mut inner| inner.next()) else { break };
+            match next {
+                Some(Act::Wake(waker)) => wake(waker),
+                Some(Act::Nothing) => {}
                 Some(Act::Pump(waker, node)) => {
                     // The operation in its slot uses the descriptor until its future takes it.
                     self.pump(node, Side::Write);
                     waker.wake();
                 }
                 Some(Act::Follow(id)) => self.follow_to_the_end(id),
+                None => break,
             }
         }
         Ok(())
@@ -327,29 +357,6 @@ impl Driver {
     #[cfg(test)]
     pub(crate) fn provide(&self, group: u16, count: u16, size: u32) -> io::Result<()> {
         self.control(|backend| backend.provide(group, count, size))
-    }
-}
-
-/// The events of a turn. What a panic leaves of them is for the next turn, and no event is seen
-/// twice: a slot may be with the kernel again under the same name.
-struct Rest<'a> {
-    batch: &'a mut Batch,
-    next: usize,
-}
-
-impl Rest<'_> {
-    #[inline(always)]
-    fn next(&mut self) -> Option<Event> {
-        let event = self.batch.get(self.next)?;
-        self.next += 1;
-        Some(event)
-    }
-}
-
-impl Drop for Rest<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.batch.forget(self.next);
     }
 }
 

@@ -65,7 +65,6 @@ impl Op for Nothing {
 
 /// # Safety
 /// See [`Vtable::request`].
-#[inline(always)]
 pub(crate) unsafe fn request<O: Op>(body: NonNull<Body>) -> Request<'static> {
     // SAFETY: the body is alive and nobody else has a reference into it (the caller's word). The
     // operation is at its final address, and neither it nor the scratch is touched before the

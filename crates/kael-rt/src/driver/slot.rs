@@ -1,9 +1,9 @@
 //! Slots: where operations rest while the kernel works.
 //!
 //! A slot is a *head* (what we know) and a *body* (what the kernel may touch: the operation and
-//! its scratch). Heads lie in one growing array. Bodies lie in chunks that never move and are
-//! freed only by [`Slots::free_all`]. A slot id carries a generation, so that an answer that
-//! comes late never reaches another operation.
+//! its scratch). Slots lie in chunks that never move and are freed only by [`Slots::free_all`].
+//! A slot id carries a generation, so that an answer that comes late never reaches another
+//! operation.
 
 use super::{descriptor::Descriptor, ops::Vtable};
 use crate::{
@@ -33,9 +33,14 @@ impl SlotId {
     pub(crate) fn index(self) -> u32 {
         self.0 as u32
     }
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn generation(self) -> u32 {
         (self.0 >> 32) as u32
+    }
+    /// The same slot in its next use.
+    #[inline]
+    fn next(self) -> SlotId {
+        SlotId(self.0.wrapping_add(1 << 32))
     }
 }
 
@@ -70,51 +75,71 @@ pub(crate) enum State {
     Carry,
 }
 
+/// The order of the fields is the order in which they are written when a slot is reserved and its
+/// request noted, so that the compiler makes few stores of them.
+#[repr(C)]
 pub(crate) struct Head {
-    pub(crate) generation: u32,
+    /// Which slot it is, and the generation of its use.
+    pub(crate) id: SlotId,
+    pub(crate) waker: Option<Waker>,
+    pub(crate) vtable: &'static Vtable,
+    pub(crate) fd: Option<NonNull<Descriptor>>,
+
     pub(crate) state: State,
     pub(crate) orphan: bool,
+    /// Why it was asked to stop, if its future waits to hear that.
+    pub(crate) stop: Option<Fault>,
     pub(crate) cancelled: bool,
-    /// The operation's own code has seen the last completion.
-    pub(crate) seen: bool,
-    /// It wants to see completions that are shorter than what was asked for.
-    pub(crate) steps: bool,
-    pub(crate) multishot: bool,
-    pub(crate) waits_for_peer: bool,
     /// The kernel had it before, so it is not undone by dropping its future.
     pub(crate) begun: bool,
     /// How often in a row the kernel has said "again".
     pub(crate) repeats: u8,
-    /// Why it was asked to stop, if its future waits to hear that.
-    pub(crate) stop: Option<Fault>,
-    pub(crate) gives: Gives,
+    /// It wants to see completions that are shorter than what was asked for.
+    pub(crate) steps: bool,
+    pub(crate) multishot: bool,
+
+    pub(crate) waits_for_peer: bool,
     pub(crate) side: Option<Side>,
+    pub(crate) gives: Gives,
+    /// The operation's own code has seen the last completion.
+    pub(crate) seen: bool,
     /// How many vectors of the scratch the region stands for; 0: the region is plain.
     pub(crate) vectors: u8,
-    /// Links of the list that the slot is in: free, gate, backlog, cancels.
-    pub(crate) next: u32,
-    pub(crate) prev: u32,
-    pub(crate) result: i32,
     pub(crate) flags: u32,
+
     /// The memory that the last request named.
     pub(crate) region: NonNull<u8>,
     pub(crate) region_len: u32,
     /// How much the last request asked for: a result of that many is all of it.
     pub(crate) asked: u32,
+    pub(crate) result: i32,
     /// In a carry: how much of it has been read.
     pub(crate) offset: u32,
     /// In a carry: how much it holds in all.
     pub(crate) held: u32,
     /// Items of a multishot that wait for the future.
+    pub(crate) items: u32,
     pub(crate) items_first: u32,
     pub(crate) items_last: u32,
-    pub(crate) items: u32,
-    pub(crate) fd: Option<NonNull<Descriptor>>,
-    pub(crate) vtable: &'static Vtable,
-    pub(crate) waker: Option<Waker>,
+    /// Links of the list that the slot is in: gate, backlog, cancels.
+    pub(crate) next: u32,
+    pub(crate) prev: u32,
+    /// The next free slot.
+    next_free: Option<NonNull<Slot>>,
 }
 
-const _: () = assert!(size_of::<Head>() <= 112);
+const _: () = assert!(size_of::<Head>() <= 128);
+
+impl Head {
+    /// Keeps the waker of a slot that was just reserved, and so has none.
+    #[inline(always)]
+    pub(crate) fn keep_first(&mut self, waker: Waker) {
+        debug_assert!(self.waker.is_none());
+        // SAFETY: a write over our own field. It spares a look at what was there: nothing, and a
+        // waker that is wrongly there would be leaked.
+        unsafe { (&raw mut self.waker).write(Some(waker)) };
+    }
+}
 
 /// What the kernel may touch. Only raw pointers lead here while a request is out.
 #[repr(C, align(64))]
@@ -123,156 +148,165 @@ pub(crate) struct Body {
     pub(crate) scratch: Scratch,
 }
 
+#[repr(C)]
+pub(crate) struct Slot {
+    pub(crate) head: Head,
+    pub(crate) body: Body,
+}
+
+impl Slot {
+    /// The body of a slot, without a reference to it.
+    #[inline(always)]
+    pub(crate) fn body(slot: NonNull<Slot>) -> NonNull<Body> {
+        // SAFETY: the offset of a field inside the allocation that the pointer comes from.
+        unsafe { slot.byte_add(std::mem::offset_of!(Slot, body)).cast() }
+    }
+}
+
 pub(crate) struct Slots {
-    heads: Vec<Head>,
-    bodies: Vec<NonNull<Body>>,
-    free: u32,
+    chunks: Vec<NonNull<Slot>>,
+    len: u32,
+    free: Option<NonNull<Slot>>,
     used: u32,
-    /// Used by operations that wait for a peer.
-    peers: u32,
+    /// How many more operations that wait for a peer may have a slot.
+    peers_left: u32,
     max: u32,
 }
 
 impl Slots {
     pub(crate) fn new(max: u32) -> Slots {
-        Slots { heads: Vec::new(), bodies: Vec::new(), free: NONE, used: 0, peers: 0, max }
+        // Three quarters at most go to operations that wait for a peer: else idle reads could hold
+        // every slot, and the writes that would end them would never start.
+        let peers_left = max - max / 4;
+        Slots { chunks: Vec::new(), len: 0, free: None, used: 0, peers_left, max }
     }
 
-    /// Takes a free slot; `None` at the bound. Three quarters at most go to operations that wait
-    /// for a peer: else idle reads could hold every slot, and the writes that would end them
-    /// would never start.
+    /// Takes a free slot; `None` at the bound.
     #[inline(always)]
-    pub(crate) fn reserve(&mut self, traits: Traits, vtable: &'static Vtable) -> Option<SlotId> {
-        if traits.waits_for_peer {
-            if self.peers >= self.max - self.max / 4 {
-                return None;
-            }
-            self.peers += 1;
-        }
-        if self.free == NONE && !self.grow() {
-            if traits.waits_for_peer {
-                self.peers -= 1;
-            }
+    pub(crate) fn reserve(
+        &mut self,
+        traits: &Traits,
+        vtable: &'static Vtable,
+    ) -> Option<NonNull<Slot>> {
+        if traits.waits_for_peer && self.peers_left == 0 {
             return None;
         }
-        let index = self.free;
-        // SAFETY: the list of free slots links heads that exist.
-        let head = unsafe { self.heads.get_unchecked_mut(index as usize) };
+        let slot = match self.free {
+            Some(slot) => slot,
+            None => self.grow()?,
+        };
+        // SAFETY: free slots are in chunks that stay, and nobody else has a reference to one.
+        let head = unsafe { &mut (*slot.as_ptr()).head };
         debug_assert_eq!(head.state, State::Free);
-        self.free = head.next;
+        self.free = head.next_free;
         self.used += 1;
+        self.peers_left -= u32::from(traits.waits_for_peer);
+        head.vtable = vtable;
+        head.fd = None;
         head.state = State::Reserved;
         head.orphan = false;
+        head.stop = None;
         head.cancelled = false;
-        head.seen = false;
         head.begun = false;
-        // An operation that is stopped before it has asked for anything must not look like the last.
-        head.gives = Gives::Count;
         head.repeats = 0;
         head.steps = traits.steps;
         head.multishot = traits.multishot;
         head.waits_for_peer = traits.waits_for_peer;
-        head.stop = None;
         head.side = traits.side;
-        head.vtable = vtable;
-        head.fd = None;
+        // An operation that is stopped before it has asked for anything must not look like the last.
+        head.gives = Gives::Count;
+        head.seen = false;
+        head.vectors = 0;
         head.flags = 0;
-        head.offset = 0;
-        Some(SlotId::new(index, head.generation))
+        Some(slot)
     }
 
     /// Gives a slot back. The next use has another generation.
-    #[inline]
-    pub(crate) fn release(&mut self, index: u32) {
-        let free = self.free;
-        let head = self.head(index);
+    #[inline(always)]
+    pub(crate) fn release(&mut self, slot: NonNull<Slot>) {
+        // SAFETY: a slot in use is in a chunk that stays, and its user gives it up.
+        let head = unsafe { &mut (*slot.as_ptr()).head };
         debug_assert!(head.state != State::Free && head.waker.is_none() && head.items == 0);
         head.state = State::Free;
-        head.generation = head.generation.wrapping_add(1);
-        head.next = free;
-        let peer = head.waits_for_peer;
-        self.peers -= u32::from(peer);
-        self.free = index;
+        head.id = head.id.next();
+        head.next_free = self.free;
+        self.free = Some(slot);
         self.used -= 1;
+        self.peers_left += u32::from(head.waits_for_peer);
     }
 
+    /// Makes a chunk of free slots, and returns the first. `None` at the bound.
     #[cold]
-    fn grow(&mut self) -> bool {
-        let from = self.heads.len() as u32;
+    fn grow(&mut self) -> Option<NonNull<Slot>> {
+        let from = self.len;
         let n = (CHUNK as u32).min(self.max - from);
         if n == 0 {
-            return false;
+            return None;
         }
-        let chunk: Box<[Body]> = (0..CHUNK)
-            .map(|_| Body { room: MaybeUninit::uninit(), scratch: Scratch::new() })
-            .collect();
-        self.bodies.push(NonNull::from(Box::leak(chunk)).cast());
-        for index in from..from + n {
-            self.heads.push(Head {
-                generation: 0,
-                state: State::Free,
-                orphan: false,
-                cancelled: false,
-                seen: false,
-                begun: false,
-                repeats: 0,
-                steps: false,
-                multishot: false,
-                stop: None,
-                waits_for_peer: false,
-                gives: Gives::Count,
-                side: None,
-                vectors: 0,
-                next: if index + 1 < from + n { index + 1 } else { self.free },
-                prev: NONE,
-                result: 0,
-                flags: 0,
-                region: NonNull::dangling(),
-                region_len: 0,
-                asked: 0,
-                offset: 0,
-                held: 0,
-                items_first: NONE,
-                items_last: NONE,
-                items: 0,
-                fd: None,
-                vtable: Vtable::none(),
-                waker: None,
-            });
+        let chunk: Box<[Slot]> = (0..CHUNK as u32).map(|i| Slot::new(from + i)).collect();
+        let chunk: NonNull<Slot> = NonNull::from(Box::leak(chunk)).cast();
+        self.chunks.push(chunk);
+        self.len += n;
+        for index in (from..from + n).rev() {
+            let slot = self.at(index);
+            // SAFETY: just made.
+            unsafe { (*slot.as_ptr()).head.next_free = self.free };
+            self.free = Some(slot);
         }
-        self.free = from;
-        true
+        self.free
+    }
+
+    #[inline(always)]
+    pub(crate) fn at(&self, index: u32) -> NonNull<Slot> {
+        debug_assert!(index < self.len);
+        // SAFETY: indices come from `reserve`, from the links of heads, or from ids that `find` has
+        // checked; there is a chunk for each, and each holds CHUNK slots.
+        unsafe { self.chunks.get_unchecked(index as usize / CHUNK).add(index as usize % CHUNK) }
     }
 
     #[inline(always)]
     pub(crate) fn head(&mut self, index: u32) -> &mut Head {
-        debug_assert!((index as usize) < self.heads.len());
-        // SAFETY: indices come from `reserve`, from the links of heads, or from ids that `current`
-        // has checked; heads are only ever added while the driver lives.
-        unsafe { self.heads.get_unchecked_mut(index as usize) }
+        // SAFETY: the slot is there (see `at`), and heads are reached only through `self`.
+        unsafe { &mut (*self.at(index).as_ptr()).head }
+    }
+
+    /// The head of a slot that `reserve` has given out.
+    #[inline(always)]
+    pub(crate) fn head_at(&mut self, slot: NonNull<Slot>) -> &mut Head {
+        // SAFETY: slots stay as long as `self`, and heads are reached only through it.
+        unsafe { &mut (*slot.as_ptr()).head }
+    }
+
+    /// The slot that is still in the use that `id` names.
+    #[inline(always)]
+    pub(crate) fn find(&mut self, id: SlotId) -> Option<NonNull<Slot>> {
+        if id.index() >= self.len {
+            return None;
+        }
+        let slot = self.at(id.index());
+        let head = self.head_at(slot);
+        (head.id == id && head.state != State::Free).then_some(slot)
     }
 
     /// The head of a slot that is still in the use that `id` names.
     #[inline(always)]
     pub(crate) fn current(&mut self, id: SlotId) -> Option<&mut Head> {
-        let head = self.heads.get_mut(id.index() as usize)?;
-        (head.generation == id.generation() && head.state != State::Free).then_some(head)
+        let slot = self.find(id)?;
+        Some(self.head_at(slot))
     }
 
     #[inline(always)]
     pub(crate) fn body(&self, index: u32) -> NonNull<Body> {
-        debug_assert!((index as usize) < self.heads.len());
-        // SAFETY: as in `head`: there is a chunk for every head, and each holds CHUNK bodies.
-        unsafe { self.bodies.get_unchecked(index as usize / CHUNK).add(index as usize % CHUNK) }
+        Slot::body(self.at(index))
     }
 
     /// An operation that waits for a peer could have a slot now.
     pub(crate) fn has_room_for_peer(&self) -> bool {
-        self.used < self.max && self.peers < self.max - self.max / 4
+        self.used < self.max && self.peers_left > 0
     }
 
     pub(crate) fn len(&self) -> u32 {
-        self.heads.len() as u32
+        self.len
     }
     pub(crate) fn used(&self) -> u32 {
         self.used
@@ -281,17 +315,57 @@ impl Slots {
         self.max
     }
 
-    /// Frees the bodies.
+    /// Frees the slots.
     ///
     /// # Safety
-    /// The kernel holds nothing that points into them, no operation is in them, and no pointer
-    /// from [`body`](Self::body) is used afterwards.
+    /// The kernel holds nothing that points into them, no operation is in them, and no pointer to
+    /// one is used afterwards.
     pub(crate) unsafe fn free_all(&mut self) {
-        self.heads.clear();
-        for chunk in self.bodies.drain(..) {
+        self.free = None;
+        self.len = 0;
+        for chunk in self.chunks.drain(..) {
             let chunk = std::ptr::slice_from_raw_parts_mut(chunk.as_ptr(), CHUNK);
             // SAFETY: made by `grow` with that length; the caller says that nobody uses it.
             drop(unsafe { Box::from_raw(chunk) });
         }
+    }
+}
+
+impl Slot {
+    fn new(index: u32) -> Slot {
+        let head = Head {
+            id: SlotId::new(index, 0),
+            waker: None,
+            vtable: Vtable::none(),
+            fd: None,
+            state: State::Free,
+            orphan: false,
+            stop: None,
+            cancelled: false,
+            begun: false,
+            repeats: 0,
+            steps: false,
+            multishot: false,
+            waits_for_peer: false,
+            side: None,
+            gives: Gives::Count,
+            seen: false,
+            vectors: 0,
+            flags: 0,
+            region: NonNull::dangling(),
+            region_len: 0,
+            asked: 0,
+            result: 0,
+            offset: 0,
+            held: 0,
+            items: 0,
+            items_first: NONE,
+            items_last: NONE,
+            next: NONE,
+            prev: NONE,
+            next_free: None,
+        };
+        let body = Body { room: MaybeUninit::uninit(), scratch: Scratch::new() };
+        Slot { head, body }
     }
 }

@@ -1,7 +1,12 @@
 //! An operation's own code between its requests: what it makes of a short completion, and asking
 //! again.
 
-use super::{Done, Driver, Release, inner::Launch, ops::Vtable, slot::SlotId};
+use super::{
+    Done, Driver, Release,
+    inner::Launch,
+    ops::Vtable,
+    slot::{Slot, SlotId},
+};
 use crate::{
     error::Fault,
     op::{Gives, Op, Step},
@@ -51,10 +56,11 @@ impl Driver {
 
     /// Lowers the operation once more and starts it. It has its gate already.
     pub(super) fn relaunch(&self, id: SlotId) -> Option<Launch> {
-        let (vtable, body) = self.with(|inner| inner.again(id)).flatten()?;
+        let (vtable, slot) = self.with(|inner| inner.again(id)).flatten()?;
+        let body = Slot::body(slot);
         // SAFETY: the operation is in the body, the kernel has let go of its last request.
         let request = self.guarded(id, || unsafe { (vtable.request)(body) })?;
-        self.with(|inner| inner.start(id, request))
+        self.with(|inner| inner.start(slot, request, &vtable.traits))
     }
 
     /// Runs an operation's own code, perhaps on behalf of another one. If it panics, the operation

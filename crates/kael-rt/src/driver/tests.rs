@@ -31,7 +31,7 @@ fn r20_generations_begin_again_at_their_end() {
             for index in 0..inner.slots.len() {
                 let head = inner.slots.head(index);
                 if head.state == State::Free {
-                    head.generation = u32::MAX;
+                    head.id = SlotId::new(index, u32::MAX);
                 }
             }
         });
@@ -41,7 +41,7 @@ fn r20_generations_begin_again_at_their_end() {
         }
         let begun_again = driver().with(|inner| {
             let slots = 0..inner.slots.len();
-            slots.filter(|index| inner.slots.head(*index).generation < u32::MAX).count()
+            slots.filter(|index| inner.slots.head(*index).id.generation() < u32::MAX).count()
         });
         assert!(begun_again > Some(0));
 

@@ -38,8 +38,12 @@ impl<B: IoBufMut> Op for ReadAt<B> {
     const TRAITS: Traits = READ;
 
     #[inline(always)]
+    fn plain(&mut self) -> Option<Request<'_>> {
+        Some(Request::Read { fd: &self.fd, into: self.buf.as_uninit(), at: self.at })
+    }
+
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        Request::Read { fd: &self.fd, into: self.buf.as_uninit(), at: self.at }
+        self.plain().expect("it is always plain")
     }
 
     #[inline(always)]
@@ -81,9 +85,14 @@ impl<B: IoBufMut> Op for ReadExactAt<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits { steps: true, ..READ };
 
-    fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
+    #[inline(always)]
+    fn plain(&mut self) -> Option<Request<'_>> {
         let into = self.buf.as_uninit().get_mut(self.filled..self.want).unwrap_or_default();
-        Request::Read { fd: &self.fd, into, at: self.at + self.filled as u64 }
+        Some(Request::Read { fd: &self.fd, into, at: self.at + self.filled as u64 })
+    }
+
+    fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
+        self.plain().expect("it is always plain")
     }
 
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
@@ -124,8 +133,12 @@ impl<B: IoBuf> Op for WriteAt<B> {
     const TRAITS: Traits = Traits::PROMPT;
 
     #[inline(always)]
+    fn plain(&mut self) -> Option<Request<'_>> {
+        Some(Request::Write { fd: &self.fd, from: self.buf.as_init(), at: self.at })
+    }
+
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        Request::Write { fd: &self.fd, from: self.buf.as_init(), at: self.at }
+        self.plain().expect("it is always plain")
     }
 
     #[inline(always)]
@@ -162,9 +175,14 @@ impl<B: IoBuf> Op for WriteAllAt<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits { steps: true, ..Traits::PROMPT };
 
-    fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
+    #[inline(always)]
+    fn plain(&mut self) -> Option<Request<'_>> {
         let from = self.buf.as_init().get(self.written..).unwrap_or_default();
-        Request::Write { fd: &self.fd, from, at: self.at + self.written as u64 }
+        Some(Request::Write { fd: &self.fd, from, at: self.at + self.written as u64 })
+    }
+
+    fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
+        self.plain().expect("it is always plain")
     }
 
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {

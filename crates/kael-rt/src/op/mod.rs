@@ -355,6 +355,14 @@ pub trait Op: Sized + 'static {
     #[doc(hidden)]
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a>;
 
+    /// The same for a plain transfer of one buffer, which needs neither scratch nor final address:
+    /// a buffer's bytes stay put when their owner moves. `None`: it takes `request`.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn plain(&mut self) -> Option<Request<'_>> {
+        None
+    }
+
     /// Looks at a completion that is shorter than what was asked for, or an error, before the
     /// future does. `orphan`: the future is gone.
     #[doc(hidden)]

@@ -41,6 +41,14 @@ impl<B: IoBufMut> Op for Recv<B> {
     const TRAITS: Traits = Traits::RECEIVE;
 
     #[inline(always)]
+    fn plain(&mut self) -> Option<Request<'_>> {
+        if self.fd.kind() == Kind::Datagram {
+            return None;
+        }
+        let (fd, into, flags) = (&self.fd, self.buf.as_uninit(), RecvFlags::default());
+        (!into.is_empty()).then_some(Request::Recv { fd, into, flags })
+    }
+
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
         let flags = RecvFlags::default();
         match self.buf.as_uninit() {
@@ -191,6 +199,13 @@ impl<B: IoBufMut> Op for ReadExact<B> {
     type Output = BufResult<usize, B>;
     const TRAITS: Traits = Traits { steps: true, ..Traits::RECEIVE };
 
+    #[inline(always)]
+    fn plain(&mut self) -> Option<Request<'_>> {
+        let into = self.buf.as_uninit().get_mut(self.filled..self.want)?;
+        let flags = RecvFlags { peek: false, wait_all: true };
+        (!into.is_empty()).then_some(Request::Recv { fd: &self.fd, into, flags })
+    }
+
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_uninit().get_mut(self.filled..self.want) {
             None | Some([]) => Request::Pass { fd: &self.fd },
@@ -245,6 +260,12 @@ impl<B: IoBuf> Op for Send<B> {
     const TRAITS: Traits = Traits::SEND;
 
     #[inline(always)]
+    fn plain(&mut self) -> Option<Request<'_>> {
+        let from = self.buf.as_init().get(self.sent..)?;
+        let flags = SendFlags::default();
+        (!from.is_empty()).then_some(Request::Send { fd: &self.fd, from, flags })
+    }
+
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_init().get(self.sent..) {
             None | Some([]) if self.fd.kind() == Kind::Stream => Request::Pass { fd: &self.fd },
@@ -303,6 +324,12 @@ impl<B: IoBuf> Op for WriteAll<B> {
     const TRAITS: Traits = Traits::SEND;
 
     #[inline(always)]
+    fn plain(&mut self) -> Option<Request<'_>> {
+        let from = self.buf.as_init().get(self.written..)?;
+        let flags = SendFlags { wait_all: true };
+        (!from.is_empty()).then_some(Request::Send { fd: &self.fd, from, flags })
+    }
+
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_init().get(self.written..) {
             None | Some([]) => Request::Pass { fd: &self.fd },

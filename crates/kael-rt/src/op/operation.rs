@@ -3,7 +3,7 @@
 
 use super::{CancelOn, CancelToken, Op, WithTimeout};
 use crate::{
-    driver::{Driver, Key, Submitted},
+    driver::{Driver, Stage, Submitted, Tag},
     error::Fault,
     task::context,
 };
@@ -37,12 +37,7 @@ use std::{
 /// ```
 #[must_use = "an operation does nothing unless it is awaited"]
 pub struct Operation<O: Op> {
-    /// Before it has begun: the operation.
-    fresh: Option<O>,
-    /// Afterwards: the right to its slot.
-    key: Option<Key>,
-    /// Between: its place in the queue for a slot.
-    waiting: Option<(Driver, u64)>,
+    stage: Stage<O>,
 }
 
 impl<O: Op> Unpin for Operation<O> {}
@@ -50,13 +45,13 @@ impl<O: Op> Unpin for Operation<O> {}
 impl<O: Op> Operation<O> {
     #[inline]
     pub(crate) fn new(op: O) -> Operation<O> {
-        Operation { fresh: Some(op), key: None, waiting: None }
+        Operation { stage: Stage::fresh(op) }
     }
 
     /// The future of an operation that was begun elsewhere.
     #[cfg(test)]
-    pub(super) fn begun(key: Key) -> Operation<O> {
-        Operation { fresh: None, key: Some(key), waiting: None }
+    pub(super) fn begun(key: crate::driver::Key) -> Operation<O> {
+        Operation { stage: Stage::begun(key) }
     }
 
     /// Stops the operation when `limit` has passed, counted from the first poll. The output then
@@ -96,62 +91,83 @@ impl<O: Op> Operation<O> {
 
     /// Looks at the operation, wherever it is.
     pub(super) fn look<R>(&self, f: impl FnOnce(&O) -> R) -> Option<R> {
-        match (&self.fresh, &self.key) {
-            (Some(op), _) => Some(f(op)),
-            (None, Some(key)) => key.inspect(f),
-            (None, None) => None,
+        match self.stage.key() {
+            Some(key) => key.inspect(f),
+            None => self.stage.op().map(f),
         }
     }
 
     /// Asks for the operation to stop, with `fault` (or ECANCELED) as its result.
     pub(super) fn stop(&mut self, fault: Fault) {
-        if let Some(key) = &self.key {
+        if let Some(key) = self.stage.key() {
             key.cancel(fault);
         }
     }
 
     /// The operation back, if it has not begun.
     pub(super) fn take_unbegun(&mut self) -> Option<O> {
-        self.stop_waiting();
-        self.fresh.take()
+        if let Some((op, driver, ticket)) = self.stage.take_waiting() {
+            driver.stop_waiting::<O>(ticket);
+            return Some(op);
+        }
+        self.stage.take_fresh()
     }
 
-    fn stop_waiting(&mut self) {
-        if let Some((driver, ticket)) = self.waiting.take() {
-            driver.stop_waiting::<O>(ticket);
+    #[cold]
+    #[inline(never)]
+    fn leave_queue(&mut self) {
+        drop(self.take_unbegun());
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, op: O, cx: &mut Context<'_>) -> Poll<O::Output> {
+        match Driver::submit_plain(op, cx.waker()) {
+            Ok(key) => {
+                self.stage.begin(key);
+                Poll::Pending
+            }
+            Err(op) => self.begin_closely(op, cx),
         }
     }
 
     /// Begins, or joins the queue for a slot.
-    #[inline(always)]
-    fn begin(&mut self, op: O, cx: &mut Context<'_>) -> Poll<O::Output> {
+    #[inline(never)]
+    fn begin_closely(&mut self, op: O, cx: &mut Context<'_>) -> Poll<O::Output> {
         let driver = context::with("an I/O operation", |core| core.driver.clone());
-        match driver.submit(op, cx.waker()) {
+        self.submit(op, driver, None, cx)
+    }
+
+    /// Its turn for a slot may have come. Or it is over.
+    #[cold]
+    fn begin_late(&mut self, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let Some((op, driver, ticket)) = self.stage.take_waiting() else {
+            panic!("an operation was polled after it was ready")
+        };
+        self.submit(op, driver, Some(ticket), cx)
+    }
+
+    /// `ticket`: its place in the queue for a slot, which it leaves when it has one.
+    fn submit(
+        &mut self,
+        op: O,
+        driver: Driver,
+        ticket: Option<u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<O::Output> {
+        let queue = ticket.map(|ticket| (driver.clone(), ticket));
+        let polled = match driver.submit(op, cx.waker()) {
             Submitted::Pending(key) => {
-                self.key = Some(key);
+                self.stage.begin(key);
                 Poll::Pending
             }
             Submitted::Ready(output) => Poll::Ready(output),
-            Submitted::Full(op, driver) => self.wait(op, driver, cx),
-        }
-    }
-
-    #[cold]
-    fn wait(&mut self, op: O, driver: Driver, cx: &mut Context<'_>) -> Poll<O::Output> {
-        let ticket = self.waiting.as_ref().map(|(_, ticket)| *ticket);
-        let ticket = driver.wait_for_slot::<O>(ticket, cx.waker());
-        self.fresh = Some(op);
-        self.waiting = Some((driver, ticket));
-        Poll::Pending
-    }
-
-    /// Its turn for a slot may have come.
-    #[cold]
-    fn begin_late(&mut self, op: O, cx: &mut Context<'_>) -> Poll<O::Output> {
-        let polled = self.begin(op, cx);
-        if self.fresh.is_none()
-            && let Some((driver, ticket)) = self.waiting.take()
-        {
+            Submitted::Full(op, driver) => {
+                let ticket = driver.wait_for_slot::<O>(ticket, cx.waker());
+                self.stage.wait(op, driver, ticket);
+                return Poll::Pending;
+            }
+        };
+        if let Some((driver, ticket)) = queue {
             driver.leave_queue::<O>(ticket);
         }
         polled
@@ -161,40 +177,38 @@ impl<O: Op> Operation<O> {
 impl<O: Op> Future for Operation<O> {
     type Output = O::Output;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         let this = &mut *self;
-        if let Some(key) = &this.key {
+        if let Some(key) = this.stage.key() {
             let Poll::Ready(output) = key.poll::<O>(cx.waker()) else { return Poll::Pending };
-            if let Some(key) = this.key.take() {
-                key.spent();
-            }
+            this.stage.spend();
             return Poll::Ready(output);
         }
-        match this.fresh.take() {
-            Some(op) if this.waiting.is_none() => this.begin(op, cx),
-            Some(op) => this.begin_late(op, cx),
-            None => panic!("an operation was polled after it was ready"),
+        match this.stage.take_fresh() {
+            Some(op) => this.begin(op, cx),
+            None => this.begin_late(cx),
         }
     }
 }
 
 impl<O: Op> Drop for Operation<O> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if self.waiting.is_some() {
-            self.stop_waiting();
+        // What else there may be, the stage drops itself.
+        if self.stage.tag() == Tag::Waiting {
+            self.leave_queue();
         }
     }
 }
 
 impl<O: Op> std::fmt::Debug for Operation<O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let stage = match (&self.fresh, &self.key) {
-            (Some(_), _) if self.waiting.is_some() => "waiting for a slot",
-            (Some(_), _) => "not begun",
-            (None, Some(_)) => "begun",
-            (None, None) => "over",
+        let stage = match self.stage.tag() {
+            Tag::Waiting => "waiting for a slot",
+            Tag::Fresh => "not begun",
+            Tag::Begun => "begun",
+            Tag::Over => "over",
         };
         f.debug_struct("Operation").field("stage", &stage).finish()
     }

@@ -82,7 +82,7 @@ impl Shots {
                             return Poll::Pending;
                         }
                         Poll::Ready(last) => {
-                            key.spent();
+                            key.spend();
                             match last {
                                 // Stopped at the bound of the list, which is empty now.
                                 (op, Err(e)) if e.raw_os_error() == Some(libc::ECANCELED) => {

@@ -33,44 +33,6 @@ pub(crate) struct Event {
     pub(crate) flags: u32,
 }
 
-/// How many completions a turn handles at most, so that tasks get their turn between.
-const BATCH: usize = 256;
-
-/// The completions of one turn, in storage made once.
-pub(crate) struct Batch {
-    events: Vec<Event>,
-}
-
-impl Batch {
-    pub(crate) fn new() -> Batch {
-        Batch { events: Vec::with_capacity(BATCH) }
-    }
-    pub(crate) fn is_full(&self) -> bool {
-        self.events.len() == BATCH
-    }
-    #[inline]
-    pub(crate) fn push(&mut self, event: Event) {
-        debug_assert!(!self.is_full());
-        self.events.push(event);
-    }
-    pub(crate) fn len(&self) -> usize {
-        self.events.len()
-    }
-    #[inline]
-    pub(crate) fn get(&self, i: usize) -> Option<Event> {
-        self.events.get(i).copied()
-    }
-    /// Forgets the first `n`.
-    #[inline]
-    pub(crate) fn forget(&mut self, n: usize) {
-        if n == self.events.len() {
-            self.events.clear();
-        } else {
-            self.events.drain(..n);
-        }
-    }
-}
-
 /// What became of a request.
 pub(crate) enum Started {
     /// A completion will come.

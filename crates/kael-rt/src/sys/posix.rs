@@ -1,7 +1,7 @@
 //! What POSIX says once: requests as plain system calls, for the threads of the blocking pool;
 //! and the descriptor that wakes a sleeping core.
 
-use super::event::{Batch, Event};
+use super::event::Event;
 use crate::op::Request;
 use std::{
     io,
@@ -73,20 +73,15 @@ impl Inbox {
         self.unpark.unpark();
     }
 
-    /// Moves what is done into the batch, as far as there is room; returns how many.
-    pub(super) fn take(&self, batch: &mut Batch) -> u32 {
+    /// Moves what is done to `events`; returns how many.
+    pub(super) fn take(&self, events: &mut Vec<Event>) -> u32 {
         if !self.is_filled() {
             return 0;
         }
         let mut done = self.done.lock().unwrap_or_else(|e| e.into_inner());
-        let mut taken = 0;
-        while !batch.is_full()
-            && let Some(event) = done.pop()
-        {
-            batch.push(event);
-            taken += 1;
-        }
-        self.filled.store(!done.is_empty(), Release);
+        let taken = done.len() as u32;
+        events.append(&mut done);
+        self.filled.store(false, Release);
         taken
     }
 }

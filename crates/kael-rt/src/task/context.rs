@@ -11,6 +11,8 @@ use crate::rt::Core;
 
 thread_local! {
     static CORE: Cell<*const Rc<Core>> = const { Cell::new(ptr::null()) };
+    /// The address of the current core's driver, unless it is ending.
+    static DRIVER: Cell<*const ()> = const { Cell::new(ptr::null()) };
 }
 
 #[cfg(not(loom))]
@@ -59,21 +61,34 @@ pub(super) fn is_current(home: *const Home) -> bool {
     ptr::eq(HOME.with(Cell::get), home)
 }
 
+/// Whether this thread runs the core of the driver at that address, and the driver is not ending.
+#[inline(always)]
+pub(crate) fn is_driver(tag: *const ()) -> bool {
+    ptr::eq(DRIVER.get(), tag)
+}
+
+/// The current core's driver is ending: nothing begins by it any more without a closer look.
+pub(crate) fn end_driver() {
+    DRIVER.set(ptr::null());
+}
+
 /// While it lives, the core is current on this thread. Guards are dropped in the reverse order of their making, and
 /// never forgotten.
 pub(crate) struct CoreGuard<'a> {
-    previous: *const Rc<Core>,
+    previous: (*const Rc<Core>, *const ()),
     _home: HomeGuard<'a>,
 }
 
 pub(crate) fn enter(core: &Rc<Core>) -> CoreGuard<'_> {
     let home = core.tasks.enter();
-    CoreGuard { previous: CORE.with(|current| current.replace(core)), _home: home }
+    let previous = (CORE.replace(core), DRIVER.replace(core.driver.tag()));
+    CoreGuard { previous, _home: home }
 }
 
 impl Drop for CoreGuard<'_> {
     fn drop(&mut self) {
-        CORE.with(|current| current.set(self.previous));
+        CORE.set(self.previous.0);
+        DRIVER.set(self.previous.1);
     }
 }
 

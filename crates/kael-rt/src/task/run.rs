@@ -286,6 +286,47 @@ pub(super) unsafe fn drain(home: &Home, mut list: *mut Header) {
     }
 }
 
+/// Whether this is the owner thread of a task that is not done. Then its core holds a reference of
+/// its own, and `refs` counts.
+///
+/// # Safety
+/// The caller holds a reference.
+#[inline(always)]
+pub(super) unsafe fn is_here(task: Task) -> bool {
+    // SAFETY: the caller's reference.
+    let header = unsafe { task.as_ref() };
+    context::is_current(header.home) && header.flags.get() & DONE == 0
+}
+
+/// Counts one more reference.
+///
+/// # Safety
+/// The caller holds a reference, and `is_here` was just true.
+#[inline(always)]
+pub(super) unsafe fn add_reference_here(task: Task) {
+    // SAFETY: the caller's reference.
+    let header = unsafe { task.as_ref() };
+    let refs = header.refs.get() + 1;
+    if refs > MAX_REFS {
+        process::abort();
+    }
+    header.refs.set(refs);
+}
+
+/// Wakes a task and gives up a reference.
+///
+/// # Safety
+/// The caller held it, and `is_here` was just true.
+#[inline(always)]
+pub(super) unsafe fn wake_here(task: Task) {
+    // SAFETY: the caller's reference.
+    let header = unsafe { task.as_ref() };
+    // The core's own reference is still there, so this is not the last.
+    header.refs.set(header.refs.get() - 1);
+    // SAFETY: on the owner thread of its home, which the core's reference keeps.
+    unsafe { schedule(&*header.home, task) };
+}
+
 /// Counts one more reference, on the owner thread or on any other.
 ///
 /// # Safety
@@ -293,14 +334,13 @@ pub(super) unsafe fn drain(home: &Home, mut list: *mut Header) {
 #[inline]
 pub(super) unsafe fn add_reference(task: Task) {
     // SAFETY: the caller's reference.
+    if unsafe { is_here(task) } {
+        // SAFETY: just found so.
+        return unsafe { add_reference_here(task) };
+    }
+    // SAFETY: the caller's reference.
     let header = unsafe { task.as_ref() };
-    if context::is_current(header.home) && header.flags.get() & DONE == 0 {
-        let refs = header.refs.get() + 1;
-        if refs > MAX_REFS {
-            process::abort();
-        }
-        header.refs.set(refs);
-    } else if count(header.word.fetch_add(ONE, Ordering::Relaxed)) > MAX_REFS {
+    if count(header.word.fetch_add(ONE, Ordering::Relaxed)) > MAX_REFS {
         process::abort();
     }
 }
@@ -312,8 +352,9 @@ pub(super) unsafe fn add_reference(task: Task) {
 #[inline]
 pub(super) unsafe fn drop_reference(task: Task) {
     // SAFETY: the caller's reference.
-    let header = unsafe { task.as_ref() };
-    if context::is_current(header.home) && header.flags.get() & DONE == 0 {
+    if unsafe { is_here(task) } {
+        // SAFETY: as above.
+        let header = unsafe { task.as_ref() };
         // The core's own reference is still there, so this is not the last.
         header.refs.set(header.refs.get() - 1);
     } else {

@@ -1,11 +1,13 @@
 //! Wakers of tasks: a pointer to the header. Cloning, dropping and waking on the owner thread touches cells only.
 
+use std::mem;
+use std::ptr;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::header::{Header, Task};
 use super::run;
 
-static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop);
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_by_value, wake_by_ref, drop);
 
 /// A waker that counts nothing.
 ///
@@ -16,6 +18,41 @@ pub(super) unsafe fn uncounted(task: Task) -> Waker {
     // SAFETY: the functions of the table keep the contract of `RawWakerVTable` for any header that is alive; they
     // may be called on any thread.
     unsafe { Waker::from_raw(RawWaker::new(task.as_ptr().cast_const().cast(), &VTABLE)) }
+}
+
+/// As `waker.clone()`. For a task of the core that runs here it is a few instructions and no call,
+/// which is worth a look: each operation keeps a waker.
+#[inline(always)]
+pub(crate) fn clone_waker(waker: &Waker) -> Waker {
+    if let Some(task) = here(waker) {
+        // SAFETY: the waker holds a reference, and this is the owner thread.
+        unsafe { run::add_reference_here(task) };
+        // SAFETY: the reference that was just counted is the new waker's.
+        return unsafe { uncounted(task) };
+    }
+    waker.clone()
+}
+
+/// As `waker.wake()`, like [`clone_waker`].
+#[inline(always)]
+pub(crate) fn wake(waker: Waker) {
+    let Some(task) = here(&waker) else { return waker.wake() };
+    mem::forget(waker);
+    // SAFETY: on the owner thread. The waker's reference is given up after the wake; the task is
+    // not done, so its core holds another.
+    unsafe { run::wake_here(task) };
+}
+
+/// The task of a waker, if it is one of the core that runs on this thread, and not done.
+#[inline(always)]
+fn here(waker: &Waker) -> Option<Task> {
+    if !ptr::eq(waker.vtable(), &VTABLE) {
+        return None;
+    }
+    // SAFETY: the table is ours, so the pointer is a header, which the waker keeps alive.
+    let task = unsafe { task(waker.data()) };
+    // SAFETY: as above.
+    unsafe { run::is_here(task) }.then_some(task)
 }
 
 /// # Safety
@@ -36,7 +73,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 
 /// # Safety
 /// `data` is the pointer of a waker that is alive.
-unsafe fn wake(data: *const ()) {
+unsafe fn wake_by_value(data: *const ()) {
     // SAFETY: the waker's reference is given up only after the wake.
     unsafe {
         run::wake(task(data));

@@ -5,7 +5,7 @@ use super::{
         Fd,
         descriptor::{Descriptor, Kind},
         gate::is_the_sockets,
-        slot::{NONE, SlotId, State},
+        slot::{NONE, State},
     },
     Inner, Launch,
 };
@@ -131,7 +131,7 @@ impl Inner {
     /// The carry was read to its end: its operation will be dropped, its answer is used up.
     pub(in crate::driver) fn spend(&mut self, carry: u32, fd: &Descriptor) {
         fd.read.carry.set(NONE);
-        let id = SlotId::new(carry, self.slots.head(carry).generation);
+        let id = self.slots.head(carry).id;
         self.end_orphan(carry);
         self.carries -= 1;
         self.spent.push(id);

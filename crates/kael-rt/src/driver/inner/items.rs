@@ -22,7 +22,7 @@ impl Inner {
                 free
             }
         };
-        self.completed += 1;
+        self.items_seen += 1;
         let head = self.slots.head(index);
         head.items += 1;
         let (last, full) = (mem::replace(&mut head.items_last, item), head.items >= MAX_ITEMS);

@@ -1,16 +1,18 @@
 //! What waits: requests for room in the submission queue or for their time, futures for a slot.
 
 use super::{
-    super::slot::{NONE, SlotId, State},
+    super::slot::{NONE, Slot, SlotId, State},
     Inner, Launch,
 };
 use crate::{driver::slot::Head, task::context};
-use std::{mem, task::Waker};
+use std::{mem, ptr::NonNull, task::Waker};
 
 impl Inner {
     #[cold]
-    pub(super) fn put_off(&mut self, index: u32) -> Launch {
-        self.slots.head(index).state = State::Backlog;
+    pub(super) fn put_off(&mut self, slot: NonNull<Slot>) -> Launch {
+        let head = self.slots.head_at(slot);
+        head.state = State::Backlog;
+        let index = head.id.index();
         self.push_backlog(index);
         Launch::Pending
     }
@@ -41,7 +43,7 @@ impl Inner {
         }
         let index = self.backlog.first;
         let head = self.slots.head(index);
-        let id = SlotId::new(index, head.generation);
+        let id = head.id;
         self.backlog.first = head.next;
         match self.backlog.first {
             NONE => self.backlog.last = NONE,

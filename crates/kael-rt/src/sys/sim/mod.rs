@@ -28,7 +28,7 @@ mod sockets;
 mod work;
 mod world;
 
-use super::event::{Batch, Event, Started};
+use super::event::{Event, Started};
 use crate::{
     driver::{Descriptor, DriverConfig, SlotId, Wait},
     op::Request,
@@ -69,6 +69,8 @@ pub(crate) struct Backend {
     puts: u64,
     /// Requests that waited for a change that has come.
     woken: Woken,
+    /// What was given in the last turn.
+    answers: VecDeque<Event>,
     groups: Vec<Group>,
     unpark: Unpark,
     pool: Arc<BlockingPool>,
@@ -118,6 +120,8 @@ enum Stage {
     Settled,
 }
 
+/// How many answers a turn gives at most.
+const ANSWERS_PER_TURN: usize = 256;
 /// A busy core moves time only after so many looks, so that tests of timers stay exact.
 const PATIENT_LOOKS: u32 = 1000;
 /// How far a turn without waiting moves time.
@@ -139,6 +143,7 @@ impl Backend {
             due: BinaryHeap::new(),
             puts: 0,
             woken: Woken::default(),
+            answers: VecDeque::new(),
             groups: Vec::new(),
             unpark: Unpark::new(),
             pool,
@@ -268,8 +273,8 @@ impl Backend {
             || self.unpark.is_woken()
     }
 
-    /// Hands over what is queued, waits as told, and gives the answers that are due.
-    pub(crate) fn turn(&mut self, wait: Wait, batch: &mut Batch) -> io::Result<()> {
+    /// Hands over what is queued, waits as told, and has the answers that are due ready.
+    pub(crate) fn turn(&mut self, wait: Wait) -> io::Result<()> {
         self.turns += 1;
         if self.turns == self.faults.max_turns {
             control::violation(format!("L5: {} turns, and no end", self.turns));
@@ -290,21 +295,26 @@ impl Backend {
                     if next == u64::MAX { 0 } else { STEP_NS.min(next.saturating_sub(self.now)) };
                 self.move_to(self.now + step.max(near));
                 self.unpark.take_wake();
-                self.answer(batch);
+                self.answer();
             }
             Wait::Until(until) => {
                 self.looks.set(0);
-                self.wait(until, batch);
+                self.wait(until);
             }
         }
         Ok(())
     }
 
+    /// The next answer that is there.
+    pub(crate) fn next(&mut self) -> Option<Event> {
+        self.answers.pop_front()
+    }
+
     /// Until an answer is there, another thread wakes the core, or it is `until`.
-    fn wait(&mut self, until: Option<u64>, batch: &mut Batch) {
+    fn wait(&mut self, until: Option<u64>) {
         loop {
-            self.answer(batch);
-            if batch.len() > 0 || self.unpark.take_wake() {
+            self.answer();
+            if !self.answers.is_empty() || self.unpark.take_wake() {
                 return;
             }
             let next = self.due.peek().map(|due| due.at);
@@ -325,7 +335,7 @@ impl Backend {
             }
             self.move_to(target);
             if until.is_some_and(|until| until <= self.now) {
-                self.answer(batch);
+                self.answer();
                 return;
             }
         }

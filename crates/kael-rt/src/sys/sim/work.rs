@@ -2,17 +2,13 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    Backend, Op, Stage, Submission,
+    ANSWERS_PER_TURN, Backend, Op, Stage, Submission,
     attempt::{Answer, Outcome, shut_down},
     control,
     memory::{self, Payload},
     to_event,
 };
-use crate::{
-    driver::Fd,
-    op::Request,
-    sys::event::{Batch, MORE},
-};
+use crate::{driver::Fd, op::Request, sys::event::MORE};
 use std::{cmp::Ordering, mem, net::Shutdown};
 
 /// Something that happens at its time. What is due together comes in an order that the seed made.
@@ -174,8 +170,8 @@ impl Backend {
         self.put(at, What::Answer(user, answer));
     }
 
-    /// Does what is due, and puts answers into the batch as long as there is room.
-    pub(super) fn answer(&mut self, batch: &mut Batch) {
+    /// Does what is due, and gives answers as long as there is room.
+    pub(super) fn answer(&mut self) {
         for (user, result) in self.unpark.take_done() {
             self.jobs -= 1;
             self.put(
@@ -185,13 +181,15 @@ impl Backend {
         }
         loop {
             self.go_on();
-            if batch.is_full() || self.due.peek().is_none_or(|due| due.at > self.now) {
+            if self.answers.len() >= ANSWERS_PER_TURN
+                || self.due.peek().is_none_or(|due| due.at > self.now)
+            {
                 return;
             }
             let Some(due) = self.due.pop() else { return };
             match due.what {
                 What::Attempt(user) => self.carry_out(user),
-                What::Answer(user, answer) => self.give(user, &answer, batch),
+                What::Answer(user, answer) => self.give(user, &answer),
             }
         }
     }
@@ -241,17 +239,17 @@ impl Backend {
     }
 
     /// Writes the memory and reports.
-    fn give(&mut self, user: u64, answer: &Answer, batch: &mut Batch) {
+    fn give(&mut self, user: u64, answer: &Answer) {
         control::note(ANSWER, user, answer.result as u64);
         let last = answer.flags & MORE == 0;
         let Some(op) = self.ops.get_mut(&user) else {
             // A job of the pool has written its memory itself.
-            batch.push(to_event(user, answer));
+            self.answers.push_back(to_event(user, answer));
             return;
         };
         memory::check(&mut op.request);
         memory::write(&mut op.request, &answer.payload);
-        batch.push(to_event(user, answer));
+        self.answers.push_back(to_event(user, answer));
         if last {
             let op = self.ops.remove(&user);
             // The object may end here, and wake others.

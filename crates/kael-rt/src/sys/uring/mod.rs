@@ -15,7 +15,7 @@ mod syscall;
 mod tests;
 
 use super::{
-    event::{Batch, Event, MORE, NOTIFICATION, Started, buffer_flags},
+    event::{Event, MORE, NOTIFICATION, Started, buffer_flags},
     posix::{Inbox, PoolJob},
 };
 use crate::{
@@ -251,9 +251,9 @@ impl Backend {
             || self.inbox.is_filled()
     }
 
-    /// Hands over what is queued, waits as told, and reads completions.
+    /// Hands over what is queued, and waits as told.
     #[inline]
-    pub(crate) fn turn(&mut self, wait: Wait, batch: &mut Batch) -> io::Result<()> {
+    pub(crate) fn turn(&mut self, wait: Wait) -> io::Result<()> {
         if !self.wake_armed {
             self.arm_wake();
         }
@@ -279,48 +279,56 @@ impl Backend {
                 Err(errno) => return Err(io::Error::from_raw_os_error(errno)),
             }
         }
-        self.read(batch);
+        if self.jobs > 0 {
+            self.jobs -= self.inbox.take(&mut self.own);
+        }
         Ok(())
     }
 
-    #[inline]
-    fn read(&mut self, batch: &mut Batch) {
-        while !batch.is_full()
-            && let Some(event) = self.own.pop()
-        {
-            batch.push(event);
+    /// The next completion that is there.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Option<Event> {
+        if !self.own.is_empty() {
+            return self.own.pop();
         }
-        if self.jobs > 0 {
-            self.jobs -= self.inbox.take(batch);
-        }
-        let mut cqes = self.ring.cqes();
-        while !batch.is_full() {
-            let Some(cqe) = cqes.next() else { break };
+        loop {
+            let cqe = self.ring.next()?;
             // One comparison for both of the values that belong to no slot.
             if cqe.user_data >= WAKE {
-                if cqe.user_data == WAKE {
-                    self.wake_armed = cqe.flags & CQE_MORE != 0;
-                }
+                self.note_own(cqe);
                 continue;
             }
-            let mut flags = 0;
-            if cqe.flags != 0 {
-                if cqe.flags & CQE_MORE != 0 {
-                    flags |= MORE;
-                }
-                if cqe.flags & CQE_NOTIF != 0 {
-                    flags |= NOTIFICATION;
-                }
-                if cqe.flags & CQE_BUFFER != 0 {
-                    // One group so far; a completion does not name it.
-                    let group = self.groups.first().map_or(0, |group| group.id);
-                    flags |= buffer_flags(group, (cqe.flags >> 16) as u16);
-                }
-            }
+            let flags = if cqe.flags == 0 { 0 } else { self.flags_of(cqe) };
+            let event = Event { user: cqe.user_data, result: cqe.res, flags };
             #[cfg(test)]
-            faults::note(Event { user: cqe.user_data, result: cqe.res, flags });
-            batch.push(Event { user: cqe.user_data, result: cqe.res, flags });
+            faults::note(event);
+            return Some(event);
         }
+    }
+
+    /// A completion that belongs to no slot.
+    #[cold]
+    fn note_own(&mut self, cqe: Cqe) {
+        if cqe.user_data == WAKE {
+            self.wake_armed = cqe.flags & CQE_MORE != 0;
+        }
+    }
+
+    #[cold]
+    fn flags_of(&self, cqe: Cqe) -> u32 {
+        let mut flags = 0;
+        if cqe.flags & CQE_MORE != 0 {
+            flags |= MORE;
+        }
+        if cqe.flags & CQE_NOTIF != 0 {
+            flags |= NOTIFICATION;
+        }
+        if cqe.flags & CQE_BUFFER != 0 {
+            // One group so far; a completion does not name it.
+            let group = self.groups.first().map_or(0, |group| group.id);
+            flags |= buffer_flags(group, (cqe.flags >> 16) as u16);
+        }
+        flags
     }
 
     /// A multishot poll of the wake descriptor: each write to it makes one completion, and

@@ -27,6 +27,11 @@ pub(super) struct Ring {
     cqes: NonNull<Cqe>,
     /// Submissions are published by `publish`; until then the kernel does not see them.
     sq_tail: u32,
+    /// The tail at which the queue is full, as known since the last call: only the kernel moves
+    /// the head, and only within a call.
+    sq_limit: u32,
+    /// Completions before this one were read. The kernel's copy follows.
+    cq_head: u32,
     pub(super) setup_flags: u32,
     pub(super) features: u32,
     pub(super) syscalls: u64,
@@ -131,6 +136,8 @@ impl Ring {
             entries: sqes,
             fd,
             sq_tail: 0,
+            sq_limit: params.sq_entries,
+            cq_head: 0,
             setup_flags: params.flags,
             features: params.features,
             syscalls: 4,
@@ -181,13 +188,13 @@ impl Ring {
     /// Free entries of the submission queue.
     #[inline]
     pub(super) fn room(&self) -> u32 {
-        self.sq.entries - self.unsubmitted()
+        self.sq_limit.wrapping_sub(self.sq_tail)
     }
 
     /// Entries that the kernel has not taken yet.
     #[inline]
     pub(super) fn unsubmitted(&self) -> u32 {
-        self.sq_tail.wrapping_sub(self.load(self.sq.head))
+        self.sq.entries - self.room()
     }
 
     /// Queues a submission. The queue must have room.
@@ -224,9 +231,7 @@ impl Ring {
     /// Completions that can be read without entering the kernel.
     #[inline]
     pub(super) fn ready(&self) -> u32 {
-        // SAFETY: as in `load`; the head is written by us only.
-        let head = unsafe { self.cq.head.as_ref() }.load(Relaxed);
-        self.load(self.cq.tail).wrapping_sub(head)
+        self.load(self.cq.tail).wrapping_sub(self.cq_head)
     }
 
     /// Completions that the kernel dropped for want of memory.
@@ -269,15 +274,24 @@ impl Ring {
         if let Ok(n) = result {
             self.submitted += u64::from(n);
         }
+        self.sq_limit = self.load(self.sq.head).wrapping_add(self.sq.entries);
         result
     }
 
-    /// The completions that are there. What was read is given back to the kernel when this ends.
-    #[inline]
-    pub(super) fn cqes(&self) -> Cqes<'_> {
-        // SAFETY: as in `load`; the head is written by us only.
-        let head = unsafe { self.cq.head.as_ref() }.load(Relaxed);
-        Cqes { ring: self, head, tail: self.load(self.cq.tail) }
+    /// The next completion that is there; its place is given back to the kernel.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> Option<Cqe> {
+        let head = self.cq_head;
+        if head == self.load(self.cq.tail) {
+            return None;
+        }
+        // SAFETY: the kernel has published the entry (its tail was loaded with Acquire) and leaves
+        // it alone until the head in shared memory has passed it, below.
+        let cqe = unsafe { self.cqes.add((head & self.cq.mask) as usize).read() };
+        self.cq_head = head.wrapping_add(1);
+        // SAFETY: as in `load`. Release: the entry was read before it is given back.
+        unsafe { self.cq.head.as_ref() }.store(self.cq_head, Release);
+        Some(cqe)
     }
 
     pub(super) fn is_registered(&self) -> bool {
@@ -294,35 +308,6 @@ impl Ring {
 
     pub(super) fn bytes_mapped(&self) -> usize {
         self.queues.len + self.entries.len
-    }
-}
-
-/// The completions that were there when it was made.
-pub(super) struct Cqes<'a> {
-    ring: &'a Ring,
-    head: u32,
-    tail: u32,
-}
-
-impl Cqes<'_> {
-    #[inline]
-    pub(super) fn next(&mut self) -> Option<Cqe> {
-        if self.head == self.tail {
-            return None;
-        }
-        let index = self.head & self.ring.cq.mask;
-        self.head = self.head.wrapping_add(1);
-        // SAFETY: the kernel has published the entry (its tail was loaded with Acquire) and leaves
-        // it alone until the head in shared memory has passed it, in `drop`.
-        Some(unsafe { self.ring.cqes.add(index as usize).read() })
-    }
-}
-
-impl Drop for Cqes<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: as in `Ring::load`. Release: the entries were read before they are given back.
-        unsafe { self.ring.cq.head.as_ref() }.store(self.head, Release);
     }
 }
 
