@@ -4,7 +4,7 @@
 //! and the program ends.
 
 use kael_rt::net::{TcpListener, TcpStream};
-use std::io;
+use std::{io, net::SocketAddr};
 
 const BUFFER_BYTES: usize = 16 * 1024;
 
@@ -20,13 +20,7 @@ async fn main() -> io::Result<()> {
 async fn serve(listener: TcpListener) -> io::Result<()> {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                kael_rt::spawn(async move {
-                    if let Err(error) = echo(stream).await {
-                        eprintln!("{peer}: {error}");
-                    }
-                });
-            }
+            Ok((stream, peer)) => drop(kael_rt::spawn(echo(stream, peer))),
             // Out of descriptors or memory: the next accept waits until there are some again.
             Err(error) => eprintln!("accept: {error}"),
         }
@@ -34,18 +28,24 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
 }
 
 /// Sends back what comes, until the peer ends its direction. The buffer goes round: to the read, to the write, back.
-async fn echo(stream: TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+async fn echo(stream: TcpStream, peer: SocketAddr) {
+    // An answer leaves at once, or this connection is a little slower.
+    let _ = stream.set_nodelay(true);
     let mut buf = Vec::with_capacity(BUFFER_BYTES);
-    loop {
+    let error = loop {
         let (result, received) = stream.read(buf).await;
-        if result? == 0 {
-            return Ok(());
+        match result {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => break error,
         }
         let (result, sent) = stream.write_all(received).await;
-        result?;
+        if let Err(error) = result {
+            break error;
+        }
         buf = sent;
-    }
+    };
+    eprintln!("{peer}: {error}");
 }
 
 async fn demonstrate() -> io::Result<()> {

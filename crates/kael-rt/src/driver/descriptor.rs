@@ -170,14 +170,22 @@ impl Fd {
         driver.clone().expect("a descriptor in use has a driver")
     }
 
-    /// The driver, if it is the one that runs on this thread now, and is not ending.
+    /// The driver, if it is the one that runs on this thread now and is not ending, and nothing is
+    /// in the way of a plain transfer.
     #[inline(always)]
-    pub(super) fn driver_here(&self) -> Option<Driver> {
+    pub(super) fn may_pass(&self, side: Option<Side>) -> Option<&Driver> {
+        // A number that was given away takes the tag with it.
         if !context::is_driver(self.tag.get()) {
             return None;
         }
-        // SAFETY: as in `driver`.
-        unsafe { &*self.driver.get() }.clone()
+        // Datagrams go the long way: they come with their sender's address.
+        if let Some(side) = side
+            && !(self.kind.get() as u8 >= Kind::Stream as u8 && self.gate(side).is_open())
+        {
+            return None;
+        }
+        // SAFETY: as in `driver`; and a descriptor in use has one.
+        Some(unsafe { (*self.driver.get()).as_ref().unwrap_unchecked() })
     }
 
     /// Takes the number out, so that the end of this node closes nothing. Only for the last user
@@ -187,7 +195,9 @@ impl Fd {
         if self.is_shared() || self.direct.get() || !quiet {
             return Err(self);
         }
-        Ok(self.number.replace(-1))
+        let number = self.number.get();
+        self.forget_number();
+        Ok(number)
     }
 
     /// The descriptor as the standard library owns it; see [`release_number`](Self::release_number).
@@ -216,6 +226,8 @@ impl Fd {
     /// The descriptor was closed by an operation: nothing is left to close.
     pub(crate) fn forget_number(&self) {
         self.number.set(-1);
+        // No driver's, and not what stands for none either.
+        self.tag.set(ptr::dangling());
     }
 }
 

@@ -20,6 +20,10 @@ impl Driver {
         let now = |driver: &Driver| driver.with(|inner| inner.backend.now_ns()).unwrap_or(0);
         let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         let end = now(self).saturating_add(limit_ns);
+        if self.is_ending() {
+            return 0;
+        }
+        self.count_keys();
         self.with(|inner| inner.begin_to_end());
         context::end_driver();
         let count = self.with(|inner| inner.slots.len()).unwrap_or(0);
@@ -74,10 +78,10 @@ impl Inner {
     fn ends(&mut self, index: u32) -> Option<Ends> {
         let head = self.slots.head(index);
         let id = head.id;
-        match head.state {
+        match head.marks.state {
             State::Free | State::Reserved => None,
             State::Queued | State::Backlog | State::Delayed | State::CarryReady => {
-                let orphan = head.orphan;
+                let orphan = head.marks.orphan;
                 self.unlink(id);
                 self.leave_quietly(index);
                 if orphan {

@@ -121,7 +121,7 @@ impl Driver {
 
     /// As `follow`, but what was left behind is read only when the future takes its answer.
     fn follow_waiter(&self, id: SlotId) -> Launch {
-        match self.with(|inner| inner.slots.head(id.index()).state) {
+        match self.with(|inner| inner.slots.head(id.index()).marks.state) {
             Some(State::CarryReady) => {
                 if let Some(Some(waker)) =
                     self.with(|inner| inner.slots.head(id.index()).waker.take())
@@ -196,7 +196,7 @@ impl Inner {
     pub(super) fn enqueue(&mut self, index: u32, gate: &Gate) {
         let last = gate.last.replace(index);
         let head = self.slots.head(index);
-        head.state = State::Queued;
+        head.marks.state = State::Queued;
         head.prev = last;
         head.next = NONE;
         match last {
@@ -221,7 +221,7 @@ impl Inner {
         let id = head.id;
         self.unlink(id);
         let head = self.slots.head(index);
-        head.state = State::Reserved;
+        head.marks.state = State::Reserved;
         Some((id, head.vtable, self.slots.at(index)))
     }
 
@@ -239,21 +239,23 @@ impl Inner {
 
     fn leave(&mut self, index: u32) -> Pump {
         let head = self.slots.head(index);
-        let (node, side) = (head.fd?, head.side?);
+        let (node, side) = (head.fd?, head.marks.side?);
         self.leave_gate(index, node, side).then_some((node, side))
     }
 
     pub(super) fn orphan(&mut self, id: SlotId) -> Fate {
         let Some(head) = self.slots.current(id) else { return Fate::Nothing };
         let waker = head.waker.take();
-        match head.state {
+        match head.marks.state {
             // Between two of its steps: what it has begun is finished, what it has is not lost.
-            State::Backlog | State::Delayed if head.begun && !head.vtable.traits.cancel_on_drop => {
-                head.orphan = true;
+            State::Backlog | State::Delayed
+                if head.marks.begun && !head.vtable.traits.cancel_on_drop =>
+            {
+                head.make_orphan();
                 let fd = head.fd;
                 Fate::Keeps(waker, fd.filter(|&node| Self::add_orphan(node)))
             }
-            State::Backlog | State::Delayed if head.begun && head.side.is_some() => {
+            State::Backlog | State::Delayed if head.marks.begun && head.marks.side.is_some() => {
                 self.unlink(id);
                 self.fail(id, -libc::ECANCELED);
                 self.make_orphan(id.index());
@@ -269,7 +271,7 @@ impl Inner {
                 Fate::Discard(self.leave(id.index()))
             }
             State::InFlight => {
-                head.orphan = true;
+                head.make_orphan();
                 let (cancel, fd) = (head.vtable.traits.cancel_on_drop, head.fd);
                 if cancel {
                     self.cancel(id.index());
@@ -277,7 +279,7 @@ impl Inner {
                 Fate::Keeps(waker, fd.filter(|&node| Self::add_orphan(node)))
             }
             State::Done => {
-                head.orphan = true;
+                head.make_orphan();
                 if let Some(node) = head.fd {
                     Self::add_orphan(node);
                 }
@@ -292,7 +294,7 @@ impl Inner {
     /// The future of a pending operation goes, but the operation stays where it is.
     pub(super) fn leave_alone(&mut self, id: SlotId) -> Option<Waker> {
         let head = self.slots.current(id)?;
-        head.orphan = true;
+        head.make_orphan();
         let (waker, fd) = (head.waker.take(), head.fd);
         if let Some(node) = fd {
             Self::add_orphan(node);
@@ -311,9 +313,9 @@ impl Inner {
     pub(super) fn conclude(&mut self, id: SlotId) -> Option<End> {
         let index = id.index();
         let head = self.slots.current(id)?;
-        if !head.orphan {
+        if !head.marks.orphan {
             let waker = head.waker.take();
-            let pump = match (head.side, head.fd) {
+            let pump = match (head.marks.side, head.fd) {
                 (Some(Side::Write), _) => self.leave(index),
                 // A stream that is being closed waits for the kernel, and not for who reads.
                 // SAFETY: the operation in the slot uses the descriptor.
@@ -324,7 +326,7 @@ impl Inner {
             };
             return Some(End::Wake(waker, pump));
         }
-        let (result, fd, side, gives) = (head.result, head.fd, head.side, head.gives);
+        let (result, fd, side, gives) = (head.result, head.fd, head.marks.side, head.marks.gives);
         let (Some(node), Some(side)) = (fd, side) else { return Some(End::Finish(None)) };
         // SAFETY: the orphan in the slot uses the descriptor.
         let fd = unsafe { node.as_ref() };
@@ -359,7 +361,7 @@ impl Inner {
     /// An orphan is about to be dropped: it no longer counts as one.
     pub(super) fn end_orphan(&mut self, index: u32) {
         let head = self.slots.head(index);
-        head.orphan = false;
+        head.marks.orphan = false;
         if let Some(node) = head.fd {
             // SAFETY: the orphan in the slot uses the descriptor.
             unsafe { node.as_ref() }.end_orphan();
@@ -372,7 +374,7 @@ impl Inner {
         self.end_orphan(index);
         let done = self.done(index);
         let head = self.slots.head(index);
-        head.state = State::Reserved;
+        head.marks.state = State::Reserved;
         // The end of the driver makes orphans of operations whose futures are not gone.
         (head.vtable, done, head.waker.take())
     }
@@ -390,9 +392,9 @@ impl Inner {
             }
             let head = self.slots.head(holder);
             let id = head.id;
-            match head.state {
+            match head.marks.state {
                 State::InFlight => {
-                    head.stop.get_or_insert(Fault::Closed);
+                    head.stop_for(Fault::Closed);
                     self.cancel(holder);
                 }
                 State::Backlog | State::Delayed => {
@@ -424,18 +426,19 @@ impl Inner {
             return None;
         }
         let head = self.slots.head(index);
-        let (id, state) = (head.id, head.state);
+        let (id, state) = (head.id, head.marks.state);
         if state == State::Queued {
             return self.cancel_for(id, Fault::Closed).map(|()| id);
         }
         match state {
             State::InFlight => {
-                head.stop.get_or_insert(Fault::Closed);
+                head.stop_for(Fault::Closed);
                 self.cancel(index);
                 None
             }
             State::Done => {
-                // It has its answer, whenever its future looks.
+                // It has its answer, whenever its future looks, but the gate no longer.
+                head.ready = SlotId::NEVER;
                 fd.read.holder.set(NONE);
                 None
             }
@@ -456,8 +459,8 @@ impl Inner {
     /// At the end: the future of a slot is gone or will not be asked.
     pub(super) fn make_orphan(&mut self, index: u32) {
         let head = self.slots.head(index);
-        if !head.orphan {
-            head.orphan = true;
+        if !head.marks.orphan {
+            head.make_orphan();
             if let Some(node) = head.fd {
                 Self::add_orphan(node);
             }

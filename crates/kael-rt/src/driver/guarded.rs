@@ -1,36 +1,31 @@
 //! [`Guarded`]: the one way to what the driver knows, for moments in which no user code runs.
 //!
-//! A `RefCell<Option<T>>` with one state instead of two, because it is asked four times an
-//! operation: free, borrowed, or gone.
+//! A `RefCell<Option<T>>` that is asked one question instead of two, because it is asked for every
+//! transfer and for its answer.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ops::{Deref, DerefMut};
 
 pub(super) struct Guarded<T> {
-    state: Cell<State>,
-    /// Holds a value unless the state is `Gone`. A reference exists only while it is `Borrowed`.
+    /// It is borrowed, or gone. While it is not set there is a value, and no reference to it.
+    barred: Cell<bool>,
+    /// There is no value.
+    gone: Cell<bool>,
     value: UnsafeCell<Option<T>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Free,
-    Borrowed,
-    Gone,
 }
 
 impl<T> Guarded<T> {
     /// Holds nothing yet.
     pub(super) fn gone() -> Guarded<T> {
-        Guarded { state: Cell::new(State::Gone), value: UnsafeCell::new(None) }
+        Guarded { barred: Cell::new(true), gone: Cell::new(true), value: UnsafeCell::new(None) }
     }
 
     /// Puts the value in, once.
     pub(super) fn fill(&self, value: T) {
-        assert!(self.state.get() == State::Gone, "it is filled once");
-        // SAFETY: nobody has a reference while the state is `Gone`.
+        assert!(self.gone.replace(false), "it is filled once");
+        // SAFETY: nobody has a reference while it is gone.
         unsafe { *self.value.get() = Some(value) };
-        self.state.set(State::Free);
+        self.barred.set(false);
     }
 
     /// The value, until the guard goes; `None` when it is gone.
@@ -39,10 +34,10 @@ impl<T> Guarded<T> {
     /// If it is borrowed: user code ran where none may.
     #[inline(always)]
     pub(super) fn borrow(&self) -> Option<Borrowed<'_, T>> {
-        if self.state.get() != State::Free {
+        if self.barred.get() {
             return self.refuse();
         }
-        self.state.set(State::Borrowed);
+        self.barred.set(true);
         Some(Borrowed(self))
     }
 
@@ -53,16 +48,18 @@ impl<T> Guarded<T> {
     }
 
     #[cold]
+    #[inline(never)]
     fn refuse(&self) -> Option<Borrowed<'_, T>> {
-        assert!(self.state.get() == State::Gone, "the driver was used from within itself");
+        assert!(self.gone.get(), "the driver was used from within itself");
         None
     }
 
     /// Takes the value out for good.
     pub(super) fn take(&self) -> Option<T> {
         self.with(|_| ())?;
-        self.state.set(State::Gone);
-        // SAFETY: it was `Free`, so nobody has a reference.
+        self.barred.set(true);
+        self.gone.set(true);
+        // SAFETY: it could be borrowed just now, so nobody has a reference.
         unsafe { (*self.value.get()).take() }
     }
 }
@@ -75,7 +72,7 @@ impl<T> Deref for Borrowed<'_, T> {
 
     #[inline(always)]
     fn deref(&self) -> &T {
-        // SAFETY: the state was `Free`, so there is a value, and it is `Borrowed` by this alone.
+        // SAFETY: it was not barred, so there is a value and no other reference; now it is.
         unsafe { (*self.0.value.get()).as_ref().unwrap_unchecked() }
     }
 }
@@ -91,6 +88,6 @@ impl<T> DerefMut for Borrowed<'_, T> {
 impl<T> Drop for Borrowed<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.state.set(State::Free);
+        self.0.barred.set(false);
     }
 }

@@ -6,7 +6,7 @@ mod items;
 mod waiting;
 
 use super::{
-    DriverConfig, DriverCounters, Wait,
+    Completion, DriverConfig, DriverCounters, Wait,
     descriptor::{Descriptor, Fd, Gate},
     key::Look,
     ops::Vtable,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::Fault,
-    op::{Gives, Request, Side, Traits},
+    op::{Gives, Plain, RecvFlags, Request, SendFlags, Side, Span, Traits},
     sys::{Backend, Region, Started},
 };
 use std::{
@@ -23,11 +23,12 @@ use std::{
     collections::VecDeque,
     io,
     ptr::{self, NonNull},
+    slice,
     task::Waker,
 };
 
 /// Completions of one multishot that may wait for its future; at the bound it is stopped.
-pub(super) const MAX_ITEMS: u32 = 64;
+pub(super) const MAX_ITEMS: u8 = 64;
 /// The longest time between two attempts, in milliseconds.
 const MAX_DELAY_MS: u32 = 50;
 
@@ -100,12 +101,6 @@ pub(super) enum Launch {
     Now,
 }
 
-/// The answer of an operation that needs nothing but a count.
-pub(super) struct Plain {
-    pub(super) result: i32,
-    pub(super) region: (NonNull<u8>, u32, u8),
-}
-
 /// A first-in, first-out list of slots, linked through their heads.
 #[derive(Clone, Copy)]
 struct List {
@@ -153,47 +148,58 @@ impl Inner {
         vtable: &'static Vtable,
         waker: Waker,
     ) -> Result<(NonNull<Slot>, SlotId), Waker> {
-        let Some(slot) = self.slots.reserve(traits, vtable) else { return Err(waker) };
+        let Some(slot) = self.slots.reserve(traits, vtable, vtable.reserved) else {
+            return Err(waker);
+        };
         let head = self.slots.head_at(slot);
         head.keep_first(waker);
         Ok((slot, head.id))
     }
 
-    /// Gives a plain transfer a slot and hands it to the backend, if nothing is in its way. The
-    /// operation must be placed in the slot before anything else. Else the waker comes back, and
-    /// nothing has happened.
+    /// Gives a plain transfer, whose gate is open, a slot and hands it to the backend. The operation
+    /// must be placed in the slot before anything else. At the bound the waker comes back.
+    ///
+    /// # Safety
+    /// The span's memory is the operation's as its traits say, and is not touched by anybody before
+    /// the backend has let go of it.
     #[inline(always)]
-    pub(super) fn launch_plain(
+    pub(super) unsafe fn launch_plain(
         &mut self,
-        request: Request<'static>,
+        span: Span<'_>,
+        plain: Plain,
         traits: &'static Traits,
         vtable: &'static Vtable,
         waker: Waker,
     ) -> Result<(NonNull<Slot>, SlotId, Launch), Waker> {
-        let fd = match &request {
-            Request::Recv { fd, .. }
-            | Request::Send { fd, .. }
-            | Request::Read { fd, .. }
-            | Request::Write { fd, .. } => *fd,
-            _ => return Err(waker),
+        let Some(slot) = self.slots.reserve(traits, vtable, vtable.launched) else {
+            return Err(waker);
         };
-        if fd.number() < 0 {
-            return Err(waker);
-        }
-        if let Some(side) = traits.side
-            && !(fd.is_gated(side) && fd.gate(side).is_open())
-        {
-            return Err(waker);
-        }
-        let Some(slot) = self.slots.reserve(traits, vtable) else { return Err(waker) };
         let head = self.slots.head_at(slot);
         head.keep_first(waker);
-        head.fd = Some(fd.node());
+        head.fd = Some(span.fd.node());
+        if let Plain::Recv { .. } | Plain::Read = plain {
+            (head.region, head.region_len) = (span.at, span.len as u32);
+        }
+        // Nothing was done yet, so nothing is known that would make its answer more than plain.
+        if traits.steps {
+            (head.asked, head.enough) = (span.len as u32, span.len as i32);
+        } else {
+            head.enough = 0;
+        }
         let id = head.id;
         if let Some(side) = traits.side {
-            fd.gate(side).holder.set(id.index());
+            span.fd.gate(side).holder.set(id.index());
         }
-        let launch = self.start(slot, request, traits);
+        // SAFETY: the caller's word. The descriptor is looked at before this returns.
+        let request = unsafe { plain.request(span) };
+        let launch = match self.backend.start(id, request) {
+            Started::Queued => {
+                self.started += 1;
+                Launch::Pending
+            }
+            Started::Done(result) => self.answer(slot, result),
+            Started::Full => self.put_off(slot),
+        };
         Ok((slot, id, launch))
     }
 
@@ -215,7 +221,7 @@ impl Inner {
             let index = head.id.index();
             if let Some(side) = traits.side {
                 if !fd.is_gated(side) || request.skips_gate() {
-                    head.side = None;
+                    head.marks.side = None;
                     // A close may be on its way, and the number free before it is answered.
                     if request.skips_gate() && fd.write.sticky.get() == Fault::Closed.code() {
                         return self.answer(slot, Fault::Closed.code());
@@ -229,12 +235,12 @@ impl Inner {
                 }
             }
         } else {
-            self.slots.head_at(slot).side = None;
+            self.slots.head_at(slot).marks.side = None;
             if self.ending {
                 return self.answer(slot, Fault::Ended.code());
             }
         }
-        self.start(slot, request, traits)
+        self.start(slot, request)
     }
 
     /// A request for a descriptor that cannot be used, or not here.
@@ -242,10 +248,10 @@ impl Inner {
     fn refuse(&mut self, slot: NonNull<Slot>, fd: &Fd) -> Launch {
         let fault = if self.ending {
             Fault::Ended
-        } else if !fd.belongs_to_tag(self.tag) {
-            Fault::OtherRuntime
-        } else {
+        } else if fd.number() < 0 {
             Fault::Closed
+        } else {
+            Fault::OtherRuntime
         };
         self.answer(slot, fault.code())
     }
@@ -272,7 +278,7 @@ impl Inner {
             if in_turn {
                 // The future reads what was left when it takes its answer, so that nothing is lost
                 // if it is dropped before.
-                self.slots.head_at(slot).state = State::CarryReady;
+                self.slots.head_at(slot).marks.state = State::CarryReady;
                 return Some(Launch::Now);
             }
             return Some(self.serve(index));
@@ -293,9 +299,9 @@ impl Inner {
     fn note(&mut self, slot: NonNull<Slot>, request: &Request<'_>) {
         let region = Region::of(request);
         let head = self.slots.head_at(slot);
-        head.gives = request.gives();
-        head.seen = false;
-        head.vectors = region.vectors;
+        head.marks.gives = request.gives();
+        head.marks.seen = false;
+        head.marks.vectors = region.vectors;
         head.region = region.at;
         head.region_len = region.len;
         head.asked = region.asked;
@@ -303,22 +309,14 @@ impl Inner {
 
     /// Hands a request to the backend.
     #[inline(always)]
-    pub(super) fn start(
-        &mut self,
-        slot: NonNull<Slot>,
-        request: Request<'static>,
-        traits: &Traits,
-    ) -> Launch {
+    pub(super) fn start(&mut self, slot: NonNull<Slot>, request: Request<'static>) -> Launch {
         self.note(slot, &request);
         let head = self.slots.head_at(slot);
-        if !traits.steps {
-            // Whatever it gets is all that it wants.
-            head.asked = 0;
-        }
+        head.enough = i32::MAX;
         match self.backend.start(head.id, request) {
             Started::Queued => {
                 self.started += 1;
-                self.slots.head_at(slot).state = State::InFlight;
+                self.slots.head_at(slot).marks.state = State::InFlight;
                 Launch::Pending
             }
             Started::Done(result) => self.answer(slot, result),
@@ -343,7 +341,7 @@ impl Inner {
         }
         for slot in slots {
             self.started += 1;
-            self.slots.head_at(slot).state = State::InFlight;
+            self.slots.head_at(slot).marks.state = State::InFlight;
         }
         true
     }
@@ -352,7 +350,7 @@ impl Inner {
     fn answer(&mut self, slot: NonNull<Slot>, result: i32) -> Launch {
         let head = self.slots.head_at(slot);
         head.result = result;
-        head.state = State::Done;
+        head.marks.state = State::Done;
         Launch::Now
     }
 
@@ -360,7 +358,7 @@ impl Inner {
     pub(super) fn fail(&mut self, id: SlotId, result: i32) {
         if let Some(head) = self.slots.current(id) {
             head.result = result;
-            head.state = State::Done;
+            head.marks.state = State::Done;
         }
     }
 
@@ -378,6 +376,22 @@ impl Inner {
     pub(super) fn begin_to_end(&mut self) {
         self.ending = true;
         self.tag = ptr::null();
+        for index in 0..self.slots.len() {
+            // From here on everything is looked at closely, see `Key`.
+            let head = self.slots.head(index);
+            head.ready = SlotId::NEVER;
+            head.enough = i32::MAX;
+        }
+    }
+
+    /// How many slots have a future.
+    pub(super) fn keys(&mut self) -> usize {
+        let slots = 0..self.slots.len();
+        let mut has_key = |index: &u32| {
+            let head = self.slots.head(*index);
+            !head.marks.orphan && head.marks.state != State::Free
+        };
+        slots.filter(|index| has_key(index)).count()
     }
 
     pub(super) fn panic_of(&mut self, id: SlotId) -> Option<Panic> {
@@ -393,8 +407,8 @@ impl Inner {
         }
     }
 
-    /// The answer of a plain operation that went as most do: it succeeded, and its gate and its
-    /// slot have nobody waiting. The slot is free then, and the operation must be moved out of it
+    /// The answer of a plain transfer that went as most do: it got what it wanted, and nobody waits
+    /// for its gate or its slot. The slot is free then, and the operation must be moved out of it
     /// before anything else. `None`: [`look`](Self::look) closer.
     #[inline(always)]
     pub(super) fn take_plain(
@@ -402,32 +416,28 @@ impl Inner {
         slot: NonNull<Slot>,
         id: SlotId,
         traits: &Traits,
-    ) -> Option<Plain> {
+    ) -> Option<Completion<'static>> {
         let head = self.slots.head_at(slot);
-        if head.id != id
-            || head.state != State::Done
-            || head.result < 0
-            || head.waker.is_some()
-            || self.waiting_futures > 0
-        {
+        if head.ready != id || self.waiting_futures > 0 {
             return None;
         }
-        // A write's gate was given up when its answer came, see `finished`.
-        if traits.side == Some(Side::Read)
-            && let (Some(_), Some(node)) = (head.side, head.fd)
-        {
-            // SAFETY: the operation in the slot uses the descriptor.
-            let gate = &unsafe { node.as_ref() }.read;
+        // A write's gate was given up when its answer came, see `complete`.
+        if traits.side == Some(Side::Read) {
+            debug_assert!(head.fd.is_some());
+            // SAFETY: a plain transfer has its descriptor noted, and the operation in the slot uses it.
+            let gate = &unsafe { head.fd.unwrap_unchecked().as_ref() }.read;
             if gate.first.get() != NONE {
                 return None;
             }
-            if gate.holder.get() == id.index() {
-                gate.holder.set(NONE);
-            }
+            debug_assert_eq!(gate.holder.get(), id.index(), "what is ready has its gate");
+            gate.holder.set(NONE);
         }
-        let plain = Plain { result: head.result, region: (head.region, head.region_len, 0) };
-        self.slots.release(slot);
-        Some(plain)
+        debug_assert!(head.marks.state == State::Done && head.waker.is_none());
+        let (result, region) = (head.result, (head.region, head.region_len, 0));
+        // SAFETY: what is ready got at least `enough`, which is never negative.
+        unsafe { std::hint::assert_unchecked(result >= 0) };
+        self.slots.release(slot, traits.waits_for_peer);
+        Some(Completion::new(result, region, None))
     }
 
     /// What a future finds when it looks. An answer is handed out with it. If the slot is not
@@ -435,7 +445,7 @@ impl Inner {
     #[inline]
     pub(super) fn look(&mut self, id: SlotId, waker: &Waker, kept: bool) -> Look {
         let head = self.slots.current(id).expect("a key's slot is in use");
-        match head.state {
+        match head.marks.state {
             State::Done => Look::Done(self.taken(id, kept)),
             State::CarryReady => Look::FromCarry,
             _ if head.waker.as_ref().is_some_and(|own| own.will_wake(waker)) => Look::Pending,
@@ -448,10 +458,10 @@ impl Inner {
         let index = id.index();
         let done = self.done(index);
         let head = self.slots.head(index);
-        assert!(head.state == State::Done, "an answer is taken once it is there");
-        head.state = State::Reserved;
+        assert!(head.marks.state == State::Done, "an answer is taken once it is there");
+        head.marks.state = State::Reserved;
         let waker = head.waker.take();
-        let gate = match (head.side.take(), head.fd) {
+        let gate = match (head.marks.side.take(), head.fd) {
             (Some(side), Some(node)) => Some((node, side)),
             _ => None,
         };
@@ -463,21 +473,30 @@ impl Inner {
     pub(super) fn done(&mut self, index: u32) -> super::Done {
         let body = self.slots.body(index);
         let head = self.slots.head(index);
-        let region = (head.region, head.region_len, head.vectors);
-        super::Done { body, result: head.result, flags: head.flags, gives: head.gives, region }
+        let region = (head.region, head.region_len, head.marks.vectors);
+        super::Done {
+            body,
+            result: head.result,
+            flags: head.marks.flags,
+            gives: head.marks.gives,
+            region,
+        }
     }
 
     /// The operation's own code, if it wants to see its completion.
     pub(super) fn step_of(&mut self, id: SlotId) -> Option<Stepping> {
         let head = self.slots.current(id)?;
         let whole = head.result >= 0 && head.result as u32 >= head.asked;
-        if !head.steps || whole || (head.orphan && head.side == Some(Side::Read)) {
+        if !head.vtable.traits.steps
+            || whole
+            || (head.marks.orphan && head.marks.side == Some(Side::Read))
+        {
             return None;
         }
-        head.seen = true;
-        head.begun = true;
-        head.repeats = 0;
-        let (vtable, orphan, stop) = (head.vtable, head.orphan, head.stop);
+        head.marks.seen = true;
+        head.marks.begun = true;
+        head.marks.repeats = 0;
+        let (vtable, orphan, stop) = (head.vtable, head.marks.orphan, head.marks.stop);
         Some(Stepping { vtable, done: self.done(id.index()), orphan, stop })
     }
 
@@ -488,7 +507,7 @@ impl Inner {
         }
         let slot = self.slots.find(id)?;
         let head = self.slots.head_at(slot);
-        head.state = State::Reserved;
+        head.marks.state = State::Reserved;
         Some((head.vtable, slot))
     }
 
@@ -501,7 +520,7 @@ impl Inner {
         }
         while let Some(index) = self.cancels.pop() {
             let head = self.slots.head(index);
-            if head.cancelled && head.state == State::InFlight {
+            if head.marks.cancelled && head.marks.state == State::InFlight {
                 let id = head.id;
                 if self.backend.cancel(id).is_err() {
                     self.cancels.push(index);
@@ -533,7 +552,9 @@ impl Inner {
     }
 
     pub(super) fn release(&mut self, index: u32) -> Option<Waker> {
-        self.slots.release(self.slots.at(index));
+        let slot = self.slots.at(index);
+        let waits_for_peer = self.slots.head_at(slot).vtable.traits.waits_for_peer;
+        self.slots.release(slot, waits_for_peer);
         if self.waiting_futures == 0 {
             return None;
         }
@@ -545,7 +566,7 @@ impl Inner {
         id: SlotId,
     ) -> Option<(&'static Vtable, NonNull<Body>, Option<Waker>)> {
         let head = self.slots.current(id)?;
-        head.state = State::Reserved;
+        head.marks.state = State::Reserved;
         let (vtable, waker) = (head.vtable, head.waker.take());
         Some((vtable, self.slots.body(id.index()), waker))
     }
@@ -560,6 +581,44 @@ impl Inner {
             carries: u64::from(self.carries),
             stale: self.stale,
             starved: self.starved,
+        }
+    }
+}
+
+impl Plain {
+    /// The request for a span.
+    ///
+    /// # Safety
+    /// As for [`Inner::launch_plain`]; and the span's descriptor is used only while the span is.
+    #[inline(always)]
+    unsafe fn request(self, span: Span<'_>) -> Request<'static> {
+        let Span { fd, at, len, offset: at_offset } = span;
+        // SAFETY: the caller's word: the reference is not used for longer.
+        let fd = unsafe { &*ptr::from_ref(fd) };
+        // SAFETY: the bytes are the operation's, which rests until the backend has let go of them.
+        unsafe {
+            match self {
+                Plain::Recv { wait_all } => Request::Recv {
+                    fd,
+                    into: slice::from_raw_parts_mut(at.as_ptr().cast(), len),
+                    flags: RecvFlags { peek: false, wait_all },
+                },
+                Plain::Send { wait_all } => Request::Send {
+                    fd,
+                    from: slice::from_raw_parts(at.as_ptr(), len),
+                    flags: SendFlags { wait_all },
+                },
+                Plain::Read => Request::Read {
+                    fd,
+                    into: slice::from_raw_parts_mut(at.as_ptr().cast(), len),
+                    at: at_offset,
+                },
+                Plain::Write => Request::Write {
+                    fd,
+                    from: slice::from_raw_parts(at.as_ptr(), len),
+                    at: at_offset,
+                },
+            }
         }
     }
 }

@@ -1,9 +1,8 @@
 //! The right to the operation in one slot: looking for the answer, stopping it, dropping it.
 
 use super::{
-    Completion, Driver, Submitted,
+    Driver, Submitted,
     inner::{Launch, Taken},
-    ops,
     slot::{Slot, SlotId},
 };
 use crate::{error::Fault, op::Op};
@@ -14,8 +13,13 @@ use std::{
 };
 
 /// The right to the operation in one slot. Dropping it drops the operation, by the rules.
+///
+/// A key is made and spent for every transfer, so it does not count as a user of the driver: the
+/// core keeps the driver until it begins to end it. From then on each key that there is counts, and
+/// each that is made; see [`Driver::count_keys`].
 pub(crate) struct Key {
-    pub(super) driver: Driver,
+    /// Without a count of its own while the driver is not ending.
+    pub(super) driver: ManuallyDrop<Driver>,
     /// Used only inside `Driver::with`: the slots go with what it gives access to.
     pub(super) slot: NonNull<Slot>,
     pub(super) id: SlotId,
@@ -24,25 +28,7 @@ pub(crate) struct Key {
 const _: () = assert!(size_of::<Key>() == 24);
 
 impl Key {
-    #[inline(always)]
     pub(crate) fn poll<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
-        if const { !O::TRAITS.scratch && !O::TRAITS.gives_more }
-            && let Some(mut inner) = self.driver.borrow()
-            && let Some(plain) = inner.take_plain(self.slot, self.id, &O::TRAITS)
-        {
-            drop(inner);
-            // SAFETY: the slot had the answer, and its future, which has this key, is the only
-            // owner: the operation is moved out once. The slot is free already, but nothing has
-            // run since that could have used it again.
-            let op = unsafe { ops::take::<O>(Slot::body(self.slot)) };
-            let completion = Completion::new(plain.result, plain.region, None);
-            return Poll::Ready(op.complete(completion));
-        }
-        self.poll_closely::<O>(waker)
-    }
-
-    #[inline(never)]
-    fn poll_closely<O: Op>(&self, waker: &Waker) -> Poll<O::Output> {
         let driver = &self.driver;
         match driver.with(|inner| inner.look(self.id, waker, O::TRAITS.scratch)) {
             Some(Look::Done(taken)) => Poll::Ready(driver.answer::<O>(self.id, taken)),
@@ -107,18 +93,31 @@ impl Key {
         }
     }
 
+    /// A key for a slot that was just reserved.
+    pub(super) fn new(driver: &Driver, slot: NonNull<Slot>, id: SlotId) -> Key {
+        let driver =
+            if driver.is_ending() { ManuallyDrop::new(driver.clone()) } else { driver.uncounted() };
+        Key { driver, slot, id }
+    }
+
     /// Gives up the right: the operation was taken.
-    #[inline(always)]
     pub(crate) fn spend(self) {
-        let key = ManuallyDrop::new(self);
-        // SAFETY: the key is never used or dropped again.
-        drop(unsafe { std::ptr::read(&key.driver) });
+        ManuallyDrop::new(self).uncount();
+    }
+
+    /// The key goes.
+    fn uncount(&mut self) {
+        if self.driver.is_ending() {
+            // SAFETY: since the driver is ending the key has a count, and it is not used again.
+            unsafe { ManuallyDrop::drop(&mut self.driver) };
+        }
     }
 }
 
 impl Drop for Key {
     fn drop(&mut self) {
         self.driver.orphan(self.id);
+        self.uncount();
     }
 }
 

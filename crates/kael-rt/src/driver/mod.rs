@@ -37,10 +37,10 @@ pub(crate) use stage::{Stage, Tag};
 
 use crate::{
     error::Fault,
-    op::{Gives, Op, Request, Side},
+    op::{Gives, Op, Side},
     rt::BlockingPool,
     sys::{Backend, Granted, buffer_of},
-    task::{clone_waker, wake},
+    task::clone_waker,
 };
 use descriptor::Descriptors;
 use guarded::{Borrowed, Guarded};
@@ -49,7 +49,8 @@ use ops::Vtable;
 use slot::{Body, Slot, State};
 use std::{
     cell::Cell,
-    io, mem,
+    io,
+    mem::{self, ManuallyDrop},
     os::fd::{IntoRawFd, OwnedFd},
     ptr::NonNull,
     rc::Rc,
@@ -100,6 +101,8 @@ struct Shell {
     /// Gone once the driver has ended.
     inner: Guarded<Inner>,
     descriptors: Descriptors,
+    /// The end has begun, and keys count.
+    ending: Cell<bool>,
     /// What was counted until the end.
     last: Cell<DriverCounters>,
 }
@@ -120,10 +123,31 @@ impl Driver {
         let driver = Driver(Rc::new(Shell {
             inner: Guarded::gone(),
             descriptors: Descriptors::new(),
+            ending: Cell::new(false),
             last: Cell::new(DriverCounters::default()),
         }));
         driver.0.inner.fill(Inner::new(backend, config, driver.tag()));
         Ok(driver)
+    }
+
+    /// Another pointer to it that does not count.
+    #[inline(always)]
+    fn uncounted(&self) -> ManuallyDrop<Driver> {
+        // SAFETY: it is never dropped as it is, and whoever holds it knows that somebody counts.
+        ManuallyDrop::new(Driver(unsafe { std::ptr::read(&self.0) }))
+    }
+
+    /// From here on keys count, those that there are and those that will be made.
+    fn count_keys(&self) {
+        let keys = self.with(Inner::keys).unwrap_or(0);
+        for _ in 0..keys {
+            mem::forget(self.clone());
+        }
+        self.0.ending.set(true);
+    }
+
+    fn is_ending(&self) -> bool {
+        self.0.ending.get()
     }
 
     pub(crate) fn tag(&self) -> *const () {
@@ -180,14 +204,18 @@ impl Driver {
     pub(crate) fn submit_plain<O: Op>(mut op: O, waker: &Waker) -> Result<Key, O> {
         // User code may run up to here, and not between the start and the placing.
         let waker = clone_waker(waker);
-        let Some(request) = op.plain() else { return Err(op) };
-        let Some(driver) = request.fd().and_then(|fd| fd.driver_here()) else { return Err(op) };
-        // SAFETY: what it points at is the descriptor, which `launch_plain` looks at before it
-        // returns, and a buffer's bytes, which stay put when the operation moves to its slot (the
-        // contract of `IoBuf`) and are not touched before the backend has let go of them.
-        let request = unsafe { mem::transmute::<Request<'_>, Request<'static>>(request) };
+        let Some(plain) = O::TRAITS.plain else { return Err(op) };
+        let Some(span) = op.span() else { return Err(op) };
+        let Some(driver) = span.fd.may_pass(O::TRAITS.side) else { return Err(op) };
+        // It is current here, so the core keeps it, and is not ending: a key needs no count.
+        let driver = driver.uncounted();
+        let vtable = Vtable::of::<O>();
         let launched = match driver.borrow() {
-            Some(mut inner) => inner.launch_plain(request, &O::TRAITS, Vtable::of::<O>(), waker),
+            // SAFETY: the bytes are a buffer's. They stay put when the operation moves to its slot
+            // (the contract of `IoBuf`), and are not touched while it is there.
+            Some(mut inner) => unsafe {
+                inner.launch_plain(span, plain, &O::TRAITS, vtable, waker)
+            },
             None => Err(waker),
         };
         let Ok((slot, id, launch)) = launched else { return Err(op) };
@@ -211,7 +239,7 @@ impl Driver {
         // SAFETY: the slot was just reserved for this operation.
         unsafe { ops::place(body, op) };
         // From here on the key answers for the slot, whatever user code does.
-        let key = Key { driver: self, slot, id };
+        let key = Key::new(&self, slot, id);
         // SAFETY: the operation is in the body, at its final address, and nobody else has the slot.
         let request = unsafe { ops::request::<O>(body) };
         match key.driver.with(|inner| inner.launch(slot, request, &O::TRAITS, false)) {
@@ -287,18 +315,17 @@ impl Driver {
                 None => return Ok(()),
             }
         }
-        for _ in 0..EVENTS_PER_TURN {
-            let Some(next) = self.borrow().map(|mut inner| inner.next()) else { break };
-            match next {
-                Some(Act::Wake(waker)) => wake(waker),
-                Some(Act::Nothing) => {}
-                Some(Act::Pump(waker, node)) => {
+        let mut left = EVENTS_PER_TURN;
+        while let Some(Some(act)) = self.borrow().map(|mut inner| inner.reap(&mut left)) {
+            match act {
+                Act::Wake(waker) => waker.wake(),
+                Act::Nothing => {}
+                Act::Pump(waker, node) => {
                     // The operation in its slot uses the descriptor until its future takes it.
                     self.pump(node, Side::Write);
                     waker.wake();
                 }
-                Some(Act::Follow(id)) => self.follow_to_the_end(id),
-                None => break,
+                Act::Follow(id) => self.follow_to_the_end(id),
             }
         }
         Ok(())

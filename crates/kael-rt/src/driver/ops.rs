@@ -1,11 +1,17 @@
 //! What the driver must know of an operation whose type it no longer knows.
 
-use super::{Completion, slot::Body, slot::ROOM};
-use crate::op::{Op, Request, Step, Traits};
+use super::{
+    Completion,
+    slot::{Body, Marks, ROOM, State},
+};
+use crate::op::{Gives, Op, Plain, Request, Step, Traits};
 use std::{ptr::NonNull, ptr::addr_of_mut};
 
 pub(crate) struct Vtable {
     pub(crate) traits: Traits,
+    /// How an operation begins whose request is not lowered yet, and a plain transfer.
+    pub(crate) reserved: Marks,
+    pub(crate) launched: Marks,
     /// # Safety
     /// The body holds the operation; nobody else touches the body until the request is gone.
     pub(crate) request: unsafe fn(NonNull<Body>) -> Request<'static>,
@@ -30,12 +36,22 @@ struct Of<O>(O);
 impl<O: Op> Of<O> {
     const VTABLE: Vtable = Vtable {
         traits: O::TRAITS,
+        reserved: Marks::new(State::Reserved, O::TRAITS.side, Gives::Count),
+        launched: Marks::new(State::InFlight, O::TRAITS.side, gives(O::TRAITS.plain)),
         request: request::<O>,
         advance: advance::<O>,
         kept: kept::<O>,
         finish: finish::<O>,
         discard: discard::<O>,
     };
+}
+
+/// What the answer of a plain transfer is.
+const fn gives(plain: Option<Plain>) -> Gives {
+    match plain {
+        Some(Plain::Recv { .. }) => Gives::Received,
+        Some(Plain::Send { .. } | Plain::Read | Plain::Write) | None => Gives::Count,
+    }
 }
 
 impl Vtable {

@@ -30,7 +30,7 @@ impl Driver {
             ops::place(Slot::body(a.0), first);
             ops::place(Slot::body(b.0), second);
         }
-        let keys = [a, b].map(|(slot, id)| Key { driver: self.clone(), slot, id });
+        let keys = [a, b].map(|(slot, id)| Key::new(self, slot, id));
         let (body_a, body_b) = (Slot::body(a.0), Slot::body(b.0));
         // SAFETY: the operations are in their bodies, at their final addresses.
         let requests =

@@ -25,6 +25,9 @@ pub(crate) const NONE: u32 = u32::MAX;
 pub(crate) struct SlotId(pub(crate) u64);
 
 impl SlotId {
+    /// No slot's: no index is so large.
+    pub(crate) const NEVER: SlotId = SlotId(u64::MAX);
+
     #[inline]
     pub(crate) fn new(index: u32, generation: u32) -> SlotId {
         SlotId(u64::from(generation) << 32 | u64::from(index))
@@ -75,50 +78,32 @@ pub(crate) enum State {
     Carry,
 }
 
-/// The order of the fields is the order in which they are written when a slot is reserved and its
-/// request noted, so that the compiler makes few stores of them.
 #[repr(C)]
 pub(crate) struct Head {
     /// Which slot it is, and the generation of its use.
     pub(crate) id: SlotId,
+    /// The same, once the answer is a plain one that its future may take without a closer look;
+    /// see `Inner::take_plain`.
+    pub(crate) ready: SlotId,
     pub(crate) waker: Option<Waker>,
     pub(crate) vtable: &'static Vtable,
     pub(crate) fd: Option<NonNull<Descriptor>>,
-
-    pub(crate) state: State,
-    pub(crate) orphan: bool,
-    /// Why it was asked to stop, if its future waits to hear that.
-    pub(crate) stop: Option<Fault>,
-    pub(crate) cancelled: bool,
-    /// The kernel had it before, so it is not undone by dropping its future.
-    pub(crate) begun: bool,
-    /// How often in a row the kernel has said "again".
-    pub(crate) repeats: u8,
-    /// It wants to see completions that are shorter than what was asked for.
-    pub(crate) steps: bool,
-    pub(crate) multishot: bool,
-
-    pub(crate) waits_for_peer: bool,
-    pub(crate) side: Option<Side>,
-    pub(crate) gives: Gives,
-    /// The operation's own code has seen the last completion.
-    pub(crate) seen: bool,
-    /// How many vectors of the scratch the region stands for; 0: the region is plain.
-    pub(crate) vectors: u8,
-    pub(crate) flags: u32,
+    pub(crate) marks: Marks,
 
     /// The memory that the last request named.
     pub(crate) region: NonNull<u8>,
     pub(crate) region_len: u32,
     /// How much the last request asked for: a result of that many is all of it.
     pub(crate) asked: u32,
+    /// A result of at least that needs no closer look before the future is woken. [`i32::MAX`]:
+    /// every result needs one.
+    pub(crate) enough: i32,
     pub(crate) result: i32,
     /// In a carry: how much of it has been read.
     pub(crate) offset: u32,
     /// In a carry: how much it holds in all.
     pub(crate) held: u32,
-    /// Items of a multishot that wait for the future.
-    pub(crate) items: u32,
+    /// The list of those items.
     pub(crate) items_first: u32,
     pub(crate) items_last: u32,
     /// Links of the list that the slot is in: gate, backlog, cancels.
@@ -130,7 +115,69 @@ pub(crate) struct Head {
 
 const _: () = assert!(size_of::<Head>() <= 128);
 
+/// What is noted of an operation on its way. How they begin is known for each kind of operation, so
+/// they are copied as a whole.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+pub(crate) struct Marks {
+    pub(crate) state: State,
+    pub(crate) orphan: bool,
+    /// Why it was asked to stop, if its future waits to hear that.
+    pub(crate) stop: Option<Fault>,
+    pub(crate) cancelled: bool,
+    /// The kernel had it before, so it is not undone by dropping its future.
+    pub(crate) begun: bool,
+    /// How often in a row the kernel has said "again".
+    pub(crate) repeats: u8,
+    pub(crate) side: Option<Side>,
+    pub(crate) gives: Gives,
+
+    /// The operation's own code has seen the last completion.
+    pub(crate) seen: bool,
+    /// How many vectors of the scratch the region stands for; 0: the region is plain.
+    pub(crate) vectors: u8,
+    /// How many items of a multishot wait for the future.
+    pub(crate) items: u8,
+    pub(crate) unused: u8,
+    pub(crate) flags: u32,
+}
+
+const _: () = assert!(size_of::<Marks>() == 16);
+
+impl Marks {
+    /// Of an operation of which nothing is known but how it begins.
+    pub(crate) const fn new(state: State, side: Option<Side>, gives: Gives) -> Marks {
+        Marks {
+            state,
+            orphan: false,
+            stop: None,
+            cancelled: false,
+            begun: false,
+            repeats: 0,
+            side,
+            gives,
+            seen: false,
+            vectors: 0,
+            items: 0,
+            unused: 0,
+            flags: 0,
+        }
+    }
+}
+
 impl Head {
+    /// The future is gone: somebody else looks at the answer.
+    pub(crate) fn make_orphan(&mut self) {
+        self.marks.orphan = true;
+        self.enough = i32::MAX;
+    }
+
+    /// It was asked to stop. The first reason counts.
+    pub(crate) fn stop_for(&mut self, fault: Fault) {
+        self.marks.stop.get_or_insert(fault);
+        self.enough = i32::MAX;
+    }
+
     /// Keeps the waker of a slot that was just reserved, and so has none.
     #[inline(always)]
     pub(crate) fn keep_first(&mut self, waker: Waker) {
@@ -181,12 +228,13 @@ impl Slots {
         Slots { chunks: Vec::new(), len: 0, free: None, used: 0, peers_left, max }
     }
 
-    /// Takes a free slot; `None` at the bound.
+    /// Takes a free slot, whose marks are those then; `None` at the bound.
     #[inline(always)]
     pub(crate) fn reserve(
         &mut self,
         traits: &Traits,
         vtable: &'static Vtable,
+        marks: Marks,
     ) -> Option<NonNull<Slot>> {
         if traits.waits_for_peer && self.peers_left == 0 {
             return None;
@@ -197,42 +245,32 @@ impl Slots {
         };
         // SAFETY: free slots are in chunks that stay, and nobody else has a reference to one.
         let head = unsafe { &mut (*slot.as_ptr()).head };
-        debug_assert_eq!(head.state, State::Free);
+        debug_assert_eq!(head.marks.state, State::Free);
         self.free = head.next_free;
         self.used += 1;
         self.peers_left -= u32::from(traits.waits_for_peer);
         head.vtable = vtable;
         head.fd = None;
-        head.state = State::Reserved;
-        head.orphan = false;
-        head.stop = None;
-        head.cancelled = false;
-        head.begun = false;
-        head.repeats = 0;
-        head.steps = traits.steps;
-        head.multishot = traits.multishot;
-        head.waits_for_peer = traits.waits_for_peer;
-        head.side = traits.side;
-        // An operation that is stopped before it has asked for anything must not look like the last.
-        head.gives = Gives::Count;
-        head.seen = false;
-        head.vectors = 0;
-        head.flags = 0;
+        head.marks = marks;
         Some(slot)
     }
 
     /// Gives a slot back. The next use has another generation.
     #[inline(always)]
-    pub(crate) fn release(&mut self, slot: NonNull<Slot>) {
+    pub(crate) fn release(&mut self, slot: NonNull<Slot>, waits_for_peer: bool) {
         // SAFETY: a slot in use is in a chunk that stays, and its user gives it up.
         let head = unsafe { &mut (*slot.as_ptr()).head };
-        debug_assert!(head.state != State::Free && head.waker.is_none() && head.items == 0);
-        head.state = State::Free;
+        debug_assert!(
+            head.marks.state != State::Free && head.waker.is_none() && head.marks.items == 0
+        );
+        head.marks.state = State::Free;
         head.id = head.id.next();
+        head.ready = SlotId::NEVER;
         head.next_free = self.free;
         self.free = Some(slot);
         self.used -= 1;
-        self.peers_left += u32::from(head.waits_for_peer);
+        debug_assert_eq!(head.vtable.traits.waits_for_peer, waits_for_peer);
+        self.peers_left += u32::from(waits_for_peer);
     }
 
     /// Makes a chunk of free slots, and returns the first. `None` at the bound.
@@ -277,6 +315,17 @@ impl Slots {
         unsafe { &mut (*slot.as_ptr()).head }
     }
 
+    /// The slot that is still in the use that `id` names, if the kernel has it.
+    #[inline(always)]
+    pub(crate) fn find_out(&mut self, id: SlotId) -> Option<NonNull<Slot>> {
+        if id.index() >= self.len {
+            return None;
+        }
+        let slot = self.at(id.index());
+        let head = self.head_at(slot);
+        (head.id == id && head.marks.state.is_out()).then_some(slot)
+    }
+
     /// The slot that is still in the use that `id` names.
     #[inline(always)]
     pub(crate) fn find(&mut self, id: SlotId) -> Option<NonNull<Slot>> {
@@ -285,7 +334,7 @@ impl Slots {
         }
         let slot = self.at(id.index());
         let head = self.head_at(slot);
-        (head.id == id && head.state != State::Free).then_some(slot)
+        (head.id == id && head.marks.state != State::Free).then_some(slot)
     }
 
     /// The head of a slot that is still in the use that `id` names.
@@ -335,30 +384,18 @@ impl Slot {
     fn new(index: u32) -> Slot {
         let head = Head {
             id: SlotId::new(index, 0),
+            ready: SlotId::NEVER,
             waker: None,
             vtable: Vtable::none(),
             fd: None,
-            state: State::Free,
-            orphan: false,
-            stop: None,
-            cancelled: false,
-            begun: false,
-            repeats: 0,
-            steps: false,
-            multishot: false,
-            waits_for_peer: false,
-            side: None,
-            gives: Gives::Count,
-            seen: false,
-            vectors: 0,
-            flags: 0,
+            marks: Marks::new(State::Free, None, Gives::Count),
             region: NonNull::dangling(),
             region_len: 0,
             asked: 0,
+            enough: i32::MAX,
             result: 0,
             offset: 0,
             held: 0,
-            items: 0,
             items_first: NONE,
             items_last: NONE,
             next: NONE,

@@ -60,7 +60,7 @@ impl Driver {
         let body = Slot::body(slot);
         // SAFETY: the operation is in the body, the kernel has let go of its last request.
         let request = self.guarded(id, || unsafe { (vtable.request)(body) })?;
-        self.with(|inner| inner.start(slot, request, &vtable.traits))
+        self.with(|inner| inner.start(slot, request))
     }
 
     /// Runs an operation's own code, perhaps on behalf of another one. If it panics, the operation

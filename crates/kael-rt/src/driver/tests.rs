@@ -30,7 +30,7 @@ fn r20_generations_begin_again_at_their_end() {
         driver().with(|inner| {
             for index in 0..inner.slots.len() {
                 let head = inner.slots.head(index);
-                if head.state == State::Free {
+                if head.marks.state == State::Free {
                     head.id = SlotId::new(index, u32::MAX);
                 }
             }

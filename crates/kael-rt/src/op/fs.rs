@@ -1,7 +1,7 @@
 //! The operations of files. They are positional, so they need no order among themselves.
 #![forbid(unsafe_code)]
 
-use super::{Op, Request, Step, Traits, net::all};
+use super::{Op, Plain, Request, Span, Step, Traits, net::all};
 use crate::{
     buf::{BufResult, IoBuf, IoBufMut, IoBufs, IoBufsMut},
     driver::{Completion, Fd, Kind, Scratch},
@@ -35,15 +35,15 @@ pub struct ReadAt<B> {
 
 impl<B: IoBufMut> Op for ReadAt<B> {
     type Output = BufResult<usize, B>;
-    const TRAITS: Traits = READ;
+    const TRAITS: Traits = Traits { plain: Some(Plain::Read), ..READ };
 
     #[inline(always)]
-    fn plain(&mut self) -> Option<Request<'_>> {
-        Some(Request::Read { fd: &self.fd, into: self.buf.as_uninit(), at: self.at })
+    fn span(&mut self) -> Option<Span<'_>> {
+        Span::into(&self.fd, self.buf.as_uninit(), self.at)
     }
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        self.plain().expect("it is always plain")
+        Request::Read { fd: &self.fd, into: self.buf.as_uninit(), at: self.at }
     }
 
     #[inline(always)]
@@ -83,16 +83,17 @@ impl<B: IoBufMut> ReadExactAt<B> {
 
 impl<B: IoBufMut> Op for ReadExactAt<B> {
     type Output = BufResult<usize, B>;
-    const TRAITS: Traits = Traits { steps: true, ..READ };
+    const TRAITS: Traits = Traits { steps: true, plain: Some(Plain::Read), ..READ };
 
     #[inline(always)]
-    fn plain(&mut self) -> Option<Request<'_>> {
-        let into = self.buf.as_uninit().get_mut(self.filled..self.want).unwrap_or_default();
-        Some(Request::Read { fd: &self.fd, into, at: self.at + self.filled as u64 })
+    fn span(&mut self) -> Option<Span<'_>> {
+        let into = self.buf.as_uninit().get_mut(self.filled..self.want)?;
+        Span::into(&self.fd, into, self.at + self.filled as u64)
     }
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        self.plain().expect("it is always plain")
+        let into = self.buf.as_uninit().get_mut(self.filled..self.want).unwrap_or_default();
+        Request::Read { fd: &self.fd, into, at: self.at + self.filled as u64 }
     }
 
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
@@ -130,15 +131,15 @@ pub struct WriteAt<B> {
 
 impl<B: IoBuf> Op for WriteAt<B> {
     type Output = BufResult<usize, B>;
-    const TRAITS: Traits = Traits::PROMPT;
+    const TRAITS: Traits = Traits { plain: Some(Plain::Write), ..Traits::PROMPT };
 
     #[inline(always)]
-    fn plain(&mut self) -> Option<Request<'_>> {
-        Some(Request::Write { fd: &self.fd, from: self.buf.as_init(), at: self.at })
+    fn span(&mut self) -> Option<Span<'_>> {
+        Span::from(&self.fd, self.buf.as_init(), self.at)
     }
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        self.plain().expect("it is always plain")
+        Request::Write { fd: &self.fd, from: self.buf.as_init(), at: self.at }
     }
 
     #[inline(always)]
@@ -173,16 +174,17 @@ pub struct WriteAllAt<B> {
 
 impl<B: IoBuf> Op for WriteAllAt<B> {
     type Output = BufResult<usize, B>;
-    const TRAITS: Traits = Traits { steps: true, ..Traits::PROMPT };
+    const TRAITS: Traits = Traits { steps: true, plain: Some(Plain::Write), ..Traits::PROMPT };
 
     #[inline(always)]
-    fn plain(&mut self) -> Option<Request<'_>> {
-        let from = self.buf.as_init().get(self.written..).unwrap_or_default();
-        Some(Request::Write { fd: &self.fd, from, at: self.at + self.written as u64 })
+    fn span(&mut self) -> Option<Span<'_>> {
+        let from = self.buf.as_init().get(self.written..)?;
+        Span::from(&self.fd, from, self.at + self.written as u64)
     }
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        self.plain().expect("it is always plain")
+        let from = self.buf.as_init().get(self.written..).unwrap_or_default();
+        Request::Write { fd: &self.fd, from, at: self.at + self.written as u64 }
     }
 
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {

@@ -34,9 +34,9 @@ pub use operation::Operation;
 
 use crate::{
     driver::{Completion, Fd, Scratch},
-    sys::{Message, MessageMut, PeerAddr, StatBuf, Vectors, VectorsMut},
+    sys::{MOST, Message, MessageMut, PeerAddr, StatBuf, Vectors, VectorsMut},
 };
-use std::{ffi::CStr, mem::MaybeUninit, net::Shutdown};
+use std::{ffi::CStr, mem::MaybeUninit, net::Shutdown, ptr::NonNull};
 
 /// One request to the kernel: plain, closed, shared by every backend. Our own SQE.
 pub(crate) enum Request<'a> {
@@ -314,6 +314,44 @@ pub(crate) struct Traits {
     pub(crate) gives_more: bool,
     /// It completes again and again.
     pub(crate) multishot: bool,
+    /// What it mostly is: a transfer that goes the short way.
+    pub(crate) plain: Option<Plain>,
+}
+
+/// A transfer of one buffer that needs neither scratch nor a final address: a buffer's bytes stay
+/// put when their owner moves. So it is handed over before the operation comes to rest.
+#[derive(Clone, Copy)]
+pub(crate) enum Plain {
+    Recv { wait_all: bool },
+    Send { wait_all: bool },
+    Read,
+    Write,
+}
+
+/// The memory of a plain transfer: bytes of a buffer that the operation owns, as many as one call
+/// can move.
+pub(crate) struct Span<'a> {
+    pub(crate) fd: &'a Fd,
+    pub(crate) at: NonNull<u8>,
+    pub(crate) len: usize,
+    /// Where in the file.
+    pub(crate) offset: u64,
+}
+
+impl<'a> Span<'a> {
+    /// Memory to be filled. `None`: it is none, or more than one call moves.
+    #[inline(always)]
+    fn into(fd: &'a Fd, room: &mut [MaybeUninit<u8>], offset: u64) -> Option<Span<'a>> {
+        let (len, at) = (room.len(), NonNull::new(room.as_mut_ptr())?.cast());
+        (len > 0 && len <= MOST).then_some(Span { fd, at, len, offset })
+    }
+
+    /// Memory to be sent or written, and not written to. `None` as above.
+    #[inline(always)]
+    fn from(fd: &'a Fd, bytes: &[u8], offset: u64) -> Option<Span<'a>> {
+        let (len, at) = (bytes.len(), NonNull::new(bytes.as_ptr().cast_mut())?);
+        (len > 0 && len <= MOST).then_some(Span { fd, at, len, offset })
+    }
 }
 
 impl Traits {
@@ -326,6 +364,7 @@ impl Traits {
         scratch: false,
         gives_more: false,
         multishot: false,
+        plain: None,
     };
     /// Takes something out of a socket: bytes or a connection.
     pub(crate) const RECEIVE: Traits = Traits {
@@ -355,11 +394,10 @@ pub trait Op: Sized + 'static {
     #[doc(hidden)]
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a>;
 
-    /// The same for a plain transfer of one buffer, which needs neither scratch nor final address:
-    /// a buffer's bytes stay put when their owner moves. `None`: it takes `request`.
+    /// The memory of a transfer that its traits call plain, as it is now. `None`: it takes `request`.
     #[doc(hidden)]
     #[inline(always)]
-    fn plain(&mut self) -> Option<Request<'_>> {
+    fn span(&mut self) -> Option<Span<'_>> {
         None
     }
 

@@ -1,7 +1,7 @@
 //! The operations of sockets.
 #![forbid(unsafe_code)]
 
-use super::{Op, Operation, RecvFlags, Request, SendFlags, Side, Step, Traits};
+use super::{Op, Operation, Plain, RecvFlags, Request, SendFlags, Side, Span, Step, Traits};
 use crate::{
     buf::{BufResult, IoBuf, IoBufMut, IoBufs, IoBufsMut},
     driver::{Completion, Fd, Kind, Scratch},
@@ -38,15 +38,12 @@ pub struct Recv<B> {
 
 impl<B: IoBufMut> Op for Recv<B> {
     type Output = BufResult<usize, B>;
-    const TRAITS: Traits = Traits::RECEIVE;
+    const TRAITS: Traits =
+        Traits { plain: Some(Plain::Recv { wait_all: false }), ..Traits::RECEIVE };
 
     #[inline(always)]
-    fn plain(&mut self) -> Option<Request<'_>> {
-        if self.fd.kind() == Kind::Datagram {
-            return None;
-        }
-        let (fd, into, flags) = (&self.fd, self.buf.as_uninit(), RecvFlags::default());
-        (!into.is_empty()).then_some(Request::Recv { fd, into, flags })
+    fn span(&mut self) -> Option<Span<'_>> {
+        Span::into(&self.fd, self.buf.as_uninit(), 0)
     }
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
@@ -197,13 +194,13 @@ impl<B: IoBufMut> ReadExact<B> {
 
 impl<B: IoBufMut> Op for ReadExact<B> {
     type Output = BufResult<usize, B>;
-    const TRAITS: Traits = Traits { steps: true, ..Traits::RECEIVE };
+    const TRAITS: Traits =
+        Traits { steps: true, plain: Some(Plain::Recv { wait_all: true }), ..Traits::RECEIVE };
 
     #[inline(always)]
-    fn plain(&mut self) -> Option<Request<'_>> {
+    fn span(&mut self) -> Option<Span<'_>> {
         let into = self.buf.as_uninit().get_mut(self.filled..self.want)?;
-        let flags = RecvFlags { peek: false, wait_all: true };
-        (!into.is_empty()).then_some(Request::Recv { fd: &self.fd, into, flags })
+        Span::into(&self.fd, into, 0)
     }
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
@@ -257,13 +254,11 @@ pub struct Send<B> {
 
 impl<B: IoBuf> Op for Send<B> {
     type Output = BufResult<usize, B>;
-    const TRAITS: Traits = Traits::SEND;
+    const TRAITS: Traits = Traits { plain: Some(Plain::Send { wait_all: false }), ..Traits::SEND };
 
     #[inline(always)]
-    fn plain(&mut self) -> Option<Request<'_>> {
-        let from = self.buf.as_init().get(self.sent..)?;
-        let flags = SendFlags::default();
-        (!from.is_empty()).then_some(Request::Send { fd: &self.fd, from, flags })
+    fn span(&mut self) -> Option<Span<'_>> {
+        Span::from(&self.fd, self.buf.as_init().get(self.sent..)?, 0)
     }
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
@@ -321,13 +316,11 @@ pub struct WriteAll<B> {
 
 impl<B: IoBuf> Op for WriteAll<B> {
     type Output = BufResult<usize, B>;
-    const TRAITS: Traits = Traits::SEND;
+    const TRAITS: Traits = Traits { plain: Some(Plain::Send { wait_all: true }), ..Traits::SEND };
 
     #[inline(always)]
-    fn plain(&mut self) -> Option<Request<'_>> {
-        let from = self.buf.as_init().get(self.written..)?;
-        let flags = SendFlags { wait_all: true };
-        (!from.is_empty()).then_some(Request::Send { fd: &self.fd, from, flags })
+    fn span(&mut self) -> Option<Span<'_>> {
+        Span::from(&self.fd, self.buf.as_init().get(self.written..)?, 0)
     }
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {

@@ -3,9 +3,8 @@
 
 use super::{CancelOn, CancelToken, Op, WithTimeout};
 use crate::{
-    driver::{Driver, Stage, Submitted, Tag},
+    driver::{Stage, Tag},
     error::Fault,
-    task::context,
 };
 use std::{
     future::Future,
@@ -106,71 +105,7 @@ impl<O: Op> Operation<O> {
 
     /// The operation back, if it has not begun.
     pub(super) fn take_unbegun(&mut self) -> Option<O> {
-        if let Some((op, driver, ticket)) = self.stage.take_waiting() {
-            driver.stop_waiting::<O>(ticket);
-            return Some(op);
-        }
-        self.stage.take_fresh()
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn leave_queue(&mut self) {
-        drop(self.take_unbegun());
-    }
-
-    #[inline(always)]
-    fn begin(&mut self, op: O, cx: &mut Context<'_>) -> Poll<O::Output> {
-        match Driver::submit_plain(op, cx.waker()) {
-            Ok(key) => {
-                self.stage.begin(key);
-                Poll::Pending
-            }
-            Err(op) => self.begin_closely(op, cx),
-        }
-    }
-
-    /// Begins, or joins the queue for a slot.
-    #[inline(never)]
-    fn begin_closely(&mut self, op: O, cx: &mut Context<'_>) -> Poll<O::Output> {
-        let driver = context::with("an I/O operation", |core| core.driver.clone());
-        self.submit(op, driver, None, cx)
-    }
-
-    /// Its turn for a slot may have come. Or it is over.
-    #[cold]
-    fn begin_late(&mut self, cx: &mut Context<'_>) -> Poll<O::Output> {
-        let Some((op, driver, ticket)) = self.stage.take_waiting() else {
-            panic!("an operation was polled after it was ready")
-        };
-        self.submit(op, driver, Some(ticket), cx)
-    }
-
-    /// `ticket`: its place in the queue for a slot, which it leaves when it has one.
-    fn submit(
-        &mut self,
-        op: O,
-        driver: Driver,
-        ticket: Option<u64>,
-        cx: &mut Context<'_>,
-    ) -> Poll<O::Output> {
-        let queue = ticket.map(|ticket| (driver.clone(), ticket));
-        let polled = match driver.submit(op, cx.waker()) {
-            Submitted::Pending(key) => {
-                self.stage.begin(key);
-                Poll::Pending
-            }
-            Submitted::Ready(output) => Poll::Ready(output),
-            Submitted::Full(op, driver) => {
-                let ticket = driver.wait_for_slot::<O>(ticket, cx.waker());
-                self.stage.wait(op, driver, ticket);
-                return Poll::Pending;
-            }
-        };
-        if let Some((driver, ticket)) = queue {
-            driver.leave_queue::<O>(ticket);
-        }
-        polled
+        self.stage.take_unbegun()
     }
 }
 
@@ -179,26 +114,7 @@ impl<O: Op> Future for Operation<O> {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
-        let this = &mut *self;
-        if let Some(key) = this.stage.key() {
-            let Poll::Ready(output) = key.poll::<O>(cx.waker()) else { return Poll::Pending };
-            this.stage.spend();
-            return Poll::Ready(output);
-        }
-        match this.stage.take_fresh() {
-            Some(op) => this.begin(op, cx),
-            None => this.begin_late(cx),
-        }
-    }
-}
-
-impl<O: Op> Drop for Operation<O> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        // What else there may be, the stage drops itself.
-        if self.stage.tag() == Tag::Waiting {
-            self.leave_queue();
-        }
+        self.stage.poll(cx)
     }
 }
 

@@ -62,9 +62,15 @@ impl Region {
 
     /// One buffer to be filled.
     #[inline(always)]
-    pub(super) fn room(at: *const u8, len: usize) -> Region {
+    pub(crate) fn room(at: *const u8, len: usize) -> Region {
         let at = NonNull::new(at.cast_mut()).unwrap_or(NonNull::dangling());
-        Region { at, len: clamp(len), vectors: 0, asked: asked(len) }
+        Region { at, len: clamp(len), vectors: 0, asked: Region::asked(len) }
+    }
+
+    /// What a result must be to be all of `len` bytes. Nothing is all of what one call cannot move.
+    #[inline(always)]
+    pub(crate) fn asked(len: usize) -> u32 {
+        if len <= clamp(len) as usize { len as u32 } else { u32::MAX }
     }
 
     #[inline(always)]
@@ -76,7 +82,7 @@ impl Region {
             Request::Write { from, .. }
             | Request::Send { from, .. }
             | Request::SendZeroCopy { from, .. } => {
-                Region { asked: asked(from.len()), ..Region::NONE }
+                Region { asked: Region::asked(from.len()), ..Region::NONE }
             }
             Request::ReadVectored { into, .. } => {
                 Region { vectors: into.count() as u8, ..Region::MANY }
@@ -94,14 +100,10 @@ impl Region {
     }
 }
 
-/// What a result must be to be all of `len` bytes. Nothing is all of what one call cannot move.
-#[inline(always)]
-fn asked(len: usize) -> u32 {
-    if len <= clamp(len) as usize { len as u32 } else { u32::MAX }
-}
+/// One call moves at most this many bytes: on Linux `MAX_RW_COUNT`, 2 GiB less a page.
+pub(crate) const MOST: usize = 0x7fff_f000;
 
-/// Linux moves at most this many bytes in one call: `MAX_RW_COUNT`, 2 GiB less a page.
 #[inline(always)]
 pub(crate) fn clamp(len: usize) -> u32 {
-    len.min(0x7fff_f000) as u32
+    len.min(MOST) as u32
 }

@@ -1,6 +1,7 @@
 //! The one place that knows the platform. A platform exports:
 //!
-//! * `Backend`: `new`, `start`, `cancel`, `turn`, `next`, `flush`, `has_work`, `has_room`, `unpark`,
+//! * `Backend`: `new`, `start`, `cancel`, `turn`, `next_own`, `next`,
+//!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
 //!   `close`, `shut_down`, `provide`, `buffer_at`, `give_back`, `syscalls`, `submitted`; and the
 //!   calls that never block: `socket`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
 //!   `duplicate`.
@@ -82,5 +83,5 @@ compile_error!(
      over the simulator"
 );
 
-pub(crate) use event::{Event, MORE, NOTIFICATION, Region, Started, buffer_of};
+pub(crate) use event::{Event, MORE, MOST, NOTIFICATION, Region, Started, buffer_of};
 pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, StatBuf, Vectors, VectorsMut};

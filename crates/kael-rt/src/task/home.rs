@@ -54,12 +54,18 @@ unsafe impl Sync for Home {}
 /// The intrusive first-in-first-out queue of the tasks that want to be polled.
 pub(super) struct RunQueue {
     head: Cell<*mut Header>,
-    tail: Cell<*mut Header>,
+    /// Where the next task's pointer goes: the link of the last task, or `head` if there is none.
+    tail: Cell<*const Cell<*mut Header>>,
 }
 
 impl RunQueue {
     fn new() -> RunQueue {
-        RunQueue { head: Cell::new(ptr::null_mut()), tail: Cell::new(ptr::null_mut()) }
+        RunQueue { head: Cell::new(ptr::null_mut()), tail: Cell::new(ptr::null()) }
+    }
+
+    /// The queue has come to rest at its final address.
+    fn settle(&self) {
+        self.tail.set(&self.head);
     }
 
     #[inline(always)]
@@ -72,20 +78,22 @@ impl RunQueue {
     #[inline(always)]
     pub(super) unsafe fn push(&self, task: Task) {
         // SAFETY: the block is alive and its link is ours.
-        unsafe { task.as_ref() }.next.set(ptr::null_mut());
-        let tail = self.tail.replace(task.as_ptr());
-        match NonNull::new(tail) {
-            // SAFETY: a queued task's block stays.
-            Some(tail) if !self.is_empty() => unsafe { tail.as_ref() }.next.set(task.as_ptr()),
-            _ => self.head.set(task.as_ptr()),
-        }
+        let next = unsafe { &(*task.as_ptr()).next };
+        next.set(ptr::null_mut());
+        // SAFETY: the link of a queued task, whose block stays, or our own head, which does not move
+        // after `settle`.
+        unsafe { (*self.tail.replace(next)).set(task.as_ptr()) };
     }
 
     #[inline(always)]
     pub(super) fn pop(&self) -> Option<Task> {
         let task = NonNull::new(self.head.get())?;
         // SAFETY: a queued task's block stays.
-        self.head.set(unsafe { task.as_ref() }.next.get());
+        let next = unsafe { task.as_ref() }.next.get();
+        self.head.set(next);
+        if next.is_null() {
+            self.tail.set(&self.head);
+        }
         Some(task)
     }
 }
@@ -116,7 +124,9 @@ impl Owner {
             running: Cell::new(false),
             counts: Counts::default(),
         };
-        Owner { home: Arc::new(home), _this_thread: PhantomData }
+        let home = Arc::new(home);
+        home.queue.settle();
+        Owner { home, _this_thread: PhantomData }
     }
 
     pub(crate) fn home(&self) -> &Arc<Home> {
@@ -153,17 +163,17 @@ impl Owner {
 
     /// Polls up to `budget` tasks in order, stopping early when `stop` is set. Returns how many were taken from the
     /// queue. User code runs in here; it cannot get back in here.
-    #[inline]
     pub(crate) fn run(&self, budget: u32, stop: &std::cell::Cell<bool>) -> u32 {
         assert!(!self.running.replace(true), "a task cannot run its own core");
-        let mut taken = 0;
-        while taken < budget && !stop.get() {
+        let mut left = budget;
+        while left > 0 && !stop.get() {
             let Some(task) = self.queue.pop() else { break };
-            taken += 1;
+            left -= 1;
             // SAFETY: on the owner thread, popped from the queue, and not from within a poll.
             unsafe { run::run(&self.home, task) };
         }
         self.running.set(false);
+        let taken = budget - left;
         self.counts.polls.set(self.counts.polls.get() + u64::from(taken));
         taken
     }

@@ -97,6 +97,9 @@ unsafe fn finish(home: &Home, task: Task) {
     // A task that is still queued keeps the core's reference until it is popped.
     let leaving = if flags & QUEUED == 0 { 1 } else { 0 };
     let local = header.refs.get() - leaving;
+    if local > MAX_REFS {
+        process::abort();
+    }
     let mut word = header.word.load(Ordering::Acquire);
     loop {
         debug_assert!(word & MERGED == 0);
@@ -306,10 +309,8 @@ pub(super) unsafe fn is_here(task: Task) -> bool {
 pub(super) unsafe fn add_reference_here(task: Task) {
     // SAFETY: the caller's reference.
     let header = unsafe { task.as_ref() };
-    let refs = header.refs.get() + 1;
-    if refs > MAX_REFS {
-        process::abort();
-    }
+    // Wakers can be forgotten without end. `finish` looks at the smaller bound of `word`.
+    let Some(refs) = header.refs.get().checked_add(1) else { process::abort() };
     header.refs.set(refs);
 }
 

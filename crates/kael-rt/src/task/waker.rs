@@ -33,14 +33,15 @@ pub(crate) fn clone_waker(waker: &Waker) -> Waker {
     waker.clone()
 }
 
-/// As `waker.wake()`, like [`clone_waker`].
+/// Wakes a task of the core that runs here, which runs no code of the user's. Any other waker comes
+/// back.
 #[inline(always)]
-pub(crate) fn wake(waker: Waker) {
-    let Some(task) = here(&waker) else { return waker.wake() };
+pub(crate) fn wake_here(waker: Waker) -> Result<(), Waker> {
+    let Some(task) = here(&waker) else { return Err(waker) };
     mem::forget(waker);
-    // SAFETY: on the owner thread. The waker's reference is given up after the wake; the task is
-    // not done, so its core holds another.
+    // SAFETY: the reference was the waker's, which is forgotten, and this is the owner thread.
     unsafe { run::wake_here(task) };
+    Ok(())
 }
 
 /// The task of a waker, if it is one of the core that runs on this thread, and not done.

@@ -18,16 +18,17 @@ impl Inner {
         let body = self.slots.body(index);
         let head = self.slots.head(index);
         let last = head.result.max(0) as usize;
-        if head.gives != Gives::Received {
+        if head.marks.gives != Gives::Received {
             return 0;
         }
-        if !head.steps {
+        if !head.vtable.traits.steps {
             return last;
         }
         // SAFETY: the kernel has let go of the operation.
         let kept = unsafe { (head.vtable.kept)(body) };
         // If the operation has seen this completion, it counts the last bytes already.
-        let (before, total) = if head.seen { (kept - last, kept) } else { (kept, kept + last) };
+        let (before, total) =
+            if head.marks.seen { (kept - last, kept) } else { (kept, kept + last) };
         // SAFETY: the bytes of the earlier steps lie directly before the region.
         head.region = unsafe { head.region.sub(before) };
         total
@@ -40,7 +41,7 @@ impl Inner {
         held: usize,
     ) {
         let head = self.slots.head(index);
-        head.state = State::Carry;
+        head.marks.state = State::Carry;
         head.held = held as u32;
         head.offset = 0;
         // An error that came after the bytes is for the read after them.
@@ -72,20 +73,20 @@ impl Inner {
         let source = self.slots.head(carry);
         let (held, mut offset) = (source.held as usize, source.offset as usize);
         let (start, source_vectors, source_result, gives) =
-            (source.region, source.vectors, source.result, source.gives);
+            (source.region, source.marks.vectors, source.result, source.marks.gives);
         let head = self.slots.head(index);
-        head.state = State::Done;
+        head.marks.state = State::Done;
         if gives != Gives::Received {
             head.result = source_result;
             self.spend(carry, fd);
             return Launch::Now;
         }
-        let peek = head.gives == Gives::Count;
+        let peek = head.marks.gives == Gives::Count;
         let mut copied = 0;
         {
             let plain_to = (head.region.as_ptr(), head.region_len as usize);
             let plain_from = (start.as_ptr(), held);
-            let (to_n, from_n) = (usize::from(head.vectors), usize::from(source_vectors));
+            let (to_n, from_n) = (usize::from(head.marks.vectors), usize::from(source_vectors));
             let sources = regions(plain_from, from_scratch.regions(from_n), from_n);
             let mut targets = regions(plain_to, to_scratch.regions(to_n), to_n);
             let (mut at, mut room) = targets.next().unwrap_or((ptr::null_mut(), 0));
@@ -117,7 +118,7 @@ impl Inner {
             }
         }
         head.result = copied as i32;
-        head.flags = 0;
+        head.marks.flags = 0;
         if !peek {
             offset = if fd.kind() == Kind::Datagram { held } else { offset + copied };
             self.slots.head(carry).offset = offset as u32;
@@ -155,7 +156,7 @@ impl Inner {
         let body = self.slots.body(carry);
         let head = self.slots.head(carry);
         let (mut rest, mut skip) = (head.held as usize, head.offset as usize);
-        let n = usize::from(head.vectors);
+        let n = usize::from(head.marks.vectors);
         let mut bytes = Vec::with_capacity(rest - skip);
         // SAFETY: the kernel has let go of the carry's body.
         let scratch = unsafe { &(*body.as_ptr()).scratch };

@@ -1,39 +1,83 @@
 //! How operations end: what the kernel says of them, and asking it to stop.
 
 use super::{
-    super::slot::{Slot, SlotId, State},
+    super::slot::{NONE, Slot, SlotId, State},
     Act, Inner, MAX_DELAY_MS,
 };
 use crate::{
     error::Fault,
     op::{Gives, Side},
     sys::{Event, MORE, NOTIFICATION},
+    task::wake_here,
 };
 use std::ptr::NonNull;
 
 impl Inner {
-    /// The next thing that the backend reports, and what is to be done about it; `None` when there
-    /// is no more.
+    /// Takes note of what the backend reports and wakes the tasks of this core, at most `left`
+    /// times, until something else is to be done.
     #[inline(always)]
-    pub(in crate::driver) fn next(&mut self) -> Option<Act> {
-        let event = self.backend.next()?;
-        Some(self.complete(event))
+    pub(in crate::driver) fn reap(&mut self, left: &mut u32) -> Option<Act> {
+        while *left > 0
+            && let Some(event) = self.backend.next_own()
+        {
+            *left -= 1;
+            match self.complete_own(event) {
+                Act::Nothing => {}
+                act => return Some(act),
+            }
+        }
+        while *left > 0 {
+            let event = self.backend.next()?;
+            *left -= 1;
+            match self.complete(event) {
+                // No user code runs for a task of this core: it goes to the end of the run queue.
+                Act::Wake(waker) => {
+                    if let Err(waker) = wake_here(waker) {
+                        return Some(Act::Wake(waker));
+                    }
+                }
+                Act::Nothing => {}
+                act => return Some(act),
+            }
+        }
+        None
+    }
+
+    #[cold]
+    fn complete_own(&mut self, event: Event) -> Act {
+        self.complete(event)
     }
 
     /// Takes note of what the kernel says, and says what is to be done about it.
     #[inline(always)]
     pub(in crate::driver) fn complete(&mut self, event: Event) -> Act {
         let id = SlotId(event.user);
-        let Some(slot) = self.slots.find(id) else { return self.ignore() };
+        let Some(slot) = self.slots.find_out(id) else { return self.ignore() };
         let head = self.slots.head_at(slot);
-        if !head.state.is_out() {
-            return self.ignore();
+        if event.flags != 0 || event.result < head.enough {
+            return self.complete_closely(slot, event);
         }
-        if event.flags != 0 {
-            return self.complete_flagged(slot, event);
-        }
+        // A plain transfer got what it wanted, and its future is there.
+        self.ended += 1;
         head.result = event.result;
-        self.finished(slot)
+        head.marks.state = State::Done;
+        head.ready = id;
+        debug_assert!(head.waker.is_some() && head.fd.is_some());
+        // SAFETY: a plain transfer was started with a waker, which stays until its answer comes or
+        // its future goes; and then nothing would be `enough`.
+        let waker = unsafe { head.waker.take().unwrap_unchecked() };
+        if head.marks.side == Some(Side::Write) {
+            // SAFETY: a plain transfer has its descriptor noted.
+            let node = unsafe { head.fd.unwrap_unchecked() };
+            // SAFETY: the operation in the slot uses it.
+            let gate = &unsafe { node.as_ref() }.write;
+            debug_assert_eq!(gate.holder.get(), id.index());
+            gate.holder.set(NONE);
+            if gate.first.get() != NONE {
+                return Act::Pump(waker, node);
+            }
+        }
+        Act::Wake(waker)
     }
 
     /// Late, forged, or twice: it must not reach another operation.
@@ -43,28 +87,31 @@ impl Inner {
         Act::Nothing
     }
 
-    /// A completion that more follow, that follows another, or that brings a buffer.
-    #[cold]
-    fn complete_flagged(&mut self, slot: NonNull<Slot>, event: Event) -> Act {
+    /// An error, less than was wanted, an orphan's; or a completion that more follow, that follows
+    /// another, or that brings a buffer.
+    #[inline(never)]
+    fn complete_closely(&mut self, slot: NonNull<Slot>, event: Event) -> Act {
+        let flags = self.backend.flags(event);
+        let event = Event { flags, ..event };
         let head = self.slots.head_at(slot);
         if event.flags & NOTIFICATION != 0 {
-            if head.flags & MORE == 0 {
+            if head.marks.flags & MORE == 0 {
                 // No result came before, so the kernel has the buffer still.
                 self.stale += 1;
                 return Act::Nothing;
             }
             // Now the buffer is ours again.
-            head.flags = 0;
+            head.marks.flags = 0;
             return self.finished(slot);
         }
-        if event.flags & MORE != 0 && head.multishot {
+        if event.flags & MORE != 0 && head.vtable.traits.multishot {
             let index = head.id.index();
             self.push_item(index, event);
             let waker = self.slots.head_at(slot).waker.take();
             return waker.map_or(Act::Nothing, Act::Wake);
         }
         head.result = event.result;
-        head.flags = event.flags;
+        head.marks.flags = event.flags;
         if event.flags & MORE != 0 {
             return Act::Nothing;
         }
@@ -72,37 +119,20 @@ impl Inner {
     }
 
     /// The kernel has let go of an operation.
-    #[inline(always)]
-    pub(super) fn finished(&mut self, slot: NonNull<Slot>) -> Act {
-        let head = self.slots.head_at(slot);
-        if head.result < 0 {
-            return self.failed(slot);
-        }
-        let whole = head.result as u32 >= head.asked;
-        self.over(slot, whole)
-    }
-
-    #[cold]
-    fn failed(&mut self, slot: NonNull<Slot>) -> Act {
-        if self.is_asked_again(slot) {
+    fn finished(&mut self, slot: NonNull<Slot>) -> Act {
+        if self.slots.head_at(slot).result < 0 && self.is_asked_again(slot) {
             return Act::Nothing;
         }
-        let whole = !self.slots.head_at(slot).steps;
-        self.over(slot, whole)
-    }
-
-    /// `whole`: the operation's own code need not see what it got.
-    #[inline(always)]
-    fn over(&mut self, slot: NonNull<Slot>, whole: bool) -> Act {
         self.ended += 1;
         let head = self.slots.head_at(slot);
-        head.state = State::Done;
+        head.marks.state = State::Done;
+        let whole = head.result >= 0 && head.result as u32 >= head.asked;
         // What was asked to stop may have its gate to give up, see `Driver::end_use`.
-        if head.orphan || head.stop.is_some() || !whole {
+        if head.marks.orphan || head.marks.stop.is_some() || (head.vtable.traits.steps && !whole) {
             return Act::Follow(head.id);
         }
         let Some(waker) = head.waker.take() else { return Act::Follow(head.id) };
-        if head.side == Some(Side::Write)
+        if head.marks.side == Some(Side::Write)
             && let Some(node) = head.fd
         {
             let index = head.id.index();
@@ -120,19 +150,24 @@ impl Inner {
         let ending = self.ending;
         let head = self.slots.head_at(slot);
         let nothing = [libc::EINTR, libc::EAGAIN].contains(&-head.result);
-        if let Some(fault) = head.stop {
+        if let Some(fault) = head.marks.stop {
             if nothing || head.result == -libc::ECANCELED {
                 head.result = fault.code();
             }
             return false;
         }
-        if !nothing || head.cancelled || head.multishot || head.gives == Gives::Closed || ending {
+        if !nothing
+            || head.marks.cancelled
+            || head.vtable.traits.multishot
+            || head.marks.gives == Gives::Closed
+            || ending
+        {
             return false;
         }
         self.ended += 1;
-        head.begun = true;
-        let before = head.repeats;
-        head.repeats = before.saturating_add(1);
+        head.marks.begun = true;
+        let before = head.marks.repeats;
+        head.marks.repeats = before.saturating_add(1);
         let id = head.id;
         match before {
             0 => drop(self.put_off(slot)),
@@ -144,8 +179,8 @@ impl Inner {
     /// Asks the backend to stop an operation, at the next turn.
     pub(in crate::driver) fn cancel(&mut self, index: u32) {
         let head = self.slots.head(index);
-        if !head.cancelled {
-            head.cancelled = true;
+        if !head.marks.cancelled {
+            head.marks.cancelled = true;
             let id = head.id;
             if self.backend.cancel(id).is_err() {
                 self.cancels.push(index);
@@ -156,9 +191,9 @@ impl Inner {
     /// A live future's operation shall stop. `Some(())`: it had not started, and is done.
     pub(in crate::driver) fn cancel_for(&mut self, id: SlotId, fault: Fault) -> Option<()> {
         let head = self.slots.current(id)?;
-        match head.state {
+        match head.marks.state {
             State::InFlight => {
-                head.stop = Some(fault);
+                head.stop_for(fault);
                 self.cancel(id.index());
                 None
             }

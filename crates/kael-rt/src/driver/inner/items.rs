@@ -24,8 +24,9 @@ impl Inner {
         };
         self.items_seen += 1;
         let head = self.slots.head(index);
-        head.items += 1;
-        let (last, full) = (mem::replace(&mut head.items_last, item), head.items >= MAX_ITEMS);
+        head.marks.items += 1;
+        let (last, full) =
+            (mem::replace(&mut head.items_last, item), head.marks.items >= MAX_ITEMS);
         match last {
             NONE => head.items_first = item,
             last => self.items[last as usize].next = item,
@@ -48,7 +49,7 @@ impl Inner {
         let answer = (item.result, item.flags);
         self.free_item = first;
         let head = self.slots.head(index);
-        head.items -= 1;
+        head.marks.items -= 1;
         head.items_first = next;
         if next == NONE {
             head.items_last = NONE;

@@ -4,14 +4,17 @@ use super::{
     super::slot::{NONE, Slot, SlotId, State},
     Inner, Launch,
 };
-use crate::{driver::slot::Head, task::context};
+use crate::{
+    driver::slot::{Head, Marks},
+    task::context,
+};
 use std::{mem, ptr::NonNull, task::Waker};
 
 impl Inner {
     #[cold]
     pub(super) fn put_off(&mut self, slot: NonNull<Slot>) -> Launch {
         let head = self.slots.head_at(slot);
-        head.state = State::Backlog;
+        head.marks.state = State::Backlog;
         let index = head.id.index();
         self.push_backlog(index);
         Launch::Pending
@@ -21,7 +24,7 @@ impl Inner {
         self.starved += 1;
         let due = context::with("a back-off", |core| core.timers.clock().now_ns())
             + u64::from(ms) * 1_000_000;
-        self.slots.head(id.index()).state = State::Delayed;
+        self.slots.head(id.index()).marks.state = State::Delayed;
         self.delayed.push((due, id));
     }
 
@@ -66,7 +69,7 @@ impl Inner {
     /// Takes a slot out of whatever it waits in, if the kernel does not have it.
     pub(in crate::driver) fn unlink(&mut self, id: SlotId) {
         let index = id.index();
-        let Head { state, prev, next, fd, side, .. } = *self.slots.head(index);
+        let Head { prev, next, fd, marks: Marks { state, side, .. }, .. } = *self.slots.head(index);
         match state {
             State::Delayed => self.delayed.retain(|(_, other)| *other != id),
             State::Queued | State::Backlog => {

@@ -305,9 +305,19 @@ impl Backend {
         Ok(())
     }
 
+    /// All events of a simulated kernel are answers.
+    pub(crate) fn next_own(&mut self) -> Option<Event> {
+        None
+    }
+
     /// The next answer that is there.
     pub(crate) fn next(&mut self) -> Option<Event> {
         self.answers.pop_front()
+    }
+
+    /// What an event's flags say, in the driver's terms.
+    pub(crate) fn flags(&self, event: Event) -> u32 {
+        event.flags
     }
 
     /// Until an answer is there, another thread wakes the core, or it is `until`.

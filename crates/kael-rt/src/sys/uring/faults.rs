@@ -3,7 +3,7 @@
 //! An answer is injected *instead* of the operation: the kernel never sees that submission, so nothing is transferred,
 //! which is what an error means. A short transfer is a real one of fewer bytes.
 
-use super::{Event, abi::*};
+use super::{Event, MORE, NOTIFICATION, abi::*};
 use std::cell::RefCell;
 
 /// What happens to a submission.
@@ -67,9 +67,11 @@ pub(super) fn hits() -> u32 {
     plan(|plan| plan.hits)
 }
 
-/// A completion that the kernel never made.
+/// A completion that the kernel never made. Its flags are MORE or NOTIFICATION.
 pub(super) fn forge(event: Event) {
-    plan(|plan| plan.forged.push(event));
+    let raw = |flag, raw| if event.flags & flag != 0 { raw } else { 0 };
+    let flags = raw(MORE, CQE_MORE) | raw(NOTIFICATION, CQE_NOTIF);
+    plan(|plan| plan.forged.push(Event { flags, ..event }));
 }
 
 /// Keeps the completions that are read from here on.

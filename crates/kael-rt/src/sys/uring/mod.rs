@@ -285,12 +285,15 @@ impl Backend {
         Ok(())
     }
 
+    /// The next event that did not come from the ring.
+    #[inline]
+    pub(crate) fn next_own(&mut self) -> Option<Event> {
+        self.own.pop()
+    }
+
     /// The next completion that is there.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Event> {
-        if !self.own.is_empty() {
-            return self.own.pop();
-        }
         loop {
             let cqe = self.ring.next()?;
             // One comparison for both of the values that belong to no slot.
@@ -298,10 +301,9 @@ impl Backend {
                 self.note_own(cqe);
                 continue;
             }
-            let flags = if cqe.flags == 0 { 0 } else { self.flags_of(cqe) };
-            let event = Event { user: cqe.user_data, result: cqe.res, flags };
+            let event = Event { user: cqe.user_data, result: cqe.res, flags: cqe.flags };
             #[cfg(test)]
-            faults::note(event);
+            faults::note(Event { flags: self.flags(event), ..event });
             return Some(event);
         }
     }
@@ -314,19 +316,20 @@ impl Backend {
         }
     }
 
-    #[cold]
-    fn flags_of(&self, cqe: Cqe) -> u32 {
+    /// What an event's flags say, in the driver's terms. (Most have none, so they are not looked at
+    /// before somebody asks.)
+    pub(crate) fn flags(&self, event: Event) -> u32 {
         let mut flags = 0;
-        if cqe.flags & CQE_MORE != 0 {
+        if event.flags & CQE_MORE != 0 {
             flags |= MORE;
         }
-        if cqe.flags & CQE_NOTIF != 0 {
+        if event.flags & CQE_NOTIF != 0 {
             flags |= NOTIFICATION;
         }
-        if cqe.flags & CQE_BUFFER != 0 {
+        if event.flags & CQE_BUFFER != 0 {
             // One group so far; a completion does not name it.
             let group = self.groups.first().map_or(0, |group| group.id);
-            flags |= buffer_flags(group, (cqe.flags >> 16) as u16);
+            flags |= buffer_flags(group, (event.flags >> 16) as u16);
         }
         flags
     }

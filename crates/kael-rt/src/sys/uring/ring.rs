@@ -30,8 +30,11 @@ pub(super) struct Ring {
     /// The tail at which the queue is full, as known since the last call: only the kernel moves
     /// the head, and only within a call.
     sq_limit: u32,
-    /// Completions before this one were read. The kernel's copy follows.
+    /// Completions before this one were read. The kernel learns it in `enter`: it writes completions
+    /// only then.
     cq_head: u32,
+    /// Completions before this one are known to be there.
+    cq_tail: u32,
     pub(super) setup_flags: u32,
     pub(super) features: u32,
     pub(super) syscalls: u64,
@@ -138,6 +141,7 @@ impl Ring {
             sq_tail: 0,
             sq_limit: params.sq_entries,
             cq_head: 0,
+            cq_tail: 0,
             setup_flags: params.flags,
             features: params.features,
             syscalls: 4,
@@ -251,6 +255,7 @@ impl Ring {
         let count = if submit { self.unsubmitted() } else { 0 };
         // SAFETY: as in `load`; only we write the tail. Release: the entries come before it.
         unsafe { self.sq.tail.as_ref() }.store(self.sq_tail, Release);
+        self.give_back();
         let timeout;
         let mut arg = WaitArg::default();
         let (mut flags, mut at, mut len) = (self.enter_flags, 0, 0);
@@ -278,20 +283,29 @@ impl Ring {
         result
     }
 
-    /// The next completion that is there; its place is given back to the kernel.
+    /// The next completion that is there.
     #[inline(always)]
     pub(super) fn next(&mut self) -> Option<Cqe> {
-        let head = self.cq_head;
-        if head == self.load(self.cq.tail) {
+        if self.cq_head == self.cq_tail && !self.look() {
             return None;
         }
         // SAFETY: the kernel has published the entry (its tail was loaded with Acquire) and leaves
-        // it alone until the head in shared memory has passed it, below.
-        let cqe = unsafe { self.cqes.add((head & self.cq.mask) as usize).read() };
-        self.cq_head = head.wrapping_add(1);
-        // SAFETY: as in `load`. Release: the entry was read before it is given back.
-        unsafe { self.cq.head.as_ref() }.store(self.cq_head, Release);
+        // it alone until the head in shared memory has passed it, in `enter`.
+        let cqe = unsafe { self.cqes.add((self.cq_head & self.cq.mask) as usize).read() };
+        self.cq_head = self.cq_head.wrapping_add(1);
         Some(cqe)
+    }
+
+    /// Looks whether there are completions that we do not know of.
+    fn look(&mut self) -> bool {
+        self.cq_tail = self.load(self.cq.tail);
+        self.cq_head != self.cq_tail
+    }
+
+    /// Gives the places of what was read back to the kernel.
+    fn give_back(&self) {
+        // SAFETY: as in `load`. Release: the entries were read before.
+        unsafe { self.cq.head.as_ref() }.store(self.cq_head, Release);
     }
 
     pub(super) fn is_registered(&self) -> bool {
