@@ -59,7 +59,7 @@ pub(crate) fn build(programs: &[Program]) -> Result<(), String> {
         .collect();
     // By itself, so that a library that does not build is named, and the peers' features are not mixed with ours.
     for ours in [false, true] {
-        let mut cargo = cargo_build(&root);
+        let mut cargo = in_own_target(cargo_build(&root), &root);
         let mut wanted =
             packages.iter().filter(|&&package| (package == "p-kael") == ours).peekable();
         if wanted.peek().is_none() {
@@ -75,13 +75,19 @@ pub(crate) fn build(programs: &[Program]) -> Result<(), String> {
         if let Source::Example(name) = program.source {
             let what =
                 format!("the library's example {name} (leave it out with --skip {})", program.key);
-            must_run(
-                cargo_build(&library_root()).args(["-p", "kael-rt", "--example", name]),
-                &what,
-            )?;
+            let mut cargo = cargo_build(&library_root());
+            // As this workspace's own profile has it: nobody wins by compiler flags.
+            cargo.args(["--config", "profile.release.panic=\"abort\""]);
+            cargo.arg("--target-dir").arg(examples_target());
+            must_run(cargo.args(["-p", "kael-rt", "--example", name]), &what)?;
         }
     }
     Ok(())
+}
+
+/// Where the library's examples are built for comparisons: their profile is not the library's own.
+pub(crate) fn examples_target() -> PathBuf {
+    bench_root().join("target/library")
 }
 
 /// The target folders are named, so that a `CARGO_TARGET_DIR` of the caller does not hide the programs.
@@ -89,6 +95,10 @@ fn cargo_build(workspace: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--release", "--quiet"]);
     cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
+    cargo
+}
+
+fn in_own_target(mut cargo: Command, workspace: &Path) -> Command {
     cargo.arg("--target-dir").arg(workspace.join("target"));
     cargo
 }

@@ -72,9 +72,7 @@ impl Program {
         match self.source {
             Source::C(name) => builds::bench_root().join("c/bin").join(name),
             Source::Package(name) => builds::bench_root().join("target/release").join(name),
-            Source::Example(name) => {
-                builds::library_root().join("target/release/examples").join(name)
-            }
+            Source::Example(name) => builds::examples_target().join("release/examples").join(name),
         }
     }
 

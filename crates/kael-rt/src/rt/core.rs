@@ -75,7 +75,7 @@ impl Core {
         counters.syscalls.set(driver.syscalls);
         counters.submitted.set(driver.submitted);
         counters.completed.set(driver.completed);
-        counters.in_flight.set(u64::from(self.driver.in_flight()));
+        counters.in_flight.set(driver.in_flight);
         counters.slots.set(driver.slots);
         counters.carries.set(driver.carries);
         counters.stale.set(driver.stale);

@@ -59,8 +59,14 @@ fn turn(core: &Core) {
 }
 
 /// What other threads have posted, and the timers that are due.
-#[inline]
+#[inline(always)]
 fn look(core: &Core) {
+    if core.tasks.is_posted() || core.timers.len() > 0 {
+        look_closely(core);
+    }
+}
+
+fn look_closely(core: &Core) {
     if core.tasks.is_posted() {
         core.tasks.drain();
     }
