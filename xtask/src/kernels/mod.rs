@@ -135,6 +135,7 @@ impl Prepared {
         let mut table = Table::new(&["program", "passed", "not run", "status", "seconds"]);
         outcomes.iter().for_each(|outcome| table.row(outcome.row()));
         table.print();
+        outcomes.iter().flat_map(|outcome| &outcome.granted).for_each(|line| println!("\n{line}"));
         let left_out: Vec<String> = outcomes.iter().flat_map(Outcome::left_out).collect();
         println!("\nnot run, or not wholly, on Linux {}: {}", seen.release, left_out.len());
         left_out.iter().for_each(|line| println!("  {line}"));

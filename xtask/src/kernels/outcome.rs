@@ -7,6 +7,8 @@ use super::programs::Program;
 /// With these a test that passes says on its standard output what it did not do.
 const NOT_RUN: &str = "not run: ";
 const NOT_CHECKED: &str = "not checked: ";
+/// With this a test says which options the kernel has granted to a ring.
+const GRANTED: &str = "granted: ";
 
 pub(super) struct Outcome {
     source: String,
@@ -16,6 +18,8 @@ pub(super) struct Outcome {
     omitted: Vec<(String, String)>,
     end: Option<End>,
     seconds: f64,
+    /// What the kernel has granted, if this is the program that says it.
+    pub(super) granted: Option<String>,
     /// One sentence.
     pub(super) failure: Option<String>,
 }
@@ -28,6 +32,7 @@ impl Outcome {
             omitted: Vec::new(),
             end: part.map(|part| part.end),
             seconds: part.map_or(0.0, |part| part.seconds),
+            granted: None,
             failure: None,
         };
         if program.chosen.is_empty() {
@@ -53,6 +58,8 @@ impl Outcome {
                 self.omitted.push((in_section.to_owned(), reason.to_owned()));
             } else if line.starts_with(NOT_CHECKED) {
                 self.omitted.push((in_section.to_owned(), line.clone()));
+            } else if line.starts_with(GRANTED) {
+                self.granted = Some(line.clone());
             } else if line.starts_with("test result: ") {
                 closing = Some(counts(line).ok_or_else(|| format!("cannot read `{line}`"))?);
             } else if let Some((name, result)) = test(line) {
