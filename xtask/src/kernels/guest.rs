@@ -86,7 +86,7 @@ fn emulator(image: &Path, files: &Path, first: usize) -> Command {
     machine.args(["-m", "1024", "-nodefaults", "-no-user-config", "-display", "none"]);
     // The kernel reboots when it panics, and that ends the emulator.
     machine.args(["-no-reboot", "-serial", "stdio", "-kernel"]).arg(image);
-    // Without `tsc=reliable` each look at the clock asks an emulated device: the tests take twice as long.
+    // Without `tsc=reliable` the kernel distrusts the counter, and each look at the clock asks a device.
     machine.arg("-initrd").arg(files).arg("-append").arg(format!(
         "console=ttyS0 quiet loglevel=2 panic=-1 rdinit=/init mitigations=off random.trust_cpu=on tsc=reliable \
          KAEL_FIRST={first}"
