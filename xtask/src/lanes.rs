@@ -1,7 +1,7 @@
 //! The lanes of CI, in the order in which they run: what is quick and likely to fail comes first.
 
 use crate::ci::Run;
-use crate::{red, sim, tidy, tools, workspace};
+use crate::{kernels, red, sim, tidy, tools, workspace};
 use std::process::Command;
 
 pub(crate) struct Lane {
@@ -28,6 +28,11 @@ pub(crate) const LANES: &[Lane] = &[
         steps: asan,
     },
     Lane { name: "strace", about: "the counted system calls agree with strace", steps: strace },
+    Lane {
+        name: "kernels",
+        about: "the suites on Linux 6.1, the oldest supported, and 6.12, emulated",
+        steps: older_kernels,
+    },
     Lane { name: "bench-build", about: "the benchmarks' runner builds", steps: bench },
     Lane { name: "red", about: "each mutant is found by its test", steps: red },
 ];
@@ -132,6 +137,15 @@ fn strace(run: &mut Run) {
         }
         Err(reason) => run.fail("agreement", &reason),
     }
+}
+
+/// The machine's own kernel is the subject of the lane `linux`.
+fn older_kernels(run: &mut Run) {
+    let mut prepared = None;
+    run.check("programs", || kernels::prepare(None, None).map(|files| prepared = Some(files)));
+    // Without programs there is nothing to run, and the lane has failed.
+    let Some(prepared) = prepared else { return };
+    run.check("suites", || prepared.run(kernels::KERNELS));
 }
 
 /// Only our runner. The peers are built by who measures them: they are half a million lines of other people's code, and

@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod kernels;
 mod lanes;
 mod process;
 mod red;
@@ -25,6 +26,8 @@ usage: cargo xtask <command>
   sim [--seeds N]           run the simulator over N seeds, check that it repeats itself, find the planted faults
   sim --seed S              replay one seed with its trace
   sim --plant FAULT         build with one planted fault and require that it is found
+  kernels [--kernel V] [--program PART] [--test PART]
+                            run the tests on Debian's Linux 6.1 and 6.12, or one of them, in an emulated machine
   bench SUITE [--rounds N]  echo, files, micro, syscalls or instructions: see bench/README.md
 ";
 
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::main(rest),
         "red" => red::main(rest),
         "sim" => sim::main(rest),
+        "kernels" => kernels::main(rest),
         "bench" => bench::main(rest),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");

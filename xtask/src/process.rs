@@ -53,6 +53,8 @@ fn passed(line: &str) -> Option<u64> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Show {
     Lines,
+    /// Each line with this before it: several commands run side by side.
+    Named(&'static str),
     Nothing,
 }
 
@@ -75,8 +77,10 @@ pub(crate) fn run(command: &mut Command, limit: Duration, show: Show) -> Result<
         let left = limit.saturating_sub(began.elapsed());
         match incoming.recv_timeout(left.min(PATIENCE)) {
             Ok(line) => {
-                if show == Show::Lines {
-                    println!("{line}");
+                match show {
+                    Show::Lines => println!("{line}"),
+                    Show::Named(name) => println!("{name} | {line}"),
+                    Show::Nothing => {}
                 }
                 output.push_str(&line);
                 output.push('\n');

@@ -10,7 +10,7 @@ use std::time::Duration;
 const CARGO_DENY: &str = "0.20.2";
 const INSTALL_LIMIT: Duration = Duration::from_secs(25 * 60);
 
-fn answers(program: &str, argument: &str) -> bool {
+pub(crate) fn answers(program: &str, argument: &str) -> bool {
     Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success())
 }
 
@@ -48,21 +48,27 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
 
 /// strace: from the PATH, or from Debian's archive when we are root.
 pub(crate) fn strace() -> Result<(), String> {
-    if answers("strace", "-V") {
-        return Ok(());
-    }
-    let user = Command::new("id").arg("-u").output().map_err(|error| format!("id: {error}"))?;
-    if user.stdout.trim_ascii() != b"0" {
-        return Err(
-            "strace is missing and only root may install it: `sudo apt-get install strace`"
-                .to_owned(),
-        );
-    }
-    apt_get(&["update"])?;
-    apt_get(&["install", "-y", "--no-install-recommends", "strace"])
+    if answers("strace", "-V") { Ok(()) } else { install(&["strace"]) }
 }
 
-fn apt_get(arguments: &[&str]) -> Result<(), String> {
+/// Packages of Debian's archive. Only root can install them; others are told what to type.
+pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let names = packages.join(" ");
+    let user = Command::new("id").arg("-u").output().map_err(|error| format!("id: {error}"))?;
+    if user.stdout.trim_ascii() != b"0" {
+        return Err(format!(
+            "missing, and only root may install it: `sudo apt-get install {names}`"
+        ));
+    }
+    println!("installing {names} from Debian's archive");
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "-y", "--no-install-recommends"], packages].concat())
+}
+
+pub(crate) fn apt_get(arguments: &[&str]) -> Result<(), String> {
     let mut command = Command::new("apt-get");
     command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
     let ended = process::run(&mut command, INSTALL_LIMIT, Show::Nothing)?;

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Folder, PROGRAM, stderr, stdout};
+use common::{Folder, PROGRAM, judged, stdout};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,18 +17,6 @@ fn analyze(folder: &Folder, arguments: &str) -> Output {
         .args(arguments.split_whitespace())
         .output()
         .expect("the program starts")
-}
-
-/// Exit status 0 and nothing on stderr, or 1 and the rows on it. Returns whether all is within its budget.
-#[track_caller]
-fn judged(output: &Output) -> bool {
-    let said = stderr(output);
-    match output.status.code() {
-        Some(0) => assert_eq!(said, ""),
-        Some(1) => assert!(said.contains(" in flight: "), "{said}"),
-        _ => panic!("{}: {said}", output.status),
-    }
-    output.status.success()
 }
 
 #[test]

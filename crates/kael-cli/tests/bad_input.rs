@@ -96,5 +96,6 @@ fn too_few_descriptors_for_sockets() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(stderr(&refused).contains("need 512 descriptors, and the hard limit is 128"));
     let output = limited(&["--ops", "timer", "--dir", env!("CARGO_TARGET_TMPDIR")]);
-    common::expect_success(&output);
+    // Whether the figures are within their budgets is not the question here.
+    common::judged(&output);
 }

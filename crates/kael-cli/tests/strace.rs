@@ -20,7 +20,7 @@ fn is_missing() -> bool {
         return false;
     }
     assert!(std::env::var_os("KAEL_REQUIRE_STRACE").is_none(), "strace is required and missing");
-    println!("strace is not installed: nothing was compared");
+    println!("not run: strace is not installed");
     true
 }
 

@@ -1,6 +1,9 @@
 //! Tasks allocate nothing once their pool is warm: spawn and join, and wakes from another thread. Counted by the
 //! global allocator, in one test, so that no other thread of the harness disturbs.
 
+#[path = "support/scale.rs"]
+mod scale;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -30,7 +33,6 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 const WARM_UP: u64 = 1_000;
-const ROUNDS: u64 = 100_000;
 
 fn allocations() -> u64 {
     ALLOCATIONS.load(Ordering::SeqCst)
@@ -40,17 +42,19 @@ fn allocations() -> u64 {
 fn r41_tasks_allocate_nothing_in_the_steady_state() {
     let runtime = kael_rt::runtime::Builder::new().build().unwrap();
     let handle = runtime.handle();
+    // Asked for once: to ask allocates.
+    let rounds = scale::size(100_000, 100_000) as u64;
     runtime.block_on(async {
         spawn_and_join(WARM_UP).await;
         let before = allocations();
-        spawn_and_join(ROUNDS).await;
+        spawn_and_join(rounds).await;
         assert_eq!(allocations() - before, 0, "spawn and join");
 
         for _ in 0..WARM_UP {
             handle.spawn(|| async { 1 }).await.unwrap();
         }
         let before = allocations();
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             handle.spawn(|| async { 1 }).await.unwrap();
         }
         assert_eq!(allocations() - before, 0, "spawn through the handle on its own core");
@@ -67,7 +71,7 @@ fn r41_tasks_allocate_nothing_in_the_steady_state() {
             assert!(round < WARM_UP || allocations() == before, "spawn and join of a large future");
         }
 
-        remote_wakes().await;
+        remote_wakes(rounds).await;
     });
 }
 
@@ -78,13 +82,13 @@ async fn spawn_and_join(rounds: u64) {
 }
 
 /// A thread that wakes this future whenever it has asked for it.
-async fn remote_wakes() {
+async fn remote_wakes(rounds: u64) {
     let asked = Arc::new(AtomicU64::new(0));
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let (thread_asked, thread_waker): (Arc<AtomicU64>, Waker) = (asked.clone(), waker);
     let thread = thread::spawn(move || {
         let mut answered = 0;
-        while answered < WARM_UP + ROUNDS {
+        while answered < WARM_UP + rounds {
             let asked = thread_asked.load(Ordering::Acquire);
             // Odd: asked. Even: answered.
             if asked % 2 == 1 {
@@ -99,7 +103,7 @@ async fn remote_wakes() {
         }
     });
     let mut before = 0;
-    for round in 0..WARM_UP + ROUNDS {
+    for round in 0..WARM_UP + rounds {
         if round == WARM_UP {
             before = allocations();
         }

@@ -1,6 +1,9 @@
 //! Counts heap allocations of the public operations on time. A file of its own, because the counter is the allocator
 //! of the whole process, and one test, because tests of a process run side by side.
 
+#[path = "support/scale.rs"]
+mod scale;
+
 use kael_rt::time::{Duration, Sleep, interval, sleep, timeout};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::{Future, pending, poll_fn};
@@ -40,9 +43,9 @@ async fn expect_no_allocation<F: Future>(what: &str, mut run: impl FnMut() -> F)
     assert_eq!(allocations, 0, "{what}");
 }
 
-/// 100,000 sleeps that are in the wheel together; all of them fire, or none.
-async fn crowd(kept: &mut Vec<Sleep>, fire: bool) {
-    kept.extend((1..=100_000).map(|nth| sleep(nth * US)));
+/// Many sleeps that are in the wheel together; all of them fire, or none.
+async fn crowd(kept: &mut Vec<Sleep>, many: u32, fire: bool) {
+    kept.extend((1..=many).map(|nth| sleep(nth * US)));
     poll_fn(|cx| {
         for sleep in kept.iter_mut() {
             assert!(Pin::new(sleep).poll(cx).is_pending());
@@ -61,43 +64,45 @@ async fn crowd(kept: &mut Vec<Sleep>, fire: bool) {
 #[test]
 fn sleeping_allocates_nothing() {
     let runtime = kael_rt::runtime::Builder::new().start_paused(true).build().unwrap();
+    // Asked for once: to ask allocates.
+    let many = scale::size(100_000, 100_000) as u32;
     runtime.block_on(async {
-        expect_no_allocation("100,000 sleeps, one after the other", || async {
-            for nth in 0..100_000 {
+        expect_no_allocation("many sleeps, one after the other", || async {
+            for nth in 0..many {
                 sleep(nth % 1000 * US).await;
             }
         })
         .await;
-        expect_no_allocation("100,000 timeouts that end in time", || async {
-            for nth in 0..100_000 {
+        expect_no_allocation("many timeouts that end in time", || async {
+            for nth in 0..many {
                 assert!(timeout(1000 * US + nth * US, sleep(US)).await.is_ok());
             }
         })
         .await;
-        expect_no_allocation("100,000 timeouts that elapse", || async {
-            for nth in 0..100_000 {
+        expect_no_allocation("many timeouts that elapse", || async {
+            for nth in 0..many {
                 assert!(timeout(nth * US, pending::<()>()).await.is_err());
             }
         })
         .await;
-        expect_no_allocation("100,000 ticks", || async {
+        expect_no_allocation("many ticks", || async {
             let mut interval = interval(US);
-            for _ in 0..100_000 {
+            for _ in 0..many {
                 interval.tick().await;
             }
         })
         .await;
 
-        let mut kept = Vec::with_capacity(100_000);
+        let mut kept = Vec::with_capacity(many as usize);
         for fire in [true, false] {
-            crowd(&mut kept, fire).await;
+            crowd(&mut kept, many, fire).await;
             let before = ALLOCATIONS.load(Ordering::Relaxed);
-            crowd(&mut kept, fire).await;
+            crowd(&mut kept, many, fire).await;
             let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
             assert_eq!(
                 allocations,
                 0,
-                "100,000 sleeps at a time, which {}",
+                "many sleeps at a time, which {}",
                 if fire { "fire" } else { "are dropped" }
             );
         }

@@ -1,6 +1,9 @@
 //! Chains of a million wakes, joins and drops on a stack of 64 KiB (R26): nothing of ours recurses. Each case runs in
 //! a process of its own, because a stack overflow ends the process; the assertion is on how it ended.
 
+#[path = "support/scale.rs"]
+mod scale;
+
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::process::Command;
@@ -11,7 +14,11 @@ use std::thread;
 use kael_rt::JoinHandle;
 use kael_rt::runtime::Builder;
 
-const LENGTH: usize = 1_000_000;
+/// A tenth of it overflows the stack as surely.
+fn length() -> usize {
+    scale::size(1_000_000, 1_000_000)
+}
+
 const STACK_BYTES: usize = 64 * 1024;
 const CHILD: &str = "KAEL_TEST_CHAIN";
 
@@ -37,7 +44,7 @@ fn r26_a_chain_of_joins_is_woken_without_recursion() {
     on_small_stack("r26_a_chain_of_joins_is_woken_without_recursion", || {
         let sum = kael_rt::block_on(async {
             let mut last: Option<JoinHandle<usize>> = None;
-            for _ in 0..LENGTH {
+            for _ in 0..length() {
                 let before = last.take();
                 last = Some(kael_rt::spawn(async move {
                     match before {
@@ -51,7 +58,7 @@ fn r26_a_chain_of_joins_is_woken_without_recursion() {
             }
             last.unwrap().await.unwrap()
         });
-        assert_eq!(sum, LENGTH);
+        assert_eq!(sum, length());
     });
 }
 
@@ -61,7 +68,7 @@ fn r26_a_chain_of_outputs_is_dropped_without_recursion() {
     on_small_stack("r26_a_chain_of_outputs_is_dropped_without_recursion", || {
         kael_rt::block_on(async {
             let mut last: Option<JoinHandle<Link>> = None;
-            for _ in 0..LENGTH {
+            for _ in 0..length() {
                 let before = last.take();
                 last = Some(kael_rt::spawn(async move { Link(before) }));
                 kael_rt::yield_now().await;
@@ -79,7 +86,7 @@ fn r26_a_chain_of_outputs_outlives_the_runtime() {
     on_small_stack("r26_a_chain_of_outputs_outlives_the_runtime", || {
         let last = kael_rt::block_on(async {
             let mut last: Option<JoinHandle<Link>> = None;
-            for _ in 0..LENGTH {
+            for _ in 0..length() {
                 let before = last.take();
                 last = Some(kael_rt::spawn(async move { Link(before) }));
                 kael_rt::yield_now().await;
@@ -96,7 +103,7 @@ fn r26_a_chain_of_pending_tasks_is_dropped_without_recursion() {
         let runtime = Builder::new().build().unwrap();
         runtime.block_on(async {
             let mut last = kael_rt::spawn(std::future::pending::<()>());
-            for _ in 0..LENGTH {
+            for _ in 0..length() {
                 let before = last;
                 last = kael_rt::spawn(async move { before.await.unwrap() });
             }
@@ -114,7 +121,7 @@ fn r26_a_chain_of_wakers_held_by_tasks() {
         let runtime = Builder::new().build().unwrap();
         runtime.block_on(async {
             let wakers = Rc::new(RefCell::new(Vec::<Waker>::new()));
-            for _ in 0..LENGTH / 10 {
+            for _ in 0..length() / 10 {
                 let wakers = wakers.clone();
                 let mut held = None;
                 let mut polls = 0;

@@ -5,7 +5,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{First, adopt, both, full, pair, poll_once, race, runs, turns};
+use drops::{First, adopt, both, pair, poll_once, race, runs, size, turns};
 use kael_rt::fs::File;
 use kael_rt::net::{TcpListener, UdpSocket};
 use kael_rt::time::{Duration, sleep};
@@ -43,7 +43,7 @@ async fn soon<F: Future>(future: F, otherwise: &str) -> F::Output {
 #[test]
 fn r17_bytes_of_a_reused_number_never_reach_an_older_read() {
     runs("the rounds never ended", || async {
-        let rounds = if full() { 1_000_000 } else { 30_000 };
+        let rounds = size(30_000, 1_000_000) as u32;
         let (mut numbers, mut streams) = (HashSet::new(), 0);
         for round in 0_u32..rounds {
             let (a, _a_peer) = pair();
@@ -79,7 +79,7 @@ fn r17_bytes_of_a_reused_number_never_reach_an_older_read() {
 #[test]
 fn r17_a_reused_number_of_a_file_is_never_reached_by_an_older_read() {
     runs("the rounds never ended", || async {
-        let rounds = if full() { 1_000_000 } else { 30_000 };
+        let rounds = size(30_000, 1_000_000) as u32;
         for round in 0_u32..rounds {
             let (reader, _writer) = std::io::pipe().unwrap();
             let a = File::from_std(StdFile::from(std::os::fd::OwnedFd::from(reader))).unwrap();
@@ -104,7 +104,7 @@ fn r17_a_reused_number_of_a_file_is_never_reached_by_an_older_read() {
 #[test]
 fn r17_what_is_asked_behind_a_close_never_reaches_the_next_owner() {
     runs("the rounds never ended", || async {
-        let rounds = if full() { 100_000 } else { 1_000 };
+        let rounds = size(1_000, 100_000);
         for _ in 0..rounds {
             let (a, _a_peer) = pair();
             let mut late = (a.read(vec![0; 64]), a.write("x"), a.shutdown(Shutdown::Both));

@@ -4,7 +4,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{First, full, poll_once, race, runs, turns};
+use drops::{First, poll_once, race, runs, size, turns};
 use kael_rt::net::TcpListener;
 use kael_rt::time::{Duration, sleep};
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use std::thread;
 #[test]
 fn r04_accepts_dropped_in_a_storm_lose_no_connection() {
     runs("a connection was never accepted", || async {
-        let connections: u32 = if full() { 100_000 } else { 3_000 };
+        let connections = size(3_000, 100_000) as u32;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let clients = thread::spawn(move || {
@@ -60,7 +60,7 @@ fn r04_accepts_dropped_in_a_storm_lose_no_connection() {
 #[test]
 fn r04_an_accept_that_completes_while_it_is_cancelled_loses_no_connection() {
     runs("a connection was never accepted", || async {
-        let rounds = if full() { 20_000 } else { 1_000 };
+        let rounds = size(1_000, 20_000);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         for round in 0..rounds {

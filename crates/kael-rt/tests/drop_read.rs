@@ -4,7 +4,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{First, briefly, full, pair, poll_once, race, runs, turns};
+use drops::{First, briefly, pair, poll_once, race, runs, size, turns};
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
 use kael_rt::time::{Duration, sleep};
 use std::io::Write;
@@ -104,12 +104,12 @@ async fn storm(stream: &TcpStream, length: u64, mix: Mix) -> u64 {
     dropped
 }
 
-const MIB: u64 = 1 << 20;
+const MIB: usize = 1 << 20;
 
 #[test]
 fn r05_tcp_reads_dropped_in_a_storm_lose_no_byte() {
     runs("the storm never got to the end of the sequence", || async {
-        let length = if full() { 1024 * MIB } else { 64 * MIB };
+        let length = size(64 * MIB, 1024 * MIB) as u64;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let sender = thread::spawn(move || {
@@ -125,7 +125,7 @@ fn r05_tcp_reads_dropped_in_a_storm_lose_no_byte() {
 #[test]
 fn r05_all_kinds_of_reads_dropped_in_a_storm_lose_no_byte() {
     runs("the storm never got to the end of the sequence", || async {
-        let length = if full() { 1024 * MIB } else { 24 * MIB };
+        let length = size(24 * MIB, 1024 * MIB) as u64;
         let (stream, peer) = pair();
         let sender = thread::spawn(move || send_sequence(peer, length));
         let dropped = storm(&stream, length, Mix::All).await;
@@ -139,7 +139,7 @@ fn r05_all_kinds_of_reads_dropped_in_a_storm_lose_no_byte() {
 #[test]
 fn r05_a_read_that_completes_while_it_is_cancelled_loses_no_byte() {
     runs("a read that had bytes was never answered", || async {
-        let rounds = if full() { 1_000_000 } else { 20_000 };
+        let rounds = size(20_000, 1_000_000) as u64;
         let (stream, mut peer) = pair();
         let mut position = 0;
         for round in 0..rounds {
@@ -160,7 +160,7 @@ fn r05_a_read_that_completes_while_it_is_cancelled_loses_no_byte() {
 #[test]
 fn r05_datagrams_are_counted_through_a_storm() {
     runs("the last datagram never came", || async {
-        let datagrams: u32 = if full() { 1_000_000 } else { 30_000 };
+        let datagrams = size(30_000, 1_000_000) as u32;
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let addr = socket.local_addr().unwrap();
         let sender = StdUdpSocket::bind("127.0.0.1:0").unwrap();

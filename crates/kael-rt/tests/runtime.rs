@@ -300,3 +300,16 @@ fn pinning_lasts_as_long_as_block_on() {
     runtime.block_on(async { assert_eq!(cpus(), 1) });
     assert_eq!(cpus(), before);
 }
+
+/// What every supported kernel has is granted on each; what this one has besides is printed.
+#[cfg(not(kael_backend = "sim"))]
+#[test]
+fn what_every_kernel_has_is_granted() {
+    let granted = Builder::new().build().unwrap().granted();
+    println!("granted: {}", granted.flags.join(", "));
+    let floor =
+        ["SINGLE_ISSUER", "DEFER_TASKRUN", "TASKRUN_FLAG", "SUBMIT_ALL", "registered ring fd"];
+    for flag in floor {
+        assert!(granted.flags.contains(&flag), "{flag} is not among {:?}", granted.flags);
+    }
+}

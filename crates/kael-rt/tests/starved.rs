@@ -7,7 +7,7 @@ mod rig;
 use kael_rt::net::{TcpListener, TcpStream};
 use kael_rt::runtime::{CoreMetrics, Runtime};
 use kael_rt::time::{Duration, Instant, sleep};
-use rig::{in_own_process, pair};
+use rig::{in_own_process, is_emulated_without, pair};
 use socket2::{Domain, Socket, Type};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -76,7 +76,9 @@ fn watch(runtime: &Runtime, seen: &Seen, what: &str, others: u64) {
     let more = seen.turns.get() - turns;
     assert!(more <= 2, "{what}: the accepting loop went round {more} times");
     let share = (processor_time() - processor).as_secs_f64() / WATCHED.as_secs_f64();
-    assert!(share < 0.02, "{what}: {:.1} % of a processor", share * 100.0);
+    if !is_emulated_without("the share of a processor that waiting takes") {
+        assert!(share < 0.02, "{what}: {:.1} % of a processor", share * 100.0);
+    }
 }
 
 /// What this thread has used.
@@ -154,7 +156,10 @@ fn r19_an_idle_listener_that_begins_without_descriptors_sleeps() {
         let held = starve();
         runtime.block_on(async {
             drop(kael_rt::spawn(accept_for_ever(listener, seen.clone())));
-            sleep(Duration::from_millis(1)).await;
+            let began = Instant::now();
+            while seen.errors.borrow().is_empty() && began.elapsed() < WATCHED {
+                sleep(Duration::from_millis(1)).await;
+            }
         });
         assert_eq!(*seen.errors.borrow(), [Some(libc::EMFILE)], "the first accept says why");
         watch(&runtime, &seen, "idle from the beginning", 0);

@@ -28,6 +28,19 @@ pub(crate) fn expect_success(output: &Output) {
     assert!(output.status.success(), "{}\n{}\n{}", output.status, stdout(output), stderr(output));
 }
 
+/// What `kael analyze` said of its measurements: exit status 0 and nothing on stderr, or 1 and the rows on it.
+/// Returns whether all is within its budget.
+#[track_caller]
+pub(crate) fn judged(output: &Output) -> bool {
+    let said = stderr(output);
+    match output.status.code() {
+        Some(0) => assert_eq!(said, ""),
+        Some(1) => assert!(said.contains(" in flight: "), "{said}"),
+        _ => panic!("{}: {said}", output.status),
+    }
+    output.status.success()
+}
+
 /// An empty folder, removed at the end.
 pub(crate) struct Folder(pub PathBuf);
 

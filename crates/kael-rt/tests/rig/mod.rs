@@ -8,15 +8,11 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-/// The scorecard's whole size was asked for.
-pub(crate) fn is_full() -> bool {
-    std::env::var_os("KAEL_FULL").is_some()
-}
+#[path = "../support/scale.rs"]
+mod scale;
 
-/// A size that runs in seconds, or the scorecard's.
-pub(crate) fn size(quick: usize, full: usize) -> usize {
-    if is_full() { full } else { quick }
-}
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use scale::{is_emulated_without, is_full, size};
 
 /// Runs `test` on a thread, for a generous time at most.
 pub(crate) fn within_limit(test: impl FnOnce() + Send + 'static) {
@@ -51,6 +47,9 @@ pub(crate) fn in_own_process(name: &str, test: impl FnOnce() + Send + 'static) {
         let cause = lines.next().unwrap_or("no assertion");
         panic!("{cause} [in its own process, {}]\n{text}", output.status);
     }
+    // What it left out, and why, is ours to say.
+    let said = String::from_utf8_lossy(&output.stdout);
+    said.lines().filter(|line| line.starts_with("not ")).for_each(|line| println!("{line}"));
 }
 
 /// The descriptors that this process has open.

@@ -13,10 +13,11 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-/// Sizes of the scorecard instead of those that run in seconds.
-pub(crate) fn full() -> bool {
-    std::env::var_os("KAEL_FULL").is_some()
-}
+#[path = "scale.rs"]
+mod scale;
+
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use scale::{is_full as full, size};
 
 /// Long enough for the busiest machine; what has not happened then never will.
 pub(crate) const FOREVER: Duration = Duration::from_secs(40);

@@ -84,6 +84,11 @@ pub(super) fn seen() -> Vec<Event> {
     plan(|plan| plan.seen.clone().unwrap_or_default())
 }
 
+/// Calls of io_uring_enter since the plan was made or cleared.
+pub(super) fn enters() -> u32 {
+    plan(|plan| plan.enters)
+}
+
 /// Asked before each call of io_uring_enter: the errno that it shall answer.
 pub(super) fn entering(count: u32) -> Option<i32> {
     plan(|plan| {

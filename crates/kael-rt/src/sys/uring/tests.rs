@@ -5,7 +5,7 @@ mod enter;
 mod forged;
 mod results;
 
-use super::faults;
+use super::{abi::*, faults, syscall};
 use crate::{
     driver::DriverCounters,
     fs::File,
@@ -13,6 +13,7 @@ use crate::{
     task::context,
 };
 use std::{
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
     panic::resume_unwind,
     path::PathBuf,
     sync::mpsc::{RecvTimeoutError, channel},
@@ -41,8 +42,30 @@ fn is_full() -> bool {
     std::env::var_os("KAEL_FULL").is_some()
 }
 
+/// The processor is emulated, and twenty times slower.
+fn is_emulated() -> bool {
+    std::env::var_os("KAEL_EMULATED").is_some()
+}
+
 fn counters() -> DriverCounters {
     context::with("a test", |core| core.driver.counters())
+}
+
+/// Whether this kernel's rings have the operation. A test that leaves something out for want of it says so.
+fn kernel_has(opcode: u8, name: &str) -> bool {
+    let ring = syscall::setup(1, &mut Params::default()).expect("the kernel makes a ring");
+    // SAFETY: the kernel just made it for us.
+    let ring = unsafe { OwnedFd::from_raw_fd(ring as i32) };
+    // struct io_uring_probe: 16 bytes, then 8 bytes an operation, whose third is its flags.
+    let mut probe = [0u8; 16 + 8 * 256];
+    let (number, at) = (ring.as_raw_fd() as u32, probe.as_mut_ptr() as usize);
+    // SAFETY: the probe has room for 256 operations.
+    unsafe { syscall::register(number, REGISTER_PROBE, at, 256) }.expect("the kernel can probe");
+    let has = probe[16 + 8 * usize::from(opcode) + 2] & 1 != 0;
+    if !has {
+        println!("not checked: {name}, which this kernel's rings do not have");
+    }
+    has
 }
 
 /// Both ends of a connection.

@@ -1,6 +1,6 @@
 //! io_uring_enter(2) fails: nothing is lost, nothing panics, and nothing spins.
 
-use super::{TempPath, counters, faults, in_time, is_full, pair};
+use super::{TempPath, counters, faults, in_time, is_emulated, is_full, pair};
 use crate::runtime::Builder;
 use crate::time::{Duration, Instant, sleep};
 use std::rc::Rc;
@@ -53,14 +53,22 @@ fn with_failing_enters(name: &str, errno: i32) {
     let name = name.to_owned();
     in_time(move || {
         let path = TempPath::holding(&name, &[0; 1024]);
+        faults::clear();
         let quiet = run(&path);
-        // Each run makes more than 200 calls.
-        let steps = if is_full() { 1 } else { 2 };
-        let mut failed = 0;
-        for nth in (1..=200).step_by(steps) {
+        // How many calls it takes depends on the kernel: what one does at once, another leaves to a thread of its own.
+        let calls = faults::enters();
+        assert!(calls >= 100, "the work is {calls} calls");
+        let steps = match (is_full(), is_emulated()) {
+            (true, _) => 1,
+            (false, true) => 9,
+            (false, false) => 2,
+        };
+        let (mut runs, mut failed) = (0, 0);
+        for nth in (1..=calls.min(200)).step_by(steps) {
             for count in [1, 4] {
                 faults::fail_enter(nth, count, errno);
                 let (turns, left) = run(&path);
+                runs += 1;
                 failed += u32::from(faults::hits() > 0);
                 faults::clear();
                 assert_eq!(left, 0, "in flight after {count} failures from call {nth} on");
@@ -68,7 +76,8 @@ fn with_failing_enters(name: &str, errno: i32) {
                 assert!(turns <= bound, "{turns} turns, {} without failures", quiet.0);
             }
         }
-        assert!(failed >= 190, "{failed} runs met a failure");
+        // How many calls a run makes depends on how fast the kernel is, too.
+        assert!(failed * 4 >= runs * 3, "{failed} of {runs} runs met a failure");
     });
 }
 

@@ -1,0 +1,154 @@
+//! `cargo xtask kernels`: the test programs of the workspace on Debian's older kernels, in an emulated machine.
+//!
+//! The programs are those that `cargo test` has built. They are packed with their shared libraries into the first file
+//! system of a guest (`pack.rs`, `archive.rs`), which runs one after the other (`guest.rs`) on a kernel from Debian's
+//! archive (`fetch.rs`). What they said is counted and judged (`outcome.rs`). What does not run there is a short table
+//! (`exceptions.rs`) or says so itself. The emulated processor is slow: this shows what is correct, never what is fast.
+
+mod archive;
+mod exceptions;
+mod fetch;
+mod guest;
+mod outcome;
+mod pack;
+mod programs;
+
+use crate::table::{Table, wall};
+use crate::workspace;
+use guest::Seen;
+use outcome::Outcome;
+use programs::Program;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// The oldest kernel that is supported, and one between it and today's.
+pub(crate) const KERNELS: &[&str] = &["6.1", "6.12"];
+
+/// The arguments of the command.
+struct Wanted {
+    kernels: Vec<&'static str>,
+    /// A part of a program's path.
+    program: Option<String>,
+    /// A part of a test's name.
+    test: Option<String>,
+}
+
+pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
+    let wanted = read(arguments)?;
+    prepare(wanted.program.as_deref(), wanted.test.as_deref())?.run(&wanted.kernels)
+}
+
+fn read(arguments: &[String]) -> Result<Wanted, String> {
+    let mut wanted = Wanted { kernels: Vec::new(), program: None, test: None };
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+        match word.as_str() {
+            "--kernel" => {
+                let name = value()?;
+                let known = KERNELS.iter().find(|kernel| *kernel == name);
+                wanted.kernels.push(known.ok_or_else(|| {
+                    format!("there is no kernel {name}: {} are known", KERNELS.join(" and "))
+                })?);
+            }
+            "--program" => wanted.program = Some(value()?.clone()),
+            "--test" => wanted.test = Some(value()?.clone()),
+            other => return Err(format!("`{other}` is not an argument of kernels")),
+        }
+    }
+    if wanted.kernels.is_empty() {
+        wanted.kernels = KERNELS.to_vec();
+    }
+    Ok(wanted)
+}
+
+/// The guest's files, which all kernels share.
+pub(crate) struct Prepared {
+    programs: Vec<Program>,
+    files: PathBuf,
+}
+
+/// Builds the tests, finds their programs, and packs those that are wanted.
+pub(crate) fn prepare(program: Option<&str>, test: Option<&str>) -> Result<Prepared, String> {
+    fetch::install_tools()?;
+    let built = programs::build()?;
+    exceptions::check(&built.tests)?;
+    for (path, reason) in exceptions::PROGRAMS {
+        println!("does not run there: {path}: {reason}");
+    }
+    let programs: Vec<Program> = built
+        .tests
+        .into_iter()
+        .filter(|tests| exceptions::PROGRAMS.iter().all(|(path, _)| *path != tests.source))
+        .filter(|tests| program.is_none_or(|part| tests.source.contains(part)))
+        .filter_map(|tests| tests.matching(test))
+        .collect();
+    if programs.is_empty() {
+        return Err("no test has these names".to_owned());
+    }
+    let files = folder().join("guest.cpio");
+    let began = Instant::now();
+    pack::pack(&programs, &built.others, &files)?;
+    let size = std::fs::metadata(&files).map_or(0, |file| file.len() >> 20);
+    println!("{} programs packed, {size} MiB, {}", programs.len(), wall(began.elapsed()));
+    Ok(Prepared { programs, files })
+}
+
+impl Prepared {
+    /// Runs the programs on each kernel, prints what became of them, and fails unless all tests have passed.
+    pub(crate) fn run(&self, kernels: &[&'static str]) -> Result<(), String> {
+        let mut images = Vec::new();
+        for kernel in kernels {
+            images.push((*kernel, fetch::kernel(kernel, &folder())?));
+        }
+        // Side by side: a guest keeps little more than one processor busy.
+        let consoles = std::thread::scope(|scope| {
+            let run = |(kernel, image): (&'static str, PathBuf)| {
+                let began = Instant::now();
+                let seen = guest::run(&image, &self.files, &self.programs, kernel);
+                (kernel, seen, wall(began.elapsed()))
+            };
+            let guests: Vec<_> =
+                images.into_iter().map(|image| scope.spawn(move || run(image))).collect();
+            let waited = guests.into_iter().map(|guest| guest.join().expect("it only waits"));
+            waited.collect::<Vec<_>>()
+        });
+        let mut failures = Vec::new();
+        for (kernel, seen, time) in consoles {
+            match seen {
+                Ok(seen) => failures.extend(self.report(kernel, &seen, &time)),
+                Err(reason) => failures.push(format!("Linux {kernel}: {reason}")),
+            }
+        }
+        match failures.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{} failures\n  {}", failures.len(), failures.join("\n  "))),
+        }
+    }
+
+    /// Prints what became of the programs on one kernel, and returns what failed.
+    fn report(&self, kernel: &str, seen: &Seen, time: &str) -> Vec<String> {
+        let parts = self.programs.iter().zip(&seen.parts);
+        let outcomes: Vec<Outcome> =
+            parts.map(|(program, part)| Outcome::of(program, part.as_ref(), kernel)).collect();
+        println!("\nLinux {}:", seen.release);
+        let mut table = Table::new(&["program", "passed", "not run", "status", "seconds"]);
+        outcomes.iter().for_each(|outcome| table.row(outcome.row()));
+        table.print();
+        outcomes.iter().flat_map(|outcome| &outcome.granted).for_each(|line| println!("\n{line}"));
+        let left_out: Vec<String> = outcomes.iter().flat_map(Outcome::left_out).collect();
+        println!("\nnot run, or not wholly, on Linux {}: {}", seen.release, left_out.len());
+        left_out.iter().for_each(|line| println!("  {line}"));
+        let passed: u64 = outcomes.iter().map(|outcome| outcome.passed).sum();
+        let programs = outcomes.len();
+        println!("\nLinux {}: {passed} tests passed in {programs} programs; {time}", seen.release);
+        let failures = outcomes.into_iter().filter_map(|outcome| outcome.failure);
+        let complaint = seen.complaint.iter().map(|what| format!("Linux {kernel}: {what}"));
+        failures.chain(complaint).collect()
+    }
+}
+
+/// Where kernels are kept and the guest's files are made. Nothing needs what is there from before.
+fn folder() -> PathBuf {
+    workspace::root().join("target/kernels")
+}
