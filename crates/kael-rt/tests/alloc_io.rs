@@ -3,35 +3,16 @@
 
 #![cfg(not(kael_backend = "sim"))] // Its subjects are this system's own limits.
 
+#[path = "support/counting.rs"]
+mod counting;
 mod rig;
 
+use counting::{Counting, allocations};
 use kael_rt::fs::File;
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
 use kael_rt::time::Duration;
 use rig::{TempFile, pair, size, within_limit};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::ops::AsyncFnMut;
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; the default `realloc` and `alloc_zeroed` come
-// through `alloc`. The counter needs no initialisation and no destructor, so it is there whenever a thread is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is the one that is asked for.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -41,11 +22,11 @@ async fn expect_no_allocation(what: &str, rounds: usize, mut round: impl AsyncFn
     for _ in 0..1000 {
         round().await;
     }
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     for _ in 0..rounds {
         round().await;
     }
-    let allocations = ALLOCATIONS.get() - before;
+    let allocations = allocations() - before;
     assert_eq!(allocations, 0, "allocations in {rounds} rounds of {what}");
 }
 

@@ -1,42 +1,22 @@
-//! Tasks allocate nothing once their pool is warm: spawn and join, and wakes from another thread. Counted by the
-//! global allocator, in one test, so that no other thread of the harness disturbs.
+//! Tasks allocate nothing once their pool is warm: spawn and join, and wakes from another thread. Counted on each
+//! thread that takes part.
 
+#[path = "support/counting.rs"]
+mod counting;
 #[path = "support/scale.rs"]
 mod scale;
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use counting::{Counting, allocations};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 use std::thread;
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 const WARM_UP: u64 = 1_000;
-
-fn allocations() -> u64 {
-    ALLOCATIONS.load(Ordering::SeqCst)
-}
 
 #[test]
 fn r41_tasks_allocate_nothing_in_the_steady_state() {
@@ -88,7 +68,11 @@ async fn remote_wakes(rounds: u64) {
     let (thread_asked, thread_waker): (Arc<AtomicU64>, Waker) = (asked.clone(), waker);
     let thread = thread::spawn(move || {
         let mut answered = 0;
+        let mut before = 0;
         while answered < WARM_UP + rounds {
+            if answered == WARM_UP {
+                before = allocations();
+            }
             let asked = thread_asked.load(Ordering::Acquire);
             // Odd: asked. Even: answered.
             if asked % 2 == 1 {
@@ -101,6 +85,7 @@ async fn remote_wakes(rounds: u64) {
                 thread::yield_now();
             }
         }
+        allocations() - before
     });
     let mut before = 0;
     for round in 0..WARM_UP + rounds {
@@ -118,5 +103,5 @@ async fn remote_wakes(rounds: u64) {
         .await;
     }
     assert_eq!(allocations() - before, 0, "wakes from another thread");
-    thread.join().unwrap();
+    assert_eq!(thread.join().unwrap(), 0, "waking a task of another thread");
 }

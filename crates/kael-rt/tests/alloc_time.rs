@@ -1,33 +1,15 @@
-//! Counts heap allocations of the public operations on time. A file of its own, because the counter is the allocator
-//! of the whole process, and one test, because tests of a process run side by side.
+//! Counts heap allocations of the public operations on time: none, once the pools are full.
 
+#[path = "support/counting.rs"]
+mod counting;
 #[path = "support/scale.rs"]
 mod scale;
 
+use counting::{Counting, allocations};
 use kael_rt::time::{Duration, Sleep, interval, sleep, timeout};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on to the system's allocator unchanged; the default `realloc` and `alloc_zeroed` come
-// through `alloc`.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the one that is asked for.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -37,9 +19,9 @@ const US: Duration = Duration::from_micros(1);
 /// Runs it once to fill the pools, and then counts.
 async fn expect_no_allocation<F: Future>(what: &str, mut run: impl FnMut() -> F) {
     run().await;
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     run().await;
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let allocations = allocations() - before;
     assert_eq!(allocations, 0, "{what}");
 }
 
@@ -96,9 +78,9 @@ fn sleeping_allocates_nothing() {
         let mut kept = Vec::with_capacity(many as usize);
         for fire in [true, false] {
             crowd(&mut kept, many, fire).await;
-            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            let before = allocations();
             crowd(&mut kept, many, fire).await;
-            let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+            let allocations = allocations() - before;
             assert_eq!(
                 allocations,
                 0,

@@ -1,34 +1,16 @@
-//! Dropping reads and handing on what they left allocates nothing but the buffers that the program makes. A file of its
-//! own, because the counter is the allocator of the whole process, and one test, because tests of a process run side by
-//! side.
+//! Dropping reads and handing on what they left allocates nothing but the buffers that the program makes.
 // Its peers are the system's own sockets, descriptors and memory, which a simulated kernel does not see.
 #![cfg(not(kael_backend = "sim"))]
 
+#[path = "support/counting.rs"]
+mod counting;
+
+use counting::{Counting, allocations};
 use kael_rt::net::{TcpListener, TcpStream};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::Future;
 use std::io::Write;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on to the system's allocator unchanged; the default `realloc` and `alloc_zeroed` come
-// through `alloc`.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the one that is asked for.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -56,9 +38,9 @@ fn r05_reads_dropped_in_a_storm_allocate_nothing() {
         let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         storm(&stream, &mut peer, 1_000).await;
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = allocations();
         let buffers = storm(&stream, &mut peer, 20_000).await;
-        let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+        let allocations = allocations() - before;
         assert_eq!(allocations - buffers, 0, "in 20,000 rounds");
     });
 }

@@ -75,6 +75,8 @@ impl Gate {
 pub(crate) struct Descriptor {
     number: Cell<i32>,
     direct: Cell<bool>,
+    /// A file's place in the backend's table, or [`NONE`].
+    place: Cell<u32>,
     kind: Cell<Kind>,
     users: Cell<u32>,
     orphans: Cell<u32>,
@@ -124,6 +126,17 @@ impl Descriptor {
     #[inline]
     pub(crate) fn is_direct(&self) -> bool {
         self.direct.get()
+    }
+
+    /// Its place in the backend's table, or [`NONE`].
+    #[inline]
+    pub(crate) fn place(&self) -> u32 {
+        self.place.get()
+    }
+
+    /// The same; from here on it has none.
+    pub(crate) fn take_place(&self) -> u32 {
+        self.place.replace(NONE)
     }
 
     /// Only orphans are left.
@@ -188,6 +201,14 @@ impl Fd {
         Some(unsafe { (*self.driver.get()).as_ref().unwrap_unchecked() })
     }
 
+    /// Has the backend keep the file in its table, if it has one and a free place.
+    pub(crate) fn enter_table(&self, writes: bool) {
+        let driver = self.driver();
+        if let Some(place) = driver.with(|inner| inner.backend.enter_table(self.number(), writes)) {
+            self.place.set(place);
+        }
+    }
+
     /// Takes the number out, so that the end of this node closes nothing. Only for the last user
     /// of a quiet descriptor with a number of its own; otherwise the node comes back.
     fn release_number(self) -> Result<i32, Fd> {
@@ -195,7 +216,8 @@ impl Fd {
         if self.is_shared() || self.direct.get() || !quiet {
             return Err(self);
         }
-        let number = self.number.get();
+        let (number, place, driver) = (self.number.get(), self.take_place(), self.driver());
+        driver.with(|inner| inner.backend.leave_table(place));
         self.forget_number();
         Ok(number)
     }
@@ -275,8 +297,9 @@ impl Fd {
         // SAFETY: the last user is gone, so nobody else looks at it.
         let driver = unsafe { &mut *self.driver.get() }.take();
         let driver = driver.expect("a descriptor in use has a driver");
-        let number = self.number.replace(-1);
+        let (number, place) = (self.number.replace(-1), self.take_place());
         if number >= 0 {
+            driver.with(|inner| inner.backend.leave_table(place));
             driver.close(number, self.direct.get());
         }
         self.read.reset();
@@ -332,6 +355,7 @@ impl Descriptors {
             .map(|_| Descriptor {
                 number: Cell::new(-1),
                 direct: Cell::new(false),
+                place: Cell::new(NONE),
                 kind: Cell::new(Kind::File),
                 users: Cell::new(0),
                 orphans: Cell::new(0),

@@ -32,7 +32,7 @@ pub(crate) use descriptor::{Descriptor, Fd, Kind};
 pub(crate) use key::Key;
 #[cfg(test)]
 pub(crate) use pair::Paired;
-pub(crate) use slot::SlotId;
+pub(crate) use slot::{NONE, SlotId};
 pub(crate) use stage::{Stage, Tag};
 
 use crate::{

@@ -452,8 +452,10 @@ impl Op for Open {
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         self.path?;
-        self.flags?;
-        Ok(File::from_fd(completion.into_fd(Kind::File)?))
+        let flags = self.flags?;
+        let fd = completion.into_fd(Kind::File)?;
+        fd.enter_table(flags & libc::O_ACCMODE != libc::O_RDONLY);
+        Ok(File::from_fd(fd))
     }
 }
 

@@ -8,6 +8,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use super::blocking::BlockingPool;
 use super::builder::Builder;
@@ -87,6 +88,14 @@ impl Core {
         counters.turns.set(self.turns.get());
         counters.sleeps.set(self.sleeps.get());
         counters.timers.set(self.timers.len() as u64);
+    }
+}
+
+impl Drop for Core {
+    /// A driver is never left without its end: until that begins, it is the core that keeps it for the operations that
+    /// futures wait for. Mostly the runtime has ended it already; here a panic came before.
+    fn drop(&mut self) {
+        self.driver.shutdown(Duration::ZERO);
     }
 }
 

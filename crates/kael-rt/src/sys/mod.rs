@@ -2,7 +2,7 @@
 //!
 //! * `Backend`: `new`, `start`, `cancel`, `turn`, `next_own`, `next`,
 //!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
-//!   `close`, `shut_down`, `provide`, `buffer_at`, `give_back`, `syscalls`, `submitted`; and the
+//!   `enter_table`, `leave_table`, `close`, `shut_down`, `provide`, `buffer_at`, `give_back`, `syscalls`, `submitted`; and the
 //!   calls that never block: `socket`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
 //!   `duplicate`.
 //! * `Unpark`: wakes a core that sleeps in `turn`; Send and Sync.

@@ -30,7 +30,7 @@ mod world;
 
 use super::event::{Event, Started};
 use crate::{
-    driver::{Descriptor, DriverConfig, SlotId, Wait},
+    driver::{Descriptor, DriverConfig, NONE, SlotId, Wait},
     op::Request,
     rt::{BlockingPool, Job},
     task::context,
@@ -261,6 +261,13 @@ impl Backend {
             self.queue.push_back(Submission::ShutDown(fd.number(), fd.is_direct()));
         }
     }
+
+    /// A simulated kernel finds its files without a table.
+    pub(crate) fn enter_table(&mut self, _: i32, _: bool) -> u32 {
+        NONE
+    }
+
+    pub(crate) fn leave_table(&mut self, _: u32) {}
 
     /// Is there anything to do for a turn that does not wait?
     pub(crate) fn has_work(&self) -> bool {

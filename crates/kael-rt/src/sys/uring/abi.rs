@@ -118,8 +118,16 @@ pub(super) struct BufEntry {
     pub(super) tail: u16,
 }
 
-/// `struct io_uring_rsrc_register`.
+/// `struct io_uring_file_index_range`.
 #[cfg(test)]
+#[repr(C)]
+pub(super) struct FileRange {
+    pub(super) first: u32,
+    pub(super) count: u32,
+    pub(super) resv: u64,
+}
+
+/// `struct io_uring_rsrc_register`.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub(super) struct ResourceRegister {
@@ -162,12 +170,13 @@ pub(super) const ENTER_EXT_ARG: u32 = 1 << 3;
 pub(super) const ENTER_REGISTERED_RING: u32 = 1 << 4;
 pub(super) const ENTER_NO_IOWAIT: u32 = 1 << 7;
 
+pub(super) const REGISTER_FILES_UPDATE: u32 = 6;
 pub(super) const REGISTER_PROBE: u32 = 8;
-#[cfg(test)]
 pub(super) const REGISTER_FILES2: u32 = 13;
 pub(super) const REGISTER_RING_FDS: u32 = 20;
 pub(super) const REGISTER_PBUF_RING: u32 = 22;
 #[cfg(test)]
+pub(super) const REGISTER_FILE_ALLOC_RANGE: u32 = 25;
 pub(super) const RESOURCE_SPARSE: u32 = 1;
 
 pub(super) const SQE_FIXED_FILE: u8 = 1 << 0;
@@ -198,6 +207,7 @@ pub(super) const OP_CONNECT: u8 = 16;
 pub(super) const OP_FALLOCATE: u8 = 17;
 pub(super) const OP_OPENAT: u8 = 18;
 pub(super) const OP_CLOSE: u8 = 19;
+pub(super) const OP_FILES_UPDATE: u8 = 20;
 pub(super) const OP_STATX: u8 = 21;
 pub(super) const OP_READ: u8 = 22;
 pub(super) const OP_WRITE: u8 = 23;
@@ -209,3 +219,4 @@ pub(super) const OP_UNLINKAT: u8 = 36;
 pub(super) const OP_MKDIRAT: u8 = 37;
 pub(super) const OP_SEND_ZC: u8 = 47;
 pub(super) const OP_FTRUNCATE: u8 = 55;
+pub(super) const OP_READV_FIXED: u8 = 60;

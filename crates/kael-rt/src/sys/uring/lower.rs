@@ -1,6 +1,6 @@
 //! Each request as a submission: one arm an operation. A table; no logic beyond it.
 
-use super::abi::*;
+use super::{abi::*, files::FileTable};
 use crate::{
     driver::Fd,
     op::{RecvFlags, Request, SendFlags},
@@ -12,6 +12,7 @@ use std::net::Shutdown;
 #[inline(always)]
 pub(super) fn lower(
     request: Request<'static>,
+    files: &FileTable,
     has_truncate: bool,
 ) -> Result<Sqe, Request<'static>> {
     let none = Sqe { fd: -1, ..Sqe::default() };
@@ -22,32 +23,34 @@ pub(super) fn lower(
             addr: into.as_mut_ptr() as u64,
             len: clamp(into.len()),
             off: at,
-            ..on(fd)
+            ..file(fd, files)
         },
         Request::Write { fd, from, at } => Sqe {
             opcode: OP_WRITE,
             addr: from.as_ptr() as u64,
             len: clamp(from.len()),
             off: at,
-            ..on(fd)
+            ..file(fd, files)
         },
         Request::ReadVectored { fd, into, at } => Sqe {
             opcode: OP_READV,
             addr: into.vectors.as_ptr() as u64,
             len: into.vectors.len() as u32,
             off: at,
-            ..on(fd)
+            ..file(fd, files)
         },
         Request::WriteVectored { fd, from, at } => Sqe {
             opcode: OP_WRITEV,
             addr: from.vectors.as_ptr() as u64,
             len: from.vectors.len() as u32,
             off: at,
-            ..on(fd)
+            ..file(fd, files)
         },
-        Request::Sync { fd, data_only } => {
-            Sqe { opcode: OP_FSYNC, op_flags: if data_only { FSYNC_DATASYNC } else { 0 }, ..on(fd) }
-        }
+        Request::Sync { fd, data_only } => Sqe {
+            opcode: OP_FSYNC,
+            op_flags: if data_only { FSYNC_DATASYNC } else { 0 },
+            ..file(fd, files)
+        },
         Request::Truncate { fd, len } if has_truncate => {
             Sqe { opcode: OP_FTRUNCATE, off: len, ..on(fd) }
         }
@@ -183,6 +186,17 @@ const STAT_MASK: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX
 fn on(fd: &Fd) -> Sqe {
     let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
     Sqe { fd: fd.number(), flags, ..Sqe::default() }
+}
+
+/// A file, by its place in the table if it has one.
+#[inline(always)]
+fn file(fd: &Fd, files: &FileTable) -> Sqe {
+    match fd.place() {
+        place if files.is_ready(place) => {
+            Sqe { fd: place as i32, flags: SQE_FIXED_FILE, ..Sqe::default() }
+        }
+        _ => on(fd),
+    }
 }
 
 /// Closes a number, or an entry of the ring's table.

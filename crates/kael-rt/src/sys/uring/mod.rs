@@ -7,6 +7,7 @@ mod abi;
 mod buffers;
 #[cfg(test)]
 mod faults;
+mod files;
 mod lower;
 mod refusal;
 mod ring;
@@ -19,12 +20,13 @@ use super::{
     posix::{Inbox, PoolJob},
 };
 use crate::{
-    driver::{Descriptor, DriverConfig, SlotId, Wait},
+    driver::{Descriptor, DriverConfig, NONE, SlotId, Wait},
     op::Request,
     rt::{BlockingPool, Job},
 };
 use abi::*;
 use buffers::Group;
+use files::FileTable;
 use ring::{Probe, Ring};
 use std::{io, ptr::NonNull, sync::Arc, time::Duration};
 
@@ -48,6 +50,7 @@ pub(crate) struct Backend {
     /// The poll of the wake descriptor is with the kernel.
     wake_armed: bool,
     groups: Vec<Group>,
+    files: FileTable,
     pool: Arc<BlockingPool>,
     inbox: Arc<Inbox>,
     /// Jobs that are with the pool.
@@ -92,12 +95,14 @@ impl Backend {
             .map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
         let inbox = Arc::new(Inbox::new(unpark.clone()));
         let own = Vec::with_capacity(16);
+        let files = FileTable::new(&mut ring);
         Ok(Backend {
             ring,
             probe,
             unpark,
             wake_armed: false,
             groups: Vec::new(),
+            files,
             pool,
             inbox,
             jobs: 0,
@@ -114,10 +119,13 @@ impl Backend {
     /// Asks the kernel. Nothing is handed over before the next turn, unless the queue is full.
     #[inline(always)]
     pub(crate) fn start(&mut self, id: SlotId, request: Request<'static>) -> Started {
+        if let Request::Close { fd } = &request {
+            self.leave_table(fd.take_place());
+        }
         if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
         }
-        match lower::lower(request, self.probe.has(OP_FTRUNCATE)) {
+        match lower::lower(request, &self.files, self.probe.has(OP_FTRUNCATE)) {
             Ok(sqe) => {
                 #[cfg(test)]
                 let mut sqe = sqe;
@@ -162,9 +170,10 @@ impl Backend {
             return false;
         }
         let truncate = self.probe.has(OP_FTRUNCATE);
-        let (Ok(mut a), Ok(b)) =
-            (lower::lower(first.1, truncate), lower::lower(second.1, truncate))
-        else {
+        let (Ok(mut a), Ok(b)) = (
+            lower::lower(first.1, &self.files, truncate),
+            lower::lower(second.1, &self.files, truncate),
+        ) else {
             panic!("only requests of the ring can be linked");
         };
         a.flags |= SQE_IO_LINK;
@@ -220,6 +229,36 @@ impl Backend {
         Ok(())
     }
 
+    /// Gives a file a place in the ring's table, if one is free: the place, or `NONE`. `writes`: it
+    /// may be written to.
+    pub(crate) fn enter_table(&mut self, number: i32, writes: bool) -> u32 {
+        // Before Linux 6.13 a place is emptied in the background, and for a while after the close of
+        // a program that was written nobody could run it (ETXTBSY). The operation came with 6.15.
+        if writes && !self.probe.has(OP_READV_FIXED) || !self.has_room() {
+            return NONE;
+        }
+        let Some((place, sqe)) = self.files.enter(number) else { return NONE };
+        // SAFETY: it points into the table, which stays as long as the ring.
+        unsafe { self.ring.push(sqe) };
+        place
+    }
+
+    /// Takes a file out of the table. It goes with whatever is submitted next.
+    pub(crate) fn leave_table(&mut self, place: u32) {
+        if place == NONE {
+            return;
+        }
+        let sqe = self.files.leave(place);
+        if self.has_room() {
+            // SAFETY: as above.
+            unsafe { self.ring.push(sqe) };
+        } else {
+            let mut update = ResourceUpdate { offset: place, resv: 0, data: sqe.addr };
+            let _ = self.ring.register(REGISTER_FILES_UPDATE, &raw mut update as usize, 1);
+            self.files.answered(sqe.user_data, 1);
+        }
+    }
+
     /// Ends a descriptor that nobody uses. It is closed by the ring, with whatever is submitted
     /// next; what was queued before it about the same number comes first.
     pub(crate) fn close(&mut self, number: i32, direct: bool) {
@@ -261,7 +300,8 @@ impl Backend {
         self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.inbox.is_filled();
         let (want, until) = match wait {
-            Wait::Until(until) if !ready => (1, until),
+            // The answers to changes of the table come at once, and are not what is waited for.
+            Wait::Until(until) if !ready => (1 + self.files.outstanding(), until),
             _ => (0, None),
         };
         if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
@@ -296,8 +336,8 @@ impl Backend {
     pub(crate) fn next(&mut self) -> Option<Event> {
         loop {
             let cqe = self.ring.next()?;
-            // One comparison for both of the values that belong to no slot.
-            if cqe.user_data >= WAKE {
+            // One comparison for all values that belong to no slot.
+            if cqe.user_data >= files::FIRST {
                 self.note_own(cqe);
                 continue;
             }
@@ -311,8 +351,10 @@ impl Backend {
     /// A completion that belongs to no slot.
     #[cold]
     fn note_own(&mut self, cqe: Cqe) {
-        if cqe.user_data == WAKE {
-            self.wake_armed = cqe.flags & CQE_MORE != 0;
+        match cqe.user_data {
+            WAKE => self.wake_armed = cqe.flags & CQE_MORE != 0,
+            NOBODY => {}
+            change => self.files.answered(change, cqe.res),
         }
     }
 
@@ -381,15 +423,10 @@ impl Backend {
         }
     }
 
-    /// Gives the ring a table of descriptors of its own.
+    /// Sets places of the ring's table aside for direct descriptors.
     #[cfg(test)]
     pub(crate) fn enable_direct(&mut self, count: u32) -> io::Result<()> {
-        let mut register = ResourceRegister { count, flags: RESOURCE_SPARSE, ..Default::default() };
-        let len = size_of::<ResourceRegister>() as u32;
-        self.ring
-            .register(REGISTER_FILES2, &raw mut register as usize, len)
-            .map(drop)
-            .map_err(io::Error::from_raw_os_error)
+        self.files.set_aside(&mut self.ring, count).map(drop).map_err(io::Error::from_raw_os_error)
     }
 
     /// Behaves as a kernel that lacks ftruncate in the ring (before 6.9).
@@ -417,6 +454,9 @@ impl Backend {
         }
         if self.ring.features & FEATURE_NO_IOWAIT != 0 {
             flags.push("NO_IOWAIT");
+        }
+        if self.files.places() > 0 {
+            flags.push("file table");
         }
         super::Granted {
             interface: "io_uring",
