@@ -1,29 +1,29 @@
 //! What the driver knows, and its decisions. Nothing in here runs user code.
 
+mod answers;
 mod carry;
 mod ends;
 mod items;
+mod launch;
 mod waiting;
 
 use super::{
-    Completion, DriverConfig, DriverCounters, Wait,
-    descriptor::{Descriptor, Fd, Gate},
-    key::Look,
+    DriverConfig, DriverCounters, Wait,
+    descriptor::Descriptor,
     ops::Vtable,
     slot::{Body, NONE, Slot, SlotId, Slots, State},
     steps::Stepping,
 };
 use crate::{
     error::Fault,
-    op::{Gives, Plain, RecvFlags, Request, SendFlags, Side, Span, Traits},
-    sys::{Backend, Region, Started},
+    op::{Gives, Side},
+    sys::Backend,
 };
 use std::{
     any::Any,
     collections::VecDeque,
     io,
     ptr::{self, NonNull},
-    slice,
     task::Waker,
 };
 
@@ -141,219 +141,6 @@ impl Inner {
         }
     }
 
-    /// Takes a slot for an operation that `waker` waits for; gives the waker back at the bound.
-    pub(super) fn reserve(
-        &mut self,
-        traits: &Traits,
-        vtable: &'static Vtable,
-        waker: Waker,
-    ) -> Result<(NonNull<Slot>, SlotId), Waker> {
-        let Some(slot) = self.slots.reserve(traits, vtable, vtable.reserved) else {
-            return Err(waker);
-        };
-        let head = self.slots.head_at(slot);
-        head.keep_first(waker);
-        Ok((slot, head.id))
-    }
-
-    /// Gives a plain transfer, whose gate is open, a slot and hands it to the backend. The operation
-    /// must be placed in the slot before anything else. At the bound the waker comes back.
-    ///
-    /// # Safety
-    /// The span's memory is the operation's as its traits say, and is not touched by anybody before
-    /// the backend has let go of it.
-    #[inline(always)]
-    pub(super) unsafe fn launch_plain(
-        &mut self,
-        span: Span<'_>,
-        plain: Plain,
-        traits: &'static Traits,
-        vtable: &'static Vtable,
-        waker: Waker,
-    ) -> Result<(NonNull<Slot>, SlotId, Launch), Waker> {
-        let Some(slot) = self.slots.reserve(traits, vtable, vtable.launched) else {
-            return Err(waker);
-        };
-        let head = self.slots.head_at(slot);
-        head.keep_first(waker);
-        head.fd = Some(span.fd.node());
-        if let Plain::Recv { .. } | Plain::Read = plain {
-            (head.region, head.region_len) = (span.at, span.len as u32);
-        }
-        // Nothing was done yet, so nothing is known that would make its answer more than plain.
-        if traits.steps {
-            (head.asked, head.enough) = (span.len as u32, span.len as i32);
-        } else {
-            head.enough = 0;
-        }
-        let id = head.id;
-        if let Some(side) = traits.side {
-            span.fd.gate(side).holder.set(id.index());
-        }
-        // SAFETY: the caller's word. The descriptor is looked at before this returns.
-        let request = unsafe { plain.request(span) };
-        let launch = match self.backend.start(id, request) {
-            Started::Queued => {
-                self.started += 1;
-                Launch::Pending
-            }
-            Started::Done(result) => self.answer(slot, result),
-            Started::Full => self.put_off(slot),
-        };
-        Ok((slot, id, launch))
-    }
-
-    /// Decides where a lowered request goes: to the kernel, to the end of its gate's queue, or
-    /// nowhere because the answer is known. `in_turn`: it was the first of the queue.
-    pub(super) fn launch(
-        &mut self,
-        slot: NonNull<Slot>,
-        request: Request<'static>,
-        traits: &Traits,
-        in_turn: bool,
-    ) -> Launch {
-        if let Some(fd) = request.fd() {
-            if !fd.belongs_to_tag(self.tag) || fd.number() < 0 {
-                return self.refuse(slot, fd);
-            }
-            let head = self.slots.head_at(slot);
-            head.fd = Some(fd.node());
-            let index = head.id.index();
-            if let Some(side) = traits.side {
-                if !fd.is_gated(side) || request.skips_gate() {
-                    head.marks.side = None;
-                    // A close may be on its way, and the number free before it is answered.
-                    if request.skips_gate() && fd.write.sticky.get() == Fault::Closed.code() {
-                        return self.answer(slot, Fault::Closed.code());
-                    }
-                } else {
-                    let gate = fd.gate(side);
-                    if let Some(known) = self.wait_at_gate(slot, gate, side, &request, in_turn) {
-                        return known;
-                    }
-                    gate.holder.set(index);
-                }
-            }
-        } else {
-            self.slots.head_at(slot).marks.side = None;
-            if self.ending {
-                return self.answer(slot, Fault::Ended.code());
-            }
-        }
-        self.start(slot, request)
-    }
-
-    /// A request for a descriptor that cannot be used, or not here.
-    #[cold]
-    fn refuse(&mut self, slot: NonNull<Slot>, fd: &Fd) -> Launch {
-        let fault = if self.ending {
-            Fault::Ended
-        } else if fd.number() < 0 {
-            Fault::Closed
-        } else {
-            Fault::OtherRuntime
-        };
-        self.answer(slot, fault.code())
-    }
-
-    /// Somebody is at the gate, or left something there. `None`: the request may pass.
-    fn wait_at_gate(
-        &mut self,
-        slot: NonNull<Slot>,
-        gate: &Gate,
-        side: Side,
-        request: &Request<'static>,
-        in_turn: bool,
-    ) -> Option<Launch> {
-        let index = self.slots.head_at(slot).id.index();
-        let free = gate.holder.get() == NONE && (in_turn || gate.first.get() == NONE);
-        if !free {
-            self.enqueue(index, gate);
-            return Some(Launch::Pending);
-        }
-        let passes = matches!(request, Request::Pass { .. });
-        if side == Side::Read && gate.carry.get() != NONE && !passes {
-            gate.holder.set(index);
-            self.note(slot, request);
-            if in_turn {
-                // The future reads what was left when it takes its answer, so that nothing is lost
-                // if it is dropped before.
-                self.slots.head_at(slot).marks.state = State::CarryReady;
-                return Some(Launch::Now);
-            }
-            return Some(self.serve(index));
-        }
-        let sticky = gate.sticky.get();
-        if sticky != 0 && !(passes && side == Side::Read) {
-            if !gate.dead.get() {
-                gate.sticky.set(0);
-            }
-            gate.holder.set(index);
-            return Some(self.answer(slot, sticky));
-        }
-        None
-    }
-
-    /// Notes what the answer will be about.
-    #[inline(always)]
-    fn note(&mut self, slot: NonNull<Slot>, request: &Request<'_>) {
-        let region = Region::of(request);
-        let head = self.slots.head_at(slot);
-        head.marks.gives = request.gives();
-        head.marks.seen = false;
-        head.marks.vectors = region.vectors;
-        head.region = region.at;
-        head.region_len = region.len;
-        head.asked = region.asked;
-    }
-
-    /// Hands a request to the backend.
-    #[inline(always)]
-    pub(super) fn start(&mut self, slot: NonNull<Slot>, request: Request<'static>) -> Launch {
-        self.note(slot, &request);
-        let head = self.slots.head_at(slot);
-        head.enough = i32::MAX;
-        match self.backend.start(head.id, request) {
-            Started::Queued => {
-                self.started += 1;
-                self.slots.head_at(slot).marks.state = State::InFlight;
-                Launch::Pending
-            }
-            Started::Done(result) => self.answer(slot, result),
-            Started::Full => self.put_off(slot),
-        }
-    }
-
-    /// Starts a chain of two. False: there is no room for it.
-    #[cfg(test)]
-    pub(super) fn start_pair(
-        &mut self,
-        first: (NonNull<Slot>, Request<'static>),
-        second: (NonNull<Slot>, Request<'static>),
-    ) -> bool {
-        let slots = [first.0, second.0];
-        let [a, b] = [first, second].map(|(slot, request)| {
-            self.note(slot, &request);
-            (self.slots.head_at(slot).id, request)
-        });
-        if !self.backend.start_linked(a, b) {
-            return false;
-        }
-        for slot in slots {
-            self.started += 1;
-            self.slots.head_at(slot).marks.state = State::InFlight;
-        }
-        true
-    }
-
-    #[cold]
-    fn answer(&mut self, slot: NonNull<Slot>, result: i32) -> Launch {
-        let head = self.slots.head_at(slot);
-        head.result = result;
-        head.marks.state = State::Done;
-        Launch::Now
-    }
-
     /// Makes the answer an error.
     pub(super) fn fail(&mut self, id: SlotId, result: i32) {
         if let Some(head) = self.slots.current(id) {
@@ -405,69 +192,6 @@ impl Inner {
             Some(head) => head.waker.replace(waker),
             None => Some(waker),
         }
-    }
-
-    /// The answer of a plain transfer that went as most do: it got what it wanted, and nobody waits
-    /// for its gate or its slot. The slot is free then, and the operation must be moved out of it
-    /// before anything else. `None`: [`look`](Self::look) closer.
-    #[inline(always)]
-    pub(super) fn take_plain(
-        &mut self,
-        slot: NonNull<Slot>,
-        id: SlotId,
-        traits: &Traits,
-    ) -> Option<Completion<'static>> {
-        let head = self.slots.head_at(slot);
-        if head.ready != id || self.waiting_futures > 0 {
-            return None;
-        }
-        // A write's gate was given up when its answer came, see `complete`.
-        if traits.side == Some(Side::Read) {
-            debug_assert!(head.fd.is_some());
-            // SAFETY: a plain transfer has its descriptor noted, and the operation in the slot uses it.
-            let gate = &unsafe { head.fd.unwrap_unchecked().as_ref() }.read;
-            if gate.first.get() != NONE {
-                return None;
-            }
-            debug_assert_eq!(gate.holder.get(), id.index(), "what is ready has its gate");
-            gate.holder.set(NONE);
-        }
-        debug_assert!(head.marks.state == State::Done && head.waker.is_none());
-        let (result, region) = (head.result, (head.region, head.region_len, 0));
-        // SAFETY: what is ready got at least `enough`, which is never negative.
-        unsafe { std::hint::assert_unchecked(result >= 0) };
-        self.slots.release(slot, traits.waits_for_peer);
-        Some(Completion::new(result, region, None))
-    }
-
-    /// What a future finds when it looks. An answer is handed out with it. If the slot is not
-    /// `kept` it is free then, and the operation must be moved out of it before anything else.
-    #[inline]
-    pub(super) fn look(&mut self, id: SlotId, waker: &Waker, kept: bool) -> Look {
-        let head = self.slots.current(id).expect("a key's slot is in use");
-        match head.marks.state {
-            State::Done => Look::Done(self.taken(id, kept)),
-            State::CarryReady => Look::FromCarry,
-            _ if head.waker.as_ref().is_some_and(|own| own.will_wake(waker)) => Look::Pending,
-            _ => Look::NewWaker,
-        }
-    }
-
-    /// The future takes its answer.
-    pub(super) fn taken(&mut self, id: SlotId, kept: bool) -> Taken {
-        let index = id.index();
-        let done = self.done(index);
-        let head = self.slots.head(index);
-        assert!(head.marks.state == State::Done, "an answer is taken once it is there");
-        head.marks.state = State::Reserved;
-        let waker = head.waker.take();
-        let gate = match (head.marks.side.take(), head.fd) {
-            (Some(side), Some(node)) => Some((node, side)),
-            _ => None,
-        };
-        let pump = gate.filter(|&(node, side)| self.leave_gate(index, node, side));
-        let freed = if kept { None } else { self.release(index) };
-        Taken { done, pump, waker, freed }
     }
 
     pub(super) fn done(&mut self, index: u32) -> super::Done {
@@ -581,44 +305,6 @@ impl Inner {
             carries: u64::from(self.carries),
             stale: self.stale,
             starved: self.starved,
-        }
-    }
-}
-
-impl Plain {
-    /// The request for a span.
-    ///
-    /// # Safety
-    /// As for [`Inner::launch_plain`]; and the span's descriptor is used only while the span is.
-    #[inline(always)]
-    unsafe fn request(self, span: Span<'_>) -> Request<'static> {
-        let Span { fd, at, len, offset: at_offset } = span;
-        // SAFETY: the caller's word: the reference is not used for longer.
-        let fd = unsafe { &*ptr::from_ref(fd) };
-        // SAFETY: the bytes are the operation's, which rests until the backend has let go of them.
-        unsafe {
-            match self {
-                Plain::Recv { wait_all } => Request::Recv {
-                    fd,
-                    into: slice::from_raw_parts_mut(at.as_ptr().cast(), len),
-                    flags: RecvFlags { peek: false, wait_all },
-                },
-                Plain::Send { wait_all } => Request::Send {
-                    fd,
-                    from: slice::from_raw_parts(at.as_ptr(), len),
-                    flags: SendFlags { wait_all },
-                },
-                Plain::Read => Request::Read {
-                    fd,
-                    into: slice::from_raw_parts_mut(at.as_ptr().cast(), len),
-                    at: at_offset,
-                },
-                Plain::Write => Request::Write {
-                    fd,
-                    from: slice::from_raw_parts(at.as_ptr(), len),
-                    at: at_offset,
-                },
-            }
         }
     }
 }

@@ -1,0 +1,277 @@
+//! How operations begin: a slot, a gate, and the backend.
+
+use super::{
+    super::{
+        descriptor::{Fd, Gate},
+        ops::Vtable,
+        slot::{NONE, Slot, SlotId, State},
+    },
+    Inner, Launch,
+};
+use crate::{
+    error::Fault,
+    op::{Plain, RecvFlags, Request, SendFlags, Side, Span, Traits},
+    sys::{Region, Started},
+};
+use std::{
+    ptr::{self, NonNull},
+    slice,
+    task::Waker,
+};
+
+impl Inner {
+    /// Takes a slot for an operation that `waker` waits for; gives the waker back at the bound.
+    pub(in crate::driver) fn reserve(
+        &mut self,
+        traits: &Traits,
+        vtable: &'static Vtable,
+        waker: Waker,
+    ) -> Result<(NonNull<Slot>, SlotId), Waker> {
+        let Some(slot) = self.slots.reserve(traits, vtable, vtable.reserved) else {
+            return Err(waker);
+        };
+        let head = self.slots.head_at(slot);
+        head.keep_first(waker);
+        Ok((slot, head.id))
+    }
+
+    /// Gives a plain transfer, whose gate is open, a slot and hands it to the backend. The operation
+    /// must be placed in the slot before anything else. At the bound the waker comes back.
+    ///
+    /// # Safety
+    /// The span's memory is the operation's as its traits say, and is not touched by anybody before
+    /// the backend has let go of it.
+    #[inline(always)]
+    pub(in crate::driver) unsafe fn launch_plain(
+        &mut self,
+        span: Span<'_>,
+        plain: Plain,
+        traits: &'static Traits,
+        vtable: &'static Vtable,
+        waker: Waker,
+    ) -> Result<(NonNull<Slot>, SlotId, Launch), Waker> {
+        let Some(slot) = self.slots.reserve(traits, vtable, vtable.launched) else {
+            return Err(waker);
+        };
+        let head = self.slots.head_at(slot);
+        head.keep_first(waker);
+        head.fd = Some(span.fd.node());
+        if let Plain::Recv { .. } | Plain::Read = plain {
+            (head.region, head.region_len) = (span.at, span.len as u32);
+        }
+        // Nothing was done yet, so nothing is known that would make its answer more than plain.
+        if traits.steps {
+            (head.asked, head.enough) = (span.len as u32, span.len as i32);
+        } else {
+            head.enough = 0;
+        }
+        let id = head.id;
+        if let Some(side) = traits.side {
+            span.fd.gate(side).holder.set(id.index());
+        }
+        // SAFETY: the caller's word. The descriptor is looked at before this returns.
+        let request = unsafe { plain.request(span) };
+        let launch = match self.backend.start(id, request) {
+            Started::Queued => {
+                self.started += 1;
+                Launch::Pending
+            }
+            Started::Done(result) => self.answer(slot, result),
+            Started::Full => self.put_off(slot),
+        };
+        Ok((slot, id, launch))
+    }
+
+    /// Decides where a lowered request goes: to the kernel, to the end of its gate's queue, or
+    /// nowhere because the answer is known. `in_turn`: it was the first of the queue.
+    pub(in crate::driver) fn launch(
+        &mut self,
+        slot: NonNull<Slot>,
+        request: Request<'static>,
+        traits: &Traits,
+        in_turn: bool,
+    ) -> Launch {
+        if let Some(fd) = request.fd() {
+            if !fd.belongs_to_tag(self.tag) || fd.number() < 0 {
+                return self.refuse(slot, fd);
+            }
+            let head = self.slots.head_at(slot);
+            head.fd = Some(fd.node());
+            let index = head.id.index();
+            if let Some(side) = traits.side {
+                if !fd.is_gated(side) || request.skips_gate() {
+                    head.marks.side = None;
+                    // A close may be on its way, and the number free before it is answered.
+                    if request.skips_gate() && fd.write.sticky.get() == Fault::Closed.code() {
+                        return self.answer(slot, Fault::Closed.code());
+                    }
+                } else {
+                    let gate = fd.gate(side);
+                    if let Some(known) = self.wait_at_gate(slot, gate, side, &request, in_turn) {
+                        return known;
+                    }
+                    gate.holder.set(index);
+                }
+            }
+        } else {
+            self.slots.head_at(slot).marks.side = None;
+            if self.ending {
+                return self.answer(slot, Fault::Ended.code());
+            }
+        }
+        self.start(slot, request)
+    }
+
+    /// A request for a descriptor that cannot be used, or not here.
+    #[cold]
+    fn refuse(&mut self, slot: NonNull<Slot>, fd: &Fd) -> Launch {
+        let fault = if self.ending {
+            Fault::Ended
+        } else if fd.number() < 0 {
+            Fault::Closed
+        } else {
+            Fault::OtherRuntime
+        };
+        self.answer(slot, fault.code())
+    }
+
+    /// Somebody is at the gate, or left something there. `None`: the request may pass.
+    fn wait_at_gate(
+        &mut self,
+        slot: NonNull<Slot>,
+        gate: &Gate,
+        side: Side,
+        request: &Request<'static>,
+        in_turn: bool,
+    ) -> Option<Launch> {
+        let index = self.slots.head_at(slot).id.index();
+        let free = gate.holder.get() == NONE && (in_turn || gate.first.get() == NONE);
+        if !free {
+            self.enqueue(index, gate);
+            return Some(Launch::Pending);
+        }
+        let passes = matches!(request, Request::Pass { .. });
+        if side == Side::Read && gate.carry.get() != NONE && !passes {
+            gate.holder.set(index);
+            self.note(slot, request);
+            if in_turn {
+                // The future reads what was left when it takes its answer, so that nothing is lost
+                // if it is dropped before.
+                self.slots.head_at(slot).marks.state = State::CarryReady;
+                return Some(Launch::Now);
+            }
+            return Some(self.serve(index));
+        }
+        let sticky = gate.sticky.get();
+        if sticky != 0 && !(passes && side == Side::Read) {
+            if !gate.dead.get() {
+                gate.sticky.set(0);
+            }
+            gate.holder.set(index);
+            return Some(self.answer(slot, sticky));
+        }
+        None
+    }
+
+    /// Notes what the answer will be about.
+    #[inline(always)]
+    fn note(&mut self, slot: NonNull<Slot>, request: &Request<'_>) {
+        let region = Region::of(request);
+        let head = self.slots.head_at(slot);
+        head.marks.gives = request.gives();
+        head.marks.seen = false;
+        head.marks.vectors = region.vectors;
+        head.region = region.at;
+        head.region_len = region.len;
+        head.asked = region.asked;
+    }
+
+    /// Hands a request to the backend.
+    #[inline(always)]
+    pub(in crate::driver) fn start(
+        &mut self,
+        slot: NonNull<Slot>,
+        request: Request<'static>,
+    ) -> Launch {
+        self.note(slot, &request);
+        let head = self.slots.head_at(slot);
+        head.enough = i32::MAX;
+        match self.backend.start(head.id, request) {
+            Started::Queued => {
+                self.started += 1;
+                self.slots.head_at(slot).marks.state = State::InFlight;
+                Launch::Pending
+            }
+            Started::Done(result) => self.answer(slot, result),
+            Started::Full => self.put_off(slot),
+        }
+    }
+
+    /// Starts a chain of two. False: there is no room for it.
+    #[cfg(test)]
+    pub(in crate::driver) fn start_pair(
+        &mut self,
+        first: (NonNull<Slot>, Request<'static>),
+        second: (NonNull<Slot>, Request<'static>),
+    ) -> bool {
+        let slots = [first.0, second.0];
+        let [a, b] = [first, second].map(|(slot, request)| {
+            self.note(slot, &request);
+            (self.slots.head_at(slot).id, request)
+        });
+        if !self.backend.start_linked(a, b) {
+            return false;
+        }
+        for slot in slots {
+            self.started += 1;
+            self.slots.head_at(slot).marks.state = State::InFlight;
+        }
+        true
+    }
+
+    #[cold]
+    pub(super) fn answer(&mut self, slot: NonNull<Slot>, result: i32) -> Launch {
+        let head = self.slots.head_at(slot);
+        head.result = result;
+        head.marks.state = State::Done;
+        Launch::Now
+    }
+}
+
+impl Plain {
+    /// The request for a span.
+    ///
+    /// # Safety
+    /// As for [`Inner::launch_plain`]; and the span's descriptor is used only while the span is.
+    #[inline(always)]
+    unsafe fn request(self, span: Span<'_>) -> Request<'static> {
+        let Span { fd, at, len, offset: at_offset } = span;
+        // SAFETY: the caller's word: the reference is not used for longer.
+        let fd = unsafe { &*ptr::from_ref(fd) };
+        // SAFETY: the bytes are the operation's, which rests until the backend has let go of them.
+        unsafe {
+            match self {
+                Plain::Recv { wait_all } => Request::Recv {
+                    fd,
+                    into: slice::from_raw_parts_mut(at.as_ptr().cast(), len),
+                    flags: RecvFlags { peek: false, wait_all },
+                },
+                Plain::Send { wait_all } => Request::Send {
+                    fd,
+                    from: slice::from_raw_parts(at.as_ptr(), len),
+                    flags: SendFlags { wait_all },
+                },
+                Plain::Read => Request::Read {
+                    fd,
+                    into: slice::from_raw_parts_mut(at.as_ptr().cast(), len),
+                    at: at_offset,
+                },
+                Plain::Write => Request::Write {
+                    fd,
+                    from: slice::from_raw_parts(at.as_ptr(), len),
+                    at: at_offset,
+                },
+            }
+        }
+    }
+}
