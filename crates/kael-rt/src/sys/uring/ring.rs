@@ -4,12 +4,14 @@
 //! (SINGLE_ISSUER), and the kernel's half of the work runs only inside [`Ring::enter`]
 //! (DEFER_TASKRUN): looking at the completion queue alone shows nothing new.
 
+mod map;
+
 use super::{abi::*, syscall};
+use map::{Map, Mapped};
 use std::{
-    io,
     marker::PhantomData,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
-    ptr::{self, NonNull},
+    ptr::NonNull,
     sync::atomic::{AtomicU32, Ordering::*},
 };
 
@@ -43,38 +45,6 @@ struct Queue {
     entries: u32,
 }
 
-/// A mapping that ends with the ring.
-struct Map {
-    at: NonNull<u8>,
-    len: usize,
-}
-
-impl Map {
-    fn new(fd: &OwnedFd, len: usize, offset: i64) -> Result<Map, i32> {
-        let (rights, flags) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_POPULATE);
-        // SAFETY: a new mapping of the ring's own memory, wherever the kernel likes.
-        let at = unsafe { libc::mmap(ptr::null_mut(), len, rights, flags, fd.as_raw_fd(), offset) };
-        if at == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error().raw_os_error().unwrap_or(libc::ENOMEM));
-        }
-        Ok(Map { at: NonNull::new(at.cast()).expect("the kernel maps nothing at 0"), len })
-    }
-
-    fn at<T>(&self, offset: u32) -> NonNull<T> {
-        assert!(offset as usize + size_of::<T>() <= self.len, "the kernel's offsets are inside");
-        // SAFETY: in bounds, asserted.
-        unsafe { self.at.add(offset as usize).cast() }
-    }
-}
-
-impl Drop for Map {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and the ring that points into it ends with it.
-        unsafe { libc::munmap(self.at.as_ptr().cast(), self.len) };
-    }
-}
-
 impl Ring {
     /// Makes a ring. The error is the kernel's, with the step that failed.
     pub(super) fn new(entries: u32, cq_entries: u32) -> Result<Ring, (i32, &'static str)> {
@@ -95,40 +65,19 @@ impl Ring {
         .map_err(|errno| (errno, "io_uring_setup"))?;
         // SAFETY: the kernel just made it for us.
         let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-        let (sq_off, cq_off) = (params.sq_off, params.cq_off);
-        let sq_len = sq_off.array as usize + params.sq_entries as usize * 4;
-        let cq_len = cq_off.cqes as usize + params.cq_entries as usize * size_of::<Cqe>();
-        let queues = Map::new(&fd, sq_len.max(cq_len), 0).map_err(|errno| (errno, "mmap"))?;
-        let sqes_len = params.sq_entries as usize * size_of::<Sqe>();
-        let sqes = Map::new(&fd, sqes_len, OFFSET_SQES).map_err(|errno| (errno, "mmap"))?;
-        if params.flags & SETUP_NO_SQARRAY == 0 {
-            for i in 0..params.sq_entries {
-                // SAFETY: the array of indices lies in the mapping; nothing is submitted yet. It
-                // is filled once: entry i always names submission i.
-                unsafe { queues.at::<u32>(sq_off.array + i * 4).write(i) };
-            }
-        }
+        let Mapped { queues, entries, sq, cq, sq_flags, cq_overflow, cqes } =
+            Mapped::new(&fd, &params).map_err(|errno| (errno, "mmap"))?;
         let mut ring = Ring {
             enter_fd: fd.as_raw_fd() as u32,
             enter_flags: ENTER_GETEVENTS
                 | if params.features & FEATURE_NO_IOWAIT != 0 { ENTER_NO_IOWAIT } else { 0 },
-            sq: Queue {
-                head: queues.at(sq_off.head),
-                tail: queues.at(sq_off.tail),
-                mask: params.sq_entries - 1,
-                entries: params.sq_entries,
-            },
-            cq: Queue {
-                head: queues.at(cq_off.head),
-                tail: queues.at(cq_off.tail),
-                mask: params.cq_entries - 1,
-                entries: params.cq_entries,
-            },
-            sq_flags: queues.at(sq_off.flags),
-            cq_overflow: queues.at(cq_off.overflow),
-            cqes: queues.at(cq_off.cqes),
             queues,
-            entries: sqes,
+            entries,
+            sq,
+            cq,
+            sq_flags,
+            cq_overflow,
+            cqes,
             fd,
             sq_tail: 0,
             setup_flags: params.flags,
