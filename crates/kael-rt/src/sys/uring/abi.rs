@@ -139,11 +139,24 @@ pub(super) struct ResourceUpdate {
     pub(super) data: u64,
 }
 
+/// `struct io_uring_restriction`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Restriction {
+    pub(super) kind: u16,
+    /// An opcode of io_uring_register(2), an opcode of a submission, or a set of its flags.
+    pub(super) value: u8,
+    pub(super) resv: u8,
+    pub(super) resv2: [u32; 3],
+}
+const _: () = assert!(size_of::<Restriction>() == 16);
+
 pub(super) const SYS_SETUP: usize = 425;
 pub(super) const SYS_ENTER: usize = 426;
 pub(super) const SYS_REGISTER: usize = 427;
 
 pub(super) const SETUP_CQSIZE: u32 = 1 << 3;
+pub(super) const SETUP_R_DISABLED: u32 = 1 << 6;
 pub(super) const SETUP_SUBMIT_ALL: u32 = 1 << 7;
 pub(super) const SETUP_TASKRUN_FLAG: u32 = 1 << 9;
 pub(super) const SETUP_SINGLE_ISSUER: u32 = 1 << 12;
@@ -163,12 +176,18 @@ pub(super) const ENTER_REGISTERED_RING: u32 = 1 << 4;
 pub(super) const ENTER_NO_IOWAIT: u32 = 1 << 7;
 
 pub(super) const REGISTER_PROBE: u32 = 8;
+pub(super) const REGISTER_RESTRICTIONS: u32 = 11;
+pub(super) const REGISTER_ENABLE_RINGS: u32 = 12;
 #[cfg(test)]
 pub(super) const REGISTER_FILES2: u32 = 13;
 pub(super) const REGISTER_RING_FDS: u32 = 20;
 pub(super) const REGISTER_PBUF_RING: u32 = 22;
 #[cfg(test)]
 pub(super) const RESOURCE_SPARSE: u32 = 1;
+
+pub(super) const RESTRICT_REGISTER: u16 = 0;
+pub(super) const RESTRICT_OPCODE: u16 = 1;
+pub(super) const RESTRICT_FLAGS: u16 = 2;
 
 pub(super) const SQE_FIXED_FILE: u8 = 1 << 0;
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod buffers;
 mod faults;
 mod lower;
 mod refusal;
+mod restrict;
 mod ring;
 mod syscall;
 #[cfg(test)]
@@ -88,6 +89,10 @@ impl Backend {
         if !probe.has(OP_SEND_ZC) {
             return Err(refusal::explain(libc::EINVAL, "io_uring_register(IORING_REGISTER_PROBE)"));
         }
+        ring.restrict(&restrict::allowed(&probe));
+        ring.enable().map_err(|errno| {
+            refusal::explain(errno, "io_uring_register(IORING_REGISTER_ENABLE_RINGS)")
+        })?;
         let unpark = Unpark::new()
             .map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
         let inbox = Arc::new(Inbox::new(unpark.clone()));
@@ -403,6 +408,9 @@ impl Backend {
             .collect();
         if self.ring.is_registered() {
             flags.push("registered ring fd");
+        }
+        if self.ring.is_restricted() {
+            flags.push("restricted");
         }
         if self.ring.features & FEATURE_NO_IOWAIT != 0 {
             flags.push("NO_IOWAIT");

@@ -5,9 +5,11 @@
 //! (DEFER_TASKRUN): looking at the completion queue alone shows nothing new.
 
 mod map;
+mod setup;
 
 use super::{abi::*, syscall};
 use map::{Map, Mapped};
+pub(super) use setup::Probe;
 use std::{
     marker::PhantomData,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
@@ -33,6 +35,7 @@ pub(super) struct Ring {
     pub(super) features: u32,
     pub(super) syscalls: u64,
     pub(super) submitted: u64,
+    restricted: bool,
     /// Used by its own thread only.
     thread: PhantomData<*const ()>,
 }
@@ -46,12 +49,14 @@ struct Queue {
 }
 
 impl Ring {
-    /// Makes a ring. The error is the kernel's, with the step that failed.
+    /// Makes a ring, which takes submissions only after [`enable`](Self::enable). The error is the
+    /// kernel's, with the step that failed.
     pub(super) fn new(entries: u32, cq_entries: u32) -> Result<Ring, (i32, &'static str)> {
         let base = SETUP_SINGLE_ISSUER
             | SETUP_DEFER_TASKRUN
             | SETUP_TASKRUN_FLAG
             | SETUP_SUBMIT_ALL
+            | SETUP_R_DISABLED
             | SETUP_CQSIZE;
         let mut params = Params { flags: base | SETUP_NO_SQARRAY, cq_entries, ..Params::default() };
         let fd = match syscall::setup(entries, &mut params) {
@@ -67,7 +72,7 @@ impl Ring {
         let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
         let Mapped { queues, entries, sq, cq, sq_flags, cq_overflow, cqes } =
             Mapped::new(&fd, &params).map_err(|errno| (errno, "mmap"))?;
-        let mut ring = Ring {
+        Ok(Ring {
             enter_fd: fd.as_raw_fd() as u32,
             enter_flags: ENTER_GETEVENTS
                 | if params.features & FEATURE_NO_IOWAIT != 0 { ENTER_NO_IOWAIT } else { 0 },
@@ -84,21 +89,9 @@ impl Ring {
             features: params.features,
             syscalls: 4,
             submitted: 0,
+            restricted: false,
             thread: PhantomData,
-        };
-        ring.register_itself();
-        Ok(ring)
-    }
-
-    /// Entering by a registered index spares the kernel the look-up of the descriptor.
-    fn register_itself(&mut self) {
-        let mut update =
-            ResourceUpdate { offset: u32::MAX, resv: 0, data: self.fd.as_raw_fd() as u64 };
-        let arg = &raw mut update;
-        if self.register(REGISTER_RING_FDS, arg as usize, 1) == Ok(1) {
-            self.enter_fd = update.offset;
-            self.enter_flags |= ENTER_REGISTERED_RING;
-        }
+        })
     }
 
     /// io_uring_register(2) on this ring, for calls whose memory may go when it returns, or that
@@ -107,18 +100,6 @@ impl Ring {
         self.syscalls += 1;
         // SAFETY: the callers in this folder pass structures of `abi` that fit the opcode.
         unsafe { syscall::register(self.fd.as_raw_fd() as u32, opcode, arg, count) }
-    }
-
-    /// Which operations the kernel has.
-    pub(super) fn probe(&mut self) -> Result<Probe, i32> {
-        // struct io_uring_probe: last_op u8, ops_len u8, then 14 bytes, then 8 bytes an operation.
-        let mut raw = [0u8; 16 + 8 * 256];
-        self.register(REGISTER_PROBE, raw.as_mut_ptr() as usize, 256)?;
-        let mut probe = Probe { ops: [false; 256] };
-        for i in 0..usize::from(raw[1]) {
-            probe.ops[i] = raw[16 + i * 8 + 2] & 1 != 0;
-        }
-        Ok(probe)
     }
 
     #[inline]
@@ -233,6 +214,10 @@ impl Ring {
         self.enter_flags & ENTER_REGISTERED_RING != 0
     }
 
+    pub(super) fn is_restricted(&self) -> bool {
+        self.restricted
+    }
+
     pub(super) fn sq_entries(&self) -> u32 {
         self.sq.entries
     }
@@ -272,21 +257,5 @@ impl Drop for Cqes<'_> {
     fn drop(&mut self) {
         // SAFETY: as in `Ring::load`. Release: the entries were read before they are given back.
         unsafe { self.ring.cq.head.as_ref() }.store(self.head, Release);
-    }
-}
-
-/// Which operations the kernel has.
-pub(super) struct Probe {
-    ops: [bool; 256],
-}
-
-impl Probe {
-    pub(super) fn has(&self, opcode: u8) -> bool {
-        self.ops[usize::from(opcode)]
-    }
-
-    #[cfg(test)]
-    pub(super) fn without(&mut self, opcode: u8) {
-        self.ops[usize::from(opcode)] = false;
     }
 }

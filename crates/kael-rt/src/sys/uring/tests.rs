@@ -3,6 +3,7 @@
 
 mod enter;
 mod forged;
+mod restricted;
 mod results;
 
 use super::faults;
