@@ -36,7 +36,7 @@ use crate::{
     error::Fault,
     op::{Gives, Op, Side},
     rt::BlockingPool,
-    sys::{Backend, Batch, Event, Granted, buffer_of},
+    sys::{Backend, Batch, Event, Granted, RingOptions, buffer_of},
 };
 use descriptor::Descriptors;
 use inner::{Act, Inner, Launch, Taken, Turn};
@@ -56,6 +56,8 @@ use std::{
 pub(crate) struct DriverConfig {
     /// Entries of the submission queue.
     pub(crate) queue_depth: u32,
+    #[allow(dead_code, reason = "the simulator has no ring")]
+    pub(crate) ring: RingOptions,
     /// Slots: operations that are with the kernel, waiting, or unread.
     pub(crate) max_in_flight: u32,
     /// The seed of a simulated kernel. Real ones have none.

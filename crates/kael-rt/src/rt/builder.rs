@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::runtime::Runtime;
+use crate::sys::RingOptions;
 
 /// Sets up a [`Runtime`].
 ///
@@ -46,6 +47,7 @@ pub struct Builder {
     pub(super) cores: usize,
     pub(super) pin_cores: bool,
     pub(super) queue_depth: u32,
+    queue_limit: Option<u32>,
     pub(super) max_in_flight: u32,
     pub(super) blocking_threads: usize,
     pub(super) shutdown_timeout: Duration,
@@ -64,6 +66,7 @@ impl Builder {
             cores: 1,
             pin_cores: false,
             queue_depth: 256,
+            queue_limit: None,
             max_in_flight: 65_536,
             blocking_threads: 64,
             shutdown_timeout: Duration::from_secs(10),
@@ -96,6 +99,28 @@ impl Builder {
     /// two. More may wait to be submitted; nothing fails when the queue is full.
     pub fn queue_depth(mut self, entries: u32) -> Builder {
         self.queue_depth = entries;
+        self
+    }
+
+    /// How far the queue grows when it is too small, in submissions, up to 32,768. Default: eight times the
+    /// [`queue_depth`](Builder::queue_depth). It doubles, at most once a turn of the loop, when it was full several times
+    /// in one, or when completions found no room; a core stands still for that, some 50 µs. A limit of `queue_depth`, or
+    /// 0, keeps the queue as it is: for a filter that forbids io_uring_register(2), say.
+    ///
+    /// Nothing fails where the queue cannot grow (Linux before 6.13, and those in which that has a bug): a call to the
+    /// kernel then carries less. [`Granted`](super::Granted) has the flag "resizable" where it can, and the size that it
+    /// has.
+    ///
+    /// ```
+    /// use kael_rt::runtime::Builder;
+    ///
+    /// let runtime = Builder::new().queue_depth(64).queue_limit(1024).build()?;
+    /// let [submissions, _] = runtime.granted().queue_entries;
+    /// assert!((64..=1024).contains(&submissions));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn queue_limit(mut self, entries: u32) -> Builder {
+        self.queue_limit = Some(entries);
         self
     }
 
@@ -146,9 +171,18 @@ impl Builder {
         }
         check("cores", self.cores, 1..=1)?;
         check("queue_depth", self.queue_depth, QUEUE_DEPTHS)?;
+        check("queue_limit", self.queue_limit.unwrap_or(0), 0..=*QUEUE_DEPTHS.end())?;
         check("max_in_flight", self.max_in_flight, MAX_IN_FLIGHTS)?;
         check("blocking_threads", self.blocking_threads, BLOCKING_THREADS)?;
         Runtime::new(self)
+    }
+}
+
+impl Builder {
+    /// What the backend is asked for beyond the size of its queue.
+    pub(super) fn ring_options(&self) -> RingOptions {
+        let eightfold = self.queue_depth.saturating_mul(8).min(*QUEUE_DEPTHS.end());
+        RingOptions { queue_limit: self.queue_limit.unwrap_or(eightfold) }
     }
 }
 

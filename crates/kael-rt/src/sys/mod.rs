@@ -13,6 +13,7 @@
 //! No other file, `lib.rs` aside, has a `cfg` of the platform.
 
 mod event;
+mod options;
 mod scratch;
 
 /// What the system granted a core when its backend was made; see `Runtime::granted`.
@@ -83,4 +84,5 @@ compile_error!(
 );
 
 pub(crate) use event::{Batch, Event, MORE, NOTIFICATION, Region, Started, buffer_of};
+pub(crate) use options::RingOptions;
 pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, StatBuf, Vectors, VectorsMut};

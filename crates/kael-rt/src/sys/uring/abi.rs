@@ -165,8 +165,10 @@ pub(super) const SETUP_NO_SQARRAY: u32 = 1 << 16;
 
 pub(super) const FEATURE_NO_IOWAIT: u32 = 1 << 17;
 
+pub(super) const OFFSET_QUEUES: i64 = 0;
 pub(super) const OFFSET_SQES: i64 = 0x1000_0000;
 
+pub(super) const SQ_NEED_WAKEUP: u32 = 1 << 0;
 pub(super) const SQ_CQ_OVERFLOW: u32 = 1 << 1;
 pub(super) const SQ_TASKRUN: u32 = 1 << 2;
 
@@ -182,6 +184,7 @@ pub(super) const REGISTER_ENABLE_RINGS: u32 = 12;
 pub(super) const REGISTER_FILES2: u32 = 13;
 pub(super) const REGISTER_RING_FDS: u32 = 20;
 pub(super) const REGISTER_PBUF_RING: u32 = 22;
+pub(super) const REGISTER_RESIZE_RINGS: u32 = 33;
 #[cfg(test)]
 pub(super) const RESOURCE_SPARSE: u32 = 1;
 

@@ -7,6 +7,7 @@ mod abi;
 mod buffers;
 #[cfg(test)]
 mod faults;
+mod growth;
 mod lower;
 mod refusal;
 mod restrict;
@@ -26,6 +27,7 @@ use crate::{
 };
 use abi::*;
 use buffers::Group;
+use growth::Growth;
 use ring::{Probe, Ring};
 use std::{io, ptr::NonNull, sync::Arc, time::Duration};
 
@@ -48,6 +50,7 @@ pub(crate) struct Backend {
     unpark: Unpark,
     /// The poll of the wake descriptor is with the kernel.
     wake_armed: bool,
+    growth: Growth,
     groups: Vec<Group>,
     pool: Arc<BlockingPool>,
     inbox: Arc<Inbox>,
@@ -89,7 +92,9 @@ impl Backend {
         if !probe.has(OP_SEND_ZC) {
             return Err(refusal::explain(libc::EINVAL, "io_uring_register(IORING_REGISTER_PROBE)"));
         }
-        ring.restrict(&restrict::allowed(&probe));
+        let can_grow = config.ring.queue_limit >= entries * 2 && ring::resizes_soundly();
+        let growth = Growth::new(if can_grow { config.ring.queue_limit } else { 0 });
+        ring.restrict(&restrict::allowed(&probe, can_grow));
         ring.enable().map_err(|errno| {
             refusal::explain(errno, "io_uring_register(IORING_REGISTER_ENABLE_RINGS)")
         })?;
@@ -102,6 +107,7 @@ impl Backend {
             probe,
             unpark,
             wake_armed: false,
+            growth,
             groups: Vec::new(),
             pool,
             inbox,
@@ -188,6 +194,7 @@ impl Backend {
 
     #[cold]
     fn make_room(&mut self) -> bool {
+        self.growth.was_full();
         self.flush();
         self.ring.room() > 0
     }
@@ -283,8 +290,14 @@ impl Backend {
                 }
                 Err(errno) => return Err(io::Error::from_raw_os_error(errno)),
             }
+            if self.ring.has_overflowed() {
+                self.growth.has_overflowed();
+            }
         }
         self.read(batch);
+        if self.growth.pressure > 0 {
+            return self.relieve();
+        }
         Ok(())
     }
 
@@ -411,6 +424,9 @@ impl Backend {
         }
         if self.ring.is_restricted() {
             flags.push("restricted");
+        }
+        if self.growth.is_possible() {
+            flags.push("resizable");
         }
         if self.ring.features & FEATURE_NO_IOWAIT != 0 {
             flags.push("NO_IOWAIT");

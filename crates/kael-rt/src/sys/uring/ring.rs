@@ -5,10 +5,12 @@
 //! (DEFER_TASKRUN): looking at the completion queue alone shows nothing new.
 
 mod map;
+mod resize;
 mod setup;
 
 use super::{abi::*, syscall};
 use map::{Map, Mapped};
+pub(super) use resize::is_sound as resizes_soundly;
 pub(super) use setup::Probe;
 use std::{
     marker::PhantomData,

@@ -1,0 +1,9 @@
+//! What a core's backend is asked for, beyond the size of its queue.
+
+/// Only a ring has these. The other backends leave them aside.
+#[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "the simulator has no ring")]
+pub(crate) struct RingOptions {
+    /// Entries that a submission queue may grow to.
+    pub(crate) queue_limit: u32,
+}

@@ -1,0 +1,61 @@
+//! When a ring grows: its queues were too small for what happened since the last turn. It does so
+//! at the end of a turn, at most once in each, and never beyond its limit.
+
+use super::{Backend, MAX_CQ_ENTRIES};
+use std::{io, mem};
+
+/// How often the submission queue must have been full between two turns.
+const PRESSURE: u32 = 2;
+/// Refusals of the kernel after which it is not asked any more.
+const MAX_REFUSALS: u32 = 8;
+
+pub(super) struct Growth {
+    /// Entries that the submission queue may have; 0 where it cannot grow.
+    limit: u32,
+    /// What a larger ring would have spared since the last turn.
+    pub(super) pressure: u32,
+    refusals: u32,
+}
+
+impl Growth {
+    pub(super) fn new(limit: u32) -> Growth {
+        Growth { limit, pressure: 0, refusals: 0 }
+    }
+
+    pub(super) fn is_possible(&self) -> bool {
+        self.limit > 0
+    }
+
+    /// The submission queue was full: it cost a call to the kernel.
+    #[cold]
+    pub(super) fn was_full(&mut self) {
+        self.pressure = self.pressure.saturating_add(1);
+    }
+
+    /// The completion queue was full: the kernel had to allocate, and must be entered once more.
+    #[cold]
+    pub(super) fn has_overflowed(&mut self) {
+        self.pressure = PRESSURE;
+    }
+}
+
+impl Backend {
+    /// Twice the size, if that is worth it and allowed. For the end of a turn.
+    #[cold]
+    pub(super) fn relieve(&mut self) -> io::Result<()> {
+        let pressure = mem::take(&mut self.growth.pressure);
+        let entries = self.ring.sq_entries() * 2;
+        if pressure < PRESSURE || entries > self.growth.limit {
+            return Ok(());
+        }
+        let cq_entries = (self.ring.cq_entries() * 2).min(MAX_CQ_ENTRIES);
+        let grown = self.ring.resize(entries, cq_entries).map_err(io::Error::from_raw_os_error)?;
+        if !grown {
+            self.growth.refusals += 1;
+            if self.growth.refusals == MAX_REFUSALS {
+                self.growth.limit = 0;
+            }
+        }
+        Ok(())
+    }
+}
