@@ -6,4 +6,6 @@
 pub(crate) struct RingOptions {
     /// Entries that a submission queue may grow to.
     pub(crate) queue_limit: u32,
+    /// How long a wait gathers completions; 0: a wait ends with the first.
+    pub(crate) batch_wait_us: u32,
 }

@@ -163,6 +163,7 @@ pub(super) const SETUP_SINGLE_ISSUER: u32 = 1 << 12;
 pub(super) const SETUP_DEFER_TASKRUN: u32 = 1 << 13;
 pub(super) const SETUP_NO_SQARRAY: u32 = 1 << 16;
 
+pub(super) const FEATURE_MIN_TIMEOUT: u32 = 1 << 15;
 pub(super) const FEATURE_NO_IOWAIT: u32 = 1 << 17;
 
 pub(super) const OFFSET_QUEUES: i64 = 0;

@@ -51,6 +51,8 @@ pub(crate) struct Backend {
     /// The poll of the wake descriptor is with the kernel.
     wake_armed: bool,
     growth: Growth,
+    /// How long a wait gathers completions.
+    batch_wait_us: u32,
     groups: Vec<Group>,
     pool: Arc<BlockingPool>,
     inbox: Arc<Inbox>,
@@ -98,6 +100,7 @@ impl Backend {
         ring.enable().map_err(|errno| {
             refusal::explain(errno, "io_uring_register(IORING_REGISTER_ENABLE_RINGS)")
         })?;
+        let batch_wait_us = if ring.can_gather() { config.ring.batch_wait_us } else { 0 };
         let unpark = Unpark::new()
             .map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
         let inbox = Arc::new(Inbox::new(unpark.clone()));
@@ -108,6 +111,7 @@ impl Backend {
             unpark,
             wake_armed: false,
             growth,
+            batch_wait_us,
             groups: Vec::new(),
             pool,
             inbox,
@@ -273,6 +277,9 @@ impl Backend {
         self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.inbox.is_filled();
         let (want, until) = match wait {
+            Wait::Until(until) if !ready && self.batch_wait_us > 0 => {
+                self.ring.gather(until, self.now_ns(), self.batch_wait_us)
+            }
             Wait::Until(until) if !ready => (1, until),
             _ => (0, None),
         };
@@ -427,6 +434,9 @@ impl Backend {
         }
         if self.growth.is_possible() {
             flags.push("resizable");
+        }
+        if self.batch_wait_us > 0 {
+            flags.push("batch wait");
         }
         if self.ring.features & FEATURE_NO_IOWAIT != 0 {
             flags.push("NO_IOWAIT");

@@ -4,6 +4,7 @@
 //! (SINGLE_ISSUER), and the kernel's half of the work runs only inside [`Ring::enter`]
 //! (DEFER_TASKRUN): looking at the completion queue alone shows nothing new.
 
+mod gather;
 mod map;
 mod resize;
 mod setup;
@@ -14,6 +15,7 @@ pub(super) use resize::is_sound as resizes_soundly;
 pub(super) use setup::Probe;
 use std::{
     marker::PhantomData,
+    mem,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     ptr::NonNull,
     sync::atomic::{AtomicU32, Ordering::*},
@@ -38,6 +40,8 @@ pub(super) struct Ring {
     pub(super) syscalls: u64,
     pub(super) submitted: u64,
     restricted: bool,
+    /// How long the next timed wait gathers completions; `gather` sets it.
+    min_wait_us: u32,
     /// Used by its own thread only.
     thread: PhantomData<*const ()>,
 }
@@ -92,6 +96,7 @@ impl Ring {
             syscalls: 4,
             submitted: 0,
             restricted: false,
+            min_wait_us: 0,
             thread: PhantomData,
         })
     }
@@ -187,6 +192,7 @@ impl Ring {
                 nanoseconds: (ns % 1_000_000_000) as i64,
             };
             arg.timeout = &raw const timeout as u64;
+            arg.min_wait_us = mem::take(&mut self.min_wait_us);
             flags |= ENTER_EXT_ARG;
             at = &raw const arg as usize;
             len = size_of::<WaitArg>();
