@@ -49,6 +49,7 @@ pub struct Builder {
     pub(super) queue_depth: u32,
     queue_limit: Option<u32>,
     batch_wait: Duration,
+    busy_poll: Duration,
     pub(super) max_in_flight: u32,
     pub(super) blocking_threads: usize,
     pub(super) shutdown_timeout: Duration,
@@ -70,6 +71,7 @@ impl Builder {
             queue_depth: 256,
             queue_limit: None,
             batch_wait: Duration::ZERO,
+            busy_poll: Duration::ZERO,
             max_in_flight: 65_536,
             blocking_threads: 64,
             shutdown_timeout: Duration::from_secs(10),
@@ -157,6 +159,31 @@ impl Builder {
         self
     }
 
+    /// How long a core that waits polls the network cards of its sockets before it sleeps (NAPI busy polling), in whole
+    /// microseconds, up to 1 second. Default: zero, it sleeps at once.
+    ///
+    /// It saves a message the interrupt and the wake of the thread, some microseconds, and costs CPU time: a core that
+    /// waits keeps its CPU busy for that long each time, also when nothing comes. It is for machines whose CPUs have nothing
+    /// better to do. Only sockets that have received from a card whose driver has NAPI are polled: loopback, Unix
+    /// sockets, pipes, files and most virtual interfaces are not, and a core with nothing else sleeps at once.
+    ///
+    /// Where the kernel cannot do that (Linux before 6.9, or built without CONFIG_NET_RX_BUSY_POLL; the simulated
+    /// kernel), waits sleep at once. [`Granted`](super::Granted) has the flag "busy poll" where it is in force.
+    ///
+    /// ```
+    /// use kael_rt::{runtime::Builder, time::Duration};
+    ///
+    /// let runtime = Builder::new().busy_poll(Duration::from_micros(50)).build()?;
+    /// if !runtime.granted().flags.contains(&"busy poll") {
+    ///     println!("this kernel does not poll network cards for a ring");
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn busy_poll(mut self, longest: Duration) -> Builder {
+        self.busy_poll = longest;
+        self
+    }
+
     /// Operations in flight at a time, from 16 to 1,048,576. Default: 65,536. Further ones wait for their turn.
     pub fn max_in_flight(mut self, operations: u32) -> Builder {
         self.max_in_flight = operations;
@@ -206,6 +233,7 @@ impl Builder {
         check("queue_depth", self.queue_depth, QUEUE_DEPTHS)?;
         check("queue_limit", self.queue_limit.unwrap_or(0), 0..=*QUEUE_DEPTHS.end())?;
         check_wait("batch_wait", self.batch_wait)?;
+        check_wait("busy_poll", self.busy_poll)?;
         check("max_in_flight", self.max_in_flight, MAX_IN_FLIGHTS)?;
         check("blocking_threads", self.blocking_threads, BLOCKING_THREADS)?;
         Runtime::new(self)
@@ -219,6 +247,7 @@ impl Builder {
         RingOptions {
             queue_limit: self.queue_limit.unwrap_or(eightfold),
             batch_wait_us: micros(self.batch_wait),
+            busy_poll_us: micros(self.busy_poll),
         }
     }
 }

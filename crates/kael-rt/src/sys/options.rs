@@ -8,4 +8,6 @@ pub(crate) struct RingOptions {
     pub(crate) queue_limit: u32,
     /// How long a wait gathers completions; 0: a wait ends with the first.
     pub(crate) batch_wait_us: u32,
+    /// How long a wait polls the network cards before it sleeps; 0: not at all.
+    pub(crate) busy_poll_us: u32,
 }

@@ -151,6 +151,17 @@ pub(super) struct Restriction {
 }
 const _: () = assert!(size_of::<Restriction>() == 16);
 
+/// `struct io_uring_napi`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Napi {
+    pub(super) busy_poll_us: u32,
+    pub(super) prefer_busy_poll: u8,
+    pub(super) pad: [u8; 3],
+    pub(super) resv: u64,
+}
+const _: () = assert!(size_of::<Napi>() == 16);
+
 pub(super) const SYS_SETUP: usize = 425;
 pub(super) const SYS_ENTER: usize = 426;
 pub(super) const SYS_REGISTER: usize = 427;
@@ -185,6 +196,7 @@ pub(super) const REGISTER_ENABLE_RINGS: u32 = 12;
 pub(super) const REGISTER_FILES2: u32 = 13;
 pub(super) const REGISTER_RING_FDS: u32 = 20;
 pub(super) const REGISTER_PBUF_RING: u32 = 22;
+pub(super) const REGISTER_NAPI: u32 = 27;
 pub(super) const REGISTER_RESIZE_RINGS: u32 = 33;
 #[cfg(test)]
 pub(super) const RESOURCE_SPARSE: u32 = 1;

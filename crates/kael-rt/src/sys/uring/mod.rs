@@ -53,6 +53,8 @@ pub(crate) struct Backend {
     growth: Growth,
     /// How long a wait gathers completions.
     batch_wait_us: u32,
+    /// Waits busy-poll the network.
+    busy_polls: bool,
     groups: Vec<Group>,
     pool: Arc<BlockingPool>,
     inbox: Arc<Inbox>,
@@ -97,6 +99,8 @@ impl Backend {
         let can_grow = config.ring.queue_limit >= entries * 2 && ring::resizes_soundly();
         let growth = Growth::new(if can_grow { config.ring.queue_limit } else { 0 });
         ring.restrict(&restrict::allowed(&probe, can_grow));
+        let busy_poll_us = config.ring.busy_poll_us;
+        let busy_polls = busy_poll_us > 0 && ring.busy_poll(busy_poll_us);
         ring.enable().map_err(|errno| {
             refusal::explain(errno, "io_uring_register(IORING_REGISTER_ENABLE_RINGS)")
         })?;
@@ -112,6 +116,7 @@ impl Backend {
             wake_armed: false,
             growth,
             batch_wait_us,
+            busy_polls,
             groups: Vec::new(),
             pool,
             inbox,
@@ -437,6 +442,9 @@ impl Backend {
         }
         if self.batch_wait_us > 0 {
             flags.push("batch wait");
+        }
+        if self.busy_polls {
+            flags.push("busy poll");
         }
         if self.ring.features & FEATURE_NO_IOWAIT != 0 {
             flags.push("NO_IOWAIT");

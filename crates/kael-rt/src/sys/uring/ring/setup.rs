@@ -25,6 +25,13 @@ impl Ring {
         self.restricted = self.register(REGISTER_RESTRICTIONS, at, count).is_ok();
     }
 
+    /// Waits look at the queues of the network cards for `limit_us` before they sleep. False: this
+    /// kernel does not have it.
+    pub(in super::super) fn busy_poll(&mut self, limit_us: u32) -> bool {
+        let mut napi = Napi { busy_poll_us: limit_us, ..Napi::default() };
+        self.register(REGISTER_NAPI, &raw mut napi as usize, 1).is_ok()
+    }
+
     /// The ring begins to take submissions, and belongs to the calling thread (SINGLE_ISSUER).
     pub(in super::super) fn enable(&mut self) -> Result<(), i32> {
         self.register_itself();
