@@ -88,6 +88,41 @@ pub(super) struct WaitArg {
     pub(super) timeout: u64,
 }
 
+/// `struct io_uring_reg_wait`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct RegWait {
+    pub(super) timeout: Timespec,
+    pub(super) min_wait_us: u32,
+    pub(super) flags: u32,
+    pub(super) sigmask: u64,
+    pub(super) sigmask_len: u32,
+    pub(super) pad: [u32; 3],
+    pub(super) pad2: [u64; 2],
+}
+const _: () = assert!(size_of::<RegWait>() == 64);
+
+/// `struct io_uring_region_desc`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Region {
+    pub(super) addr: u64,
+    pub(super) size: u64,
+    pub(super) flags: u32,
+    pub(super) id: u32,
+    pub(super) mmap_offset: u64,
+    pub(super) resv: [u64; 4],
+}
+
+/// `struct io_uring_mem_region_reg`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct RegionRegister {
+    pub(super) region: u64,
+    pub(super) flags: u64,
+    pub(super) resv: [u64; 2],
+}
+
 /// `struct __kernel_timespec`.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -187,6 +222,7 @@ pub(super) const SQ_TASKRUN: u32 = 1 << 2;
 pub(super) const ENTER_GETEVENTS: u32 = 1 << 0;
 pub(super) const ENTER_EXT_ARG: u32 = 1 << 3;
 pub(super) const ENTER_REGISTERED_RING: u32 = 1 << 4;
+pub(super) const ENTER_EXT_ARG_REG: u32 = 1 << 6;
 pub(super) const ENTER_NO_IOWAIT: u32 = 1 << 7;
 
 pub(super) const REGISTER_PROBE: u32 = 8;
@@ -198,6 +234,10 @@ pub(super) const REGISTER_RING_FDS: u32 = 20;
 pub(super) const REGISTER_PBUF_RING: u32 = 22;
 pub(super) const REGISTER_NAPI: u32 = 27;
 pub(super) const REGISTER_RESIZE_RINGS: u32 = 33;
+pub(super) const REGISTER_MEM_REGION: u32 = 34;
+pub(super) const REGION_OF_USER: u32 = 1;
+pub(super) const REGION_OF_WAITS: u64 = 1;
+pub(super) const WAIT_HAS_TIMEOUT: u32 = 1;
 #[cfg(test)]
 pub(super) const RESOURCE_SPARSE: u32 = 1;
 

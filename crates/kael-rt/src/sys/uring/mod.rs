@@ -99,6 +99,7 @@ impl Backend {
         let can_grow = config.ring.queue_limit >= entries * 2 && ring::resizes_soundly();
         let growth = Growth::new(if can_grow { config.ring.queue_limit } else { 0 });
         ring.restrict(&restrict::allowed(&probe, can_grow));
+        ring.register_limit();
         let busy_poll_us = config.ring.busy_poll_us;
         let busy_polls = busy_poll_us > 0 && ring.busy_poll(busy_poll_us);
         ring.enable().map_err(|errno| {
@@ -439,6 +440,9 @@ impl Backend {
         }
         if self.growth.is_possible() {
             flags.push("resizable");
+        }
+        if self.ring.has_registered_limit() {
+            flags.push("registered waits");
         }
         if self.batch_wait_us > 0 {
             flags.push("batch wait");

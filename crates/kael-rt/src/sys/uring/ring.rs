@@ -5,11 +5,13 @@
 //! (DEFER_TASKRUN): looking at the completion queue alone shows nothing new.
 
 mod gather;
+mod limit;
 mod map;
 mod resize;
 mod setup;
 
 use super::{abi::*, syscall};
+use limit::Limit;
 use map::{Map, Mapped};
 pub(super) use resize::is_sound as resizes_soundly;
 pub(super) use setup::Probe;
@@ -40,6 +42,8 @@ pub(super) struct Ring {
     pub(super) syscalls: u64,
     pub(super) submitted: u64,
     restricted: bool,
+    /// Of waits that have one.
+    limit: Limit,
     /// How long the next timed wait gathers completions; `gather` sets it.
     min_wait_us: u32,
     /// Used by its own thread only.
@@ -96,6 +100,7 @@ impl Ring {
             syscalls: 4,
             submitted: 0,
             restricted: false,
+            limit: Limit::new().map_err(|errno| (errno, "mmap"))?,
             min_wait_us: 0,
             thread: PhantomData,
         })
@@ -183,26 +188,18 @@ impl Ring {
         let count = if submit { self.unsubmitted() } else { 0 };
         // SAFETY: as in `load`; only we write the tail. Release: the entries come before it.
         unsafe { self.sq.tail.as_ref() }.store(self.sq_tail, Release);
-        let timeout;
-        let mut arg = WaitArg::default();
         let (mut flags, mut at, mut len) = (self.enter_flags, 0, 0);
         if let Some(ns) = timeout_ns {
-            timeout = Timespec {
-                seconds: (ns / 1_000_000_000) as i64,
-                nanoseconds: (ns % 1_000_000_000) as i64,
-            };
-            arg.timeout = &raw const timeout as u64;
-            arg.min_wait_us = mem::take(&mut self.min_wait_us);
-            flags |= ENTER_EXT_ARG;
-            at = &raw const arg as usize;
-            len = size_of::<WaitArg>();
+            let limit;
+            (limit, at, len) = self.limit.set(ns, mem::take(&mut self.min_wait_us));
+            flags |= limit;
         }
         self.syscalls += 1;
         #[cfg(test)]
         if let Some(errno) = super::faults::entering(count) {
             return Err(errno);
         }
-        // SAFETY: submissions were pushed under `push`'s contract; `arg` is a WaitArg.
+        // SAFETY: submissions were pushed under `push`'s contract; `at` is what `limit` says.
         let result = unsafe { syscall::enter(self.enter_fd, count, want, flags, at, len) };
         if let Ok(n) = result {
             self.submitted += u64::from(n);
@@ -235,7 +232,8 @@ impl Ring {
     }
 
     pub(super) fn bytes_mapped(&self) -> usize {
-        self.queues.len + self.entries.len
+        let limit = if self.limit.is_registered() { self.limit.page.len } else { 0 };
+        self.queues.len + self.entries.len + limit
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod enter;
 mod forged;
+mod measured;
 mod resized;
 mod restricted;
 mod results;

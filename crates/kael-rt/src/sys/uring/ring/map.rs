@@ -25,6 +25,14 @@ impl Map {
         Map::from(at, len)
     }
 
+    /// Memory of our own, all zero.
+    pub(super) fn anonymous(len: usize) -> Result<Map, i32> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
+        // SAFETY: a new mapping, wherever the kernel likes.
+        let at = unsafe { libc::mmap(ptr::null_mut(), len, RIGHTS, flags, -1, 0) };
+        Map::from(at, len)
+    }
+
     /// Addresses without memory.
     fn reserve(len: usize) -> Result<Map, i32> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
@@ -40,7 +48,7 @@ impl Map {
         Ok(Map { at: NonNull::new(at.cast()).expect("the kernel maps nothing at 0"), len })
     }
 
-    fn at<T>(&self, offset: u32) -> NonNull<T> {
+    pub(super) fn at<T>(&self, offset: u32) -> NonNull<T> {
         assert!(offset as usize + size_of::<T>() <= self.len, "the kernel's offsets are inside");
         // SAFETY: in bounds, asserted.
         unsafe { self.at.add(offset as usize).cast() }
