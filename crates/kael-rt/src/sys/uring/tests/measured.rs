@@ -1,13 +1,18 @@
 //! Measurements behind choices, for whoever doubts them. They assert nothing about time.
 
-use super::super::{abi::*, ring::Ring};
+use super::super::{abi::*, restrict, ring::Ring};
 use std::time::Instant;
 
-fn ring(registered: bool) -> Ring {
+fn ring(registered: bool, restricted: bool) -> Ring {
     let mut ring = Ring::new(64, 256).unwrap();
     if registered {
         ring.register_limit();
         assert!(ring.has_registered_limit(), "this kernel has no regions for waits");
+    }
+    if restricted {
+        let probe = ring.probe().unwrap();
+        ring.restrict(&restrict::allowed(&probe, false));
+        assert!(ring.is_restricted());
     }
     ring.enable().unwrap();
     ring
@@ -29,15 +34,18 @@ fn waits(ring: &mut Ring, count: u32, limit: Option<u64>) -> f64 {
 #[test]
 #[ignore = "a measurement: cargo test --release -p kael-rt --lib -- --ignored --nocapture timed_waits"]
 fn timed_waits_with_and_without_a_region() {
-    let (mut copied, mut registered) = (ring(false), ring(true));
-    let mut results = [const { Vec::new() }; 3];
+    let (mut copied, mut registered) = (ring(false, false), ring(true, false));
+    let mut restricted = ring(true, true);
+    let mut results = [const { Vec::new() }; 4];
     // A million of each, in turns.
     for _ in 0..100 {
         results[0].push(waits(&mut copied, 10_000, Some(1_000_000)));
         results[1].push(waits(&mut registered, 10_000, Some(1_000_000)));
-        results[2].push(waits(&mut copied, 10_000, None));
+        results[2].push(waits(&mut restricted, 10_000, Some(1_000_000)));
+        results[3].push(waits(&mut copied, 10_000, None));
     }
-    for (name, mut ns) in ["copied", "registered", "no limit"].into_iter().zip(results) {
+    let names = ["copied", "registered", "registered, ring restricted", "no limit"];
+    for (name, mut ns) in names.into_iter().zip(results) {
         ns.sort_by(f64::total_cmp);
         println!("{name}: {:.1} ns at best, {:.1} ns median", ns[0], ns[ns.len() / 2]);
     }
