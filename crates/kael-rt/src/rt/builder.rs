@@ -108,8 +108,8 @@ impl Builder {
     }
 
     /// How far the queue grows when it is too small, in submissions, up to 32,768. Default: eight times the
-    /// [`queue_depth`](Builder::queue_depth). It doubles, at most once a turn of the loop, when it was full several times
-    /// in one, or when completions found no room; a core stands still for that, some 50 µs. A limit of `queue_depth`, or
+    /// [`queue_depth`](Builder::queue_depth). It doubles, at most once a turn of the loop, when it was full repeatedly,
+    /// or when completions found no room; a core stands still for that, some 50 µs on Linux 6.18. A limit of `queue_depth`, or
     /// 0, keeps the queue as it is: for a filter that forbids io_uring_register(2), say.
     ///
     /// Nothing fails where the queue cannot grow (Linux before 6.13, and those in which that has a bug): a call to the

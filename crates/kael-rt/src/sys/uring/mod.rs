@@ -282,13 +282,13 @@ impl Backend {
         #[cfg(test)]
         self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.inbox.is_filled();
-        let (want, until) = match wait {
-            Wait::Until(until) if !ready && self.batch_wait_us > 0 => {
-                self.ring.gather(until, self.now_ns(), self.batch_wait_us)
-            }
+        let (mut want, mut until) = match wait {
             Wait::Until(until) if !ready => (1, until),
             _ => (0, None),
         };
+        if self.batch_wait_us > 0 && want > 0 {
+            (want, until) = self.ring.gather(until, self.now_ns(), self.batch_wait_us);
+        }
         if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
             let timeout = until.map(|until| until.saturating_sub(self.now_ns()));
             match self.ring.enter(true, want, timeout) {
@@ -303,12 +303,9 @@ impl Backend {
                 }
                 Err(errno) => return Err(io::Error::from_raw_os_error(errno)),
             }
-            if self.ring.has_overflowed() {
-                self.growth.has_overflowed();
-            }
         }
         self.read(batch);
-        if self.growth.pressure > 0 {
+        if batch.len() >= growth::MANY {
             return self.relieve();
         }
         Ok(())

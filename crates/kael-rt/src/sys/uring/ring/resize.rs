@@ -46,6 +46,7 @@ impl Ring {
     }
 
     /// Completions wait in the kernel for room in the queue.
+    #[inline]
     pub(in super::super) fn has_overflowed(&self) -> bool {
         self.load(self.sq_flags) & SQ_CQ_OVERFLOW != 0
     }
