@@ -19,9 +19,9 @@ async fn ended<T: 'static>(task: JoinHandle<T>) -> T {
     timeout(Duration::from_secs(20), task).await.expect("nothing was lost").unwrap()
 }
 
-/// The smallest queues there are.
+/// The smallest queues there are, and they stay so.
 fn smallest() -> Runtime {
-    let runtime = Builder::new().queue_depth(2).build().unwrap();
+    let runtime = Builder::new().queue_depth(2).queue_limit(2).build().unwrap();
     assert_eq!(runtime.granted().queue_entries, [2, 8]);
     runtime
 }

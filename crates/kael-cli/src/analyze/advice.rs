@@ -41,10 +41,8 @@ fn kernel(machine: &Machine) -> (String, String) {
             "has every ring option that this build uses, and zero-copy receive, which it does not use yet"
         }
         version if version >= (6, 9) => {
-            "has every operation of this build in the ring, `set_len` included"
-        }
-        version if version >= (6, 6) => {
-            "has every ring option that this build uses; `set_len` goes through the blocking pool before 6.9"
+            "has every operation of this build in the ring, `set_len` included; newer ones gather completions (6.12), and \
+             have queues that grow and waits without a copy (6.13)"
         }
         _ => {
             "is enough (6.1 is the floor); newer ones spare an index array (6.6) and a pool thread for `set_len` (6.9)"

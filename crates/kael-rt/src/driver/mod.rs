@@ -39,7 +39,7 @@ use crate::{
     error::Fault,
     op::{Gives, Op, Side},
     rt::BlockingPool,
-    sys::{Backend, Granted, buffer_of},
+    sys::{Backend, Granted, RingOptions, buffer_of},
     task::clone_waker,
 };
 use descriptor::Descriptors;
@@ -62,6 +62,8 @@ use std::{
 pub(crate) struct DriverConfig {
     /// Entries of the submission queue.
     pub(crate) queue_depth: u32,
+    #[allow(dead_code, reason = "the simulator has no ring")]
+    pub(crate) ring: RingOptions,
     /// Slots: operations that are with the kernel, waiting, or unread.
     pub(crate) max_in_flight: u32,
     /// The seed of a simulated kernel. Real ones have none.

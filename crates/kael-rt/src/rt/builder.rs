@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::runtime::Runtime;
+use crate::sys::RingOptions;
 
 /// Sets up a [`Runtime`].
 ///
@@ -46,6 +47,9 @@ pub struct Builder {
     pub(super) cores: usize,
     pub(super) pin_cores: bool,
     pub(super) queue_depth: u32,
+    queue_limit: Option<u32>,
+    batch_wait: Duration,
+    busy_poll: Duration,
     pub(super) max_in_flight: u32,
     pub(super) blocking_threads: usize,
     pub(super) shutdown_timeout: Duration,
@@ -55,6 +59,7 @@ pub struct Builder {
 
 const QUEUE_DEPTHS: RangeInclusive<u32> = 2..=32_768;
 const MAX_IN_FLIGHTS: RangeInclusive<u32> = 16..=1_048_576;
+const MAX_WAIT: Duration = Duration::from_secs(1);
 const BLOCKING_THREADS: RangeInclusive<usize> = 1..=4_096;
 
 impl Builder {
@@ -64,6 +69,9 @@ impl Builder {
             cores: 1,
             pin_cores: false,
             queue_depth: 256,
+            queue_limit: None,
+            batch_wait: Duration::ZERO,
+            busy_poll: Duration::ZERO,
             max_in_flight: 65_536,
             blocking_threads: 64,
             shutdown_timeout: Duration::from_secs(10),
@@ -96,6 +104,83 @@ impl Builder {
     /// two. More may wait to be submitted; nothing fails when the queue is full.
     pub fn queue_depth(mut self, entries: u32) -> Builder {
         self.queue_depth = entries;
+        self
+    }
+
+    /// How far the queue grows when it is too small, in submissions, up to 32,768. Default: eight times the
+    /// [`queue_depth`](Builder::queue_depth). It doubles, at most once a turn of the loop, when it was full repeatedly,
+    /// or when completions found no room; a core stands still for that, some 50 µs on Linux 6.18. A limit of `queue_depth`, or
+    /// 0, keeps the queue as it is: for a filter that forbids io_uring_register(2), say.
+    ///
+    /// Nothing fails where the queue cannot grow (Linux before 6.13, and those in which that has a bug): a call to the
+    /// kernel then carries less. [`Granted`](super::Granted) has the flag "resizable" where it can, and the size that it
+    /// has.
+    ///
+    /// ```
+    /// use kael_rt::runtime::Builder;
+    ///
+    /// let runtime = Builder::new().queue_depth(64).queue_limit(1024).build()?;
+    /// let [submissions, _] = runtime.granted().queue_entries;
+    /// assert!((64..=1024).contains(&submissions));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn queue_limit(mut self, entries: u32) -> Builder {
+        self.queue_limit = Some(entries);
+        self
+    }
+
+    /// How long a core that waits lets completions come together before it handles them, in whole microseconds, up to
+    /// 1 second. Default: zero, a wait ends with the first completion.
+    ///
+    /// It trades latency for throughput: a turn of the loop, with its call to the kernel, then serves all peers that have
+    /// sent meanwhile, but whatever ends a wait (a message, a wake from another thread) comes up to that much later.
+    /// Timers do not: a wait never goes on past the next one. A core with something to do never waits, so a core under
+    /// full load is not slowed down; neither is one that gets 256 completions at once. 50 to 200 µs are usual.
+    ///
+    /// Where the kernel cannot do that (Linux before 6.12, the simulated kernel), waits end with the first completion.
+    /// [`Granted`](super::Granted) has the flag "batch wait" where it is in force.
+    ///
+    /// ```
+    /// use kael_rt::{runtime::Builder, time::{Duration, Instant, sleep}};
+    ///
+    /// let runtime = Builder::new().batch_wait(Duration::from_micros(100)).build()?;
+    /// if !runtime.granted().flags.contains(&"batch wait") {
+    ///     println!("this kernel cannot gather completions");
+    /// }
+    /// runtime.block_on(async {
+    ///     let (start, limit) = (Instant::now(), Duration::from_micros(20));
+    ///     sleep(limit).await;
+    ///     assert!(start.elapsed() >= limit);
+    /// });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn batch_wait(mut self, longest: Duration) -> Builder {
+        self.batch_wait = longest;
+        self
+    }
+
+    /// How long a core that waits polls the network cards of its sockets before it sleeps (NAPI busy polling), in whole
+    /// microseconds, up to 1 second. Default: zero, it sleeps at once.
+    ///
+    /// It saves a message the interrupt and the wake of the thread, some microseconds, and costs CPU time: a core that
+    /// waits keeps its CPU busy for that long each time, also when nothing comes. It is for machines whose CPUs have nothing
+    /// better to do. Only sockets that have received from a card whose driver has NAPI are polled: loopback, Unix
+    /// sockets, pipes, files and most virtual interfaces are not, and a core with nothing else sleeps at once.
+    ///
+    /// Where the kernel cannot do that (Linux before 6.9, or built without CONFIG_NET_RX_BUSY_POLL; the simulated
+    /// kernel), waits sleep at once. [`Granted`](super::Granted) has the flag "busy poll" where it is in force.
+    ///
+    /// ```
+    /// use kael_rt::{runtime::Builder, time::Duration};
+    ///
+    /// let runtime = Builder::new().busy_poll(Duration::from_micros(50)).build()?;
+    /// if !runtime.granted().flags.contains(&"busy poll") {
+    ///     println!("this kernel does not poll network cards for a ring");
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn busy_poll(mut self, longest: Duration) -> Builder {
+        self.busy_poll = longest;
         self
     }
 
@@ -146,9 +231,24 @@ impl Builder {
         }
         check("cores", self.cores, 1..=1)?;
         check("queue_depth", self.queue_depth, QUEUE_DEPTHS)?;
+        check("queue_limit", self.queue_limit.unwrap_or(0), 0..=*QUEUE_DEPTHS.end())?;
+        check_wait("batch_wait", self.batch_wait)?;
+        check_wait("busy_poll", self.busy_poll)?;
         check("max_in_flight", self.max_in_flight, MAX_IN_FLIGHTS)?;
         check("blocking_threads", self.blocking_threads, BLOCKING_THREADS)?;
         Runtime::new(self)
+    }
+}
+
+impl Builder {
+    /// What the backend is asked for beyond the size of its queue.
+    pub(super) fn ring_options(&self) -> RingOptions {
+        let eightfold = self.queue_depth.saturating_mul(8).min(*QUEUE_DEPTHS.end());
+        RingOptions {
+            queue_limit: self.queue_limit.unwrap_or(eightfold),
+            batch_wait_us: micros(self.batch_wait),
+            busy_poll_us: micros(self.busy_poll),
+        }
     }
 }
 
@@ -156,6 +256,18 @@ impl Default for Builder {
     fn default() -> Builder {
         Builder::new()
     }
+}
+
+fn micros(wait: Duration) -> u32 {
+    u32::try_from(wait.as_micros()).expect("build() has checked that it is short")
+}
+
+fn check_wait(name: &str, wait: Duration) -> io::Result<()> {
+    if wait <= MAX_WAIT {
+        return Ok(());
+    }
+    let error = format!("Builder::{name}({wait:?}): it must be at most {MAX_WAIT:?}");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, error))
 }
 
 fn check<T: PartialOrd + std::fmt::Display>(

@@ -37,6 +37,7 @@ impl Core {
         let pool = Arc::new(BlockingPool::new(builder.blocking_threads));
         let config = DriverConfig {
             queue_depth: builder.queue_depth,
+            ring: builder.ring_options(),
             max_in_flight: builder.max_in_flight,
             seed: builder.seed,
         };

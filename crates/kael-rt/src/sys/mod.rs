@@ -14,6 +14,7 @@
 //! No other file, `lib.rs` aside, has a `cfg` of the platform.
 
 mod event;
+mod options;
 mod scratch;
 
 /// What the system granted a core when its backend was made; see `Runtime::granted`.
@@ -84,4 +85,5 @@ compile_error!(
 );
 
 pub(crate) use event::{Event, MORE, MOST, NOTIFICATION, Region, Started, buffer_of};
+pub(crate) use options::RingOptions;
 pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, StatBuf, Vectors, VectorsMut};

@@ -88,6 +88,41 @@ pub(super) struct WaitArg {
     pub(super) timeout: u64,
 }
 
+/// `struct io_uring_reg_wait`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct RegWait {
+    pub(super) timeout: Timespec,
+    pub(super) min_wait_us: u32,
+    pub(super) flags: u32,
+    pub(super) sigmask: u64,
+    pub(super) sigmask_len: u32,
+    pub(super) pad: [u32; 3],
+    pub(super) pad2: [u64; 2],
+}
+const _: () = assert!(size_of::<RegWait>() == 64);
+
+/// `struct io_uring_region_desc`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Region {
+    pub(super) addr: u64,
+    pub(super) size: u64,
+    pub(super) flags: u32,
+    pub(super) id: u32,
+    pub(super) mmap_offset: u64,
+    pub(super) resv: [u64; 4],
+}
+
+/// `struct io_uring_mem_region_reg`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct RegionRegister {
+    pub(super) region: u64,
+    pub(super) flags: u64,
+    pub(super) resv: [u64; 2],
+}
+
 /// `struct __kernel_timespec`.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -147,37 +182,76 @@ pub(super) struct ResourceUpdate {
     pub(super) data: u64,
 }
 
+/// `struct io_uring_restriction`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Restriction {
+    pub(super) kind: u16,
+    /// An opcode of io_uring_register(2), an opcode of a submission, or a set of its flags.
+    pub(super) value: u8,
+    pub(super) resv: u8,
+    pub(super) resv2: [u32; 3],
+}
+const _: () = assert!(size_of::<Restriction>() == 16);
+
+/// `struct io_uring_napi`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub(super) struct Napi {
+    pub(super) busy_poll_us: u32,
+    pub(super) prefer_busy_poll: u8,
+    pub(super) pad: [u8; 3],
+    pub(super) resv: u64,
+}
+const _: () = assert!(size_of::<Napi>() == 16);
+
 pub(super) const SYS_SETUP: usize = 425;
 pub(super) const SYS_ENTER: usize = 426;
 pub(super) const SYS_REGISTER: usize = 427;
 
 pub(super) const SETUP_CQSIZE: u32 = 1 << 3;
+pub(super) const SETUP_R_DISABLED: u32 = 1 << 6;
 pub(super) const SETUP_SUBMIT_ALL: u32 = 1 << 7;
 pub(super) const SETUP_TASKRUN_FLAG: u32 = 1 << 9;
 pub(super) const SETUP_SINGLE_ISSUER: u32 = 1 << 12;
 pub(super) const SETUP_DEFER_TASKRUN: u32 = 1 << 13;
 pub(super) const SETUP_NO_SQARRAY: u32 = 1 << 16;
 
+pub(super) const FEATURE_MIN_TIMEOUT: u32 = 1 << 15;
 pub(super) const FEATURE_NO_IOWAIT: u32 = 1 << 17;
 
+pub(super) const OFFSET_QUEUES: i64 = 0;
 pub(super) const OFFSET_SQES: i64 = 0x1000_0000;
 
+pub(super) const SQ_NEED_WAKEUP: u32 = 1 << 0;
 pub(super) const SQ_CQ_OVERFLOW: u32 = 1 << 1;
 pub(super) const SQ_TASKRUN: u32 = 1 << 2;
 
 pub(super) const ENTER_GETEVENTS: u32 = 1 << 0;
 pub(super) const ENTER_EXT_ARG: u32 = 1 << 3;
 pub(super) const ENTER_REGISTERED_RING: u32 = 1 << 4;
+pub(super) const ENTER_EXT_ARG_REG: u32 = 1 << 6;
 pub(super) const ENTER_NO_IOWAIT: u32 = 1 << 7;
 
-pub(super) const REGISTER_FILES_UPDATE: u32 = 6;
 pub(super) const REGISTER_PROBE: u32 = 8;
+pub(super) const REGISTER_RESTRICTIONS: u32 = 11;
+pub(super) const REGISTER_ENABLE_RINGS: u32 = 12;
 pub(super) const REGISTER_FILES2: u32 = 13;
 pub(super) const REGISTER_RING_FDS: u32 = 20;
 pub(super) const REGISTER_PBUF_RING: u32 = 22;
+pub(super) const REGISTER_NAPI: u32 = 27;
+pub(super) const REGISTER_RESIZE_RINGS: u32 = 33;
+pub(super) const REGISTER_MEM_REGION: u32 = 34;
+pub(super) const REGION_OF_USER: u32 = 1;
+pub(super) const REGION_OF_WAITS: u64 = 1;
+pub(super) const WAIT_HAS_TIMEOUT: u32 = 1;
 #[cfg(test)]
 pub(super) const REGISTER_FILE_ALLOC_RANGE: u32 = 25;
 pub(super) const RESOURCE_SPARSE: u32 = 1;
+
+pub(super) const RESTRICT_REGISTER: u16 = 0;
+pub(super) const RESTRICT_OPCODE: u16 = 1;
+pub(super) const RESTRICT_FLAGS: u16 = 2;
 
 pub(super) const SQE_FIXED_FILE: u8 = 1 << 0;
 #[cfg(test)]
@@ -219,4 +293,5 @@ pub(super) const OP_UNLINKAT: u8 = 36;
 pub(super) const OP_MKDIRAT: u8 = 37;
 pub(super) const OP_SEND_ZC: u8 = 47;
 pub(super) const OP_FTRUNCATE: u8 = 55;
-pub(super) const OP_READV_FIXED: u8 = 60;
+/// IORING_OP_READV_FIXED: only asked for, see `Backend::enter_table`.
+pub(super) const PROBED_READV_FIXED: u8 = 60;

@@ -28,6 +28,8 @@ pub(super) struct FileTable {
     /// What the kernel reads when it executes a change: the number for each place, or -1.
     numbers: Box<[i32]>,
     free: Vec<u32>,
+    /// Places to be emptied whose submissions wait for room.
+    leaving: Vec<u32>,
     /// Changes whose answers have not been read.
     outstanding: u32,
 }
@@ -53,6 +55,7 @@ impl FileTable {
             states: vec![State::Free; places as usize],
             numbers: vec![-1; places as usize].into_boxed_slice(),
             free: (0..places).rev().collect(),
+            leaving: Vec::with_capacity(places as usize),
             outstanding: 0,
         }
     }
@@ -80,13 +83,22 @@ impl FileTable {
         Some((place, self.change(place, false)))
     }
 
-    /// Takes a file out of its place: the submission.
-    pub(super) fn leave(&mut self, place: u32) -> Sqe {
+    /// Takes a file out of its place; [`next_leaving`](Self::next_leaving) has the submission.
+    pub(super) fn leave(&mut self, place: u32) {
         debug_assert!(!matches!(self.states[place as usize], State::Free | State::Leaving));
         self.states[place as usize] = State::Leaving;
         // If the one that puts it there is not executed yet, it finds this too.
         self.numbers[place as usize] = -1;
-        self.change(place, true)
+        self.leaving.push(place);
+    }
+
+    pub(super) fn has_leaving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+
+    pub(super) fn next_leaving(&mut self) -> Option<Sqe> {
+        let place = self.leaving.pop()?;
+        Some(self.change(place, true))
     }
 
     fn change(&mut self, place: u32, leaving: bool) -> Sqe {

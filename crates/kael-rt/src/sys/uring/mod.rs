@@ -8,8 +8,10 @@ mod buffers;
 #[cfg(test)]
 mod faults;
 mod files;
+mod growth;
 mod lower;
 mod refusal;
+mod restrict;
 mod ring;
 mod syscall;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use crate::{
 use abi::*;
 use buffers::Group;
 use files::FileTable;
+use growth::Growth;
 use ring::{Probe, Ring};
 use std::{io, ptr::NonNull, sync::Arc, time::Duration};
 
@@ -49,6 +52,11 @@ pub(crate) struct Backend {
     unpark: Unpark,
     /// The poll of the wake descriptor is with the kernel.
     wake_armed: bool,
+    growth: Growth,
+    /// How long a wait gathers completions.
+    batch_wait_us: u32,
+    /// Waits busy-poll the network.
+    busy_polls: bool,
     groups: Vec<Group>,
     files: FileTable,
     pool: Arc<BlockingPool>,
@@ -91,16 +99,29 @@ impl Backend {
         if !probe.has(OP_SEND_ZC) {
             return Err(refusal::explain(libc::EINVAL, "io_uring_register(IORING_REGISTER_PROBE)"));
         }
+        let can_grow = config.ring.queue_limit >= entries * 2 && ring::resizes_soundly();
+        let growth = Growth::new(if can_grow { config.ring.queue_limit } else { 0 });
+        ring.restrict(&restrict::allowed(&probe, can_grow));
+        ring.register_limit();
+        let files = FileTable::new(&mut ring);
+        let busy_poll_us = config.ring.busy_poll_us;
+        let busy_polls = busy_poll_us > 0 && ring.busy_poll(busy_poll_us);
+        ring.enable().map_err(|errno| {
+            refusal::explain(errno, "io_uring_register(IORING_REGISTER_ENABLE_RINGS)")
+        })?;
+        let batch_wait_us = if ring.can_gather() { config.ring.batch_wait_us } else { 0 };
         let unpark = Unpark::new()
             .map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
         let inbox = Arc::new(Inbox::new(unpark.clone()));
         let own = Vec::with_capacity(16);
-        let files = FileTable::new(&mut ring);
         Ok(Backend {
             ring,
             probe,
             unpark,
             wake_armed: false,
+            growth,
+            batch_wait_us,
+            busy_polls,
             groups: Vec::new(),
             files,
             pool,
@@ -192,6 +213,7 @@ impl Backend {
 
     #[cold]
     fn make_room(&mut self) -> bool {
+        self.growth.was_full();
         self.flush();
         self.ring.room() > 0
     }
@@ -234,7 +256,7 @@ impl Backend {
     pub(crate) fn enter_table(&mut self, number: i32, writes: bool) -> u32 {
         // Before Linux 6.13 a place is emptied in the background, and for a while after the close of
         // a program that was written nobody could run it (ETXTBSY). The operation came with 6.15.
-        if writes && !self.probe.has(OP_READV_FIXED) || !self.has_room() {
+        if writes && !self.probe.has(PROBED_READV_FIXED) || !self.has_room() {
             return NONE;
         }
         let Some((place, sqe)) = self.files.enter(number) else { return NONE };
@@ -243,19 +265,20 @@ impl Backend {
         place
     }
 
-    /// Takes a file out of the table. It goes with whatever is submitted next.
+    /// Takes a file out of the table. It goes with whatever is submitted next, or when there is room.
     pub(crate) fn leave_table(&mut self, place: u32) {
-        if place == NONE {
-            return;
+        if place != NONE {
+            self.files.leave(place);
+            self.empty_places();
         }
-        let sqe = self.files.leave(place);
-        if self.has_room() {
-            // SAFETY: as above.
+    }
+
+    #[cold]
+    fn empty_places(&mut self) {
+        while self.files.has_leaving() && self.has_room() {
+            let Some(sqe) = self.files.next_leaving() else { return };
+            // SAFETY: it points into the table, which stays as long as the ring.
             unsafe { self.ring.push(sqe) };
-        } else {
-            let mut update = ResourceUpdate { offset: place, resv: 0, data: sqe.addr };
-            let _ = self.ring.register(REGISTER_FILES_UPDATE, &raw mut update as usize, 1);
-            self.files.answered(sqe.user_data, 1);
         }
     }
 
@@ -296,14 +319,20 @@ impl Backend {
         if !self.wake_armed {
             self.arm_wake();
         }
+        if self.files.has_leaving() {
+            self.empty_places();
+        }
         #[cfg(test)]
         self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.inbox.is_filled();
-        let (want, until) = match wait {
+        let (mut want, mut until) = match wait {
             // The answers to changes of the table come at once, and are not what is waited for.
             Wait::Until(until) if !ready => (1 + self.files.outstanding(), until),
             _ => (0, None),
         };
+        if self.batch_wait_us > 0 && want > 0 {
+            (want, until) = self.ring.gather(until, self.now_ns(), self.batch_wait_us);
+        }
         if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
             let timeout = until.map(|until| until.saturating_sub(self.now_ns()));
             match self.ring.enter(true, want, timeout) {
@@ -321,6 +350,9 @@ impl Backend {
         }
         if self.jobs > 0 {
             self.jobs -= self.inbox.take(&mut self.own);
+        }
+        if self.ring.ready() >= growth::MANY {
+            return self.relieve();
         }
         Ok(())
     }
@@ -451,6 +483,21 @@ impl Backend {
             .collect();
         if self.ring.is_registered() {
             flags.push("registered ring fd");
+        }
+        if self.ring.is_restricted() {
+            flags.push("restricted");
+        }
+        if self.growth.is_possible() {
+            flags.push("resizable");
+        }
+        if self.ring.has_registered_limit() {
+            flags.push("registered waits");
+        }
+        if self.batch_wait_us > 0 {
+            flags.push("batch wait");
+        }
+        if self.busy_polls {
+            flags.push("busy poll");
         }
         if self.ring.features & FEATURE_NO_IOWAIT != 0 {
             flags.push("NO_IOWAIT");

@@ -4,12 +4,22 @@
 //! (SINGLE_ISSUER), and the kernel's half of the work runs only inside [`Ring::enter`]
 //! (DEFER_TASKRUN): looking at the completion queue alone shows nothing new.
 
+mod gather;
+mod limit;
+mod map;
+mod resize;
+mod setup;
+
 use super::{abi::*, syscall};
+use limit::Limit;
+use map::{Map, Mapped};
+pub(super) use resize::is_sound as resizes_soundly;
+pub(super) use setup::Probe;
 use std::{
-    io,
     marker::PhantomData,
+    mem,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
-    ptr::{self, NonNull},
+    ptr::NonNull,
     sync::atomic::{AtomicU32, Ordering::*},
 };
 
@@ -39,6 +49,11 @@ pub(super) struct Ring {
     pub(super) features: u32,
     pub(super) syscalls: u64,
     pub(super) submitted: u64,
+    restricted: bool,
+    /// Of waits that have one.
+    limit: Limit,
+    /// How long the next timed wait gathers completions; `gather` sets it.
+    min_wait_us: u32,
     /// Used by its own thread only.
     thread: PhantomData<*const ()>,
 }
@@ -51,45 +66,15 @@ struct Queue {
     entries: u32,
 }
 
-/// A mapping that ends with the ring.
-struct Map {
-    at: NonNull<u8>,
-    len: usize,
-}
-
-impl Map {
-    fn new(fd: &OwnedFd, len: usize, offset: i64) -> Result<Map, i32> {
-        let (rights, flags) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_POPULATE);
-        // SAFETY: a new mapping of the ring's own memory, wherever the kernel likes.
-        let at = unsafe { libc::mmap(ptr::null_mut(), len, rights, flags, fd.as_raw_fd(), offset) };
-        if at == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error().raw_os_error().unwrap_or(libc::ENOMEM));
-        }
-        Ok(Map { at: NonNull::new(at.cast()).expect("the kernel maps nothing at 0"), len })
-    }
-
-    fn at<T>(&self, offset: u32) -> NonNull<T> {
-        assert!(offset as usize + size_of::<T>() <= self.len, "the kernel's offsets are inside");
-        // SAFETY: in bounds, asserted.
-        unsafe { self.at.add(offset as usize).cast() }
-    }
-}
-
-impl Drop for Map {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and the ring that points into it ends with it.
-        unsafe { libc::munmap(self.at.as_ptr().cast(), self.len) };
-    }
-}
-
 impl Ring {
-    /// Makes a ring. The error is the kernel's, with the step that failed.
+    /// Makes a ring, which takes submissions only after [`enable`](Self::enable). The error is the
+    /// kernel's, with the step that failed.
     pub(super) fn new(entries: u32, cq_entries: u32) -> Result<Ring, (i32, &'static str)> {
         let base = SETUP_SINGLE_ISSUER
             | SETUP_DEFER_TASKRUN
             | SETUP_TASKRUN_FLAG
             | SETUP_SUBMIT_ALL
+            | SETUP_R_DISABLED
             | SETUP_CQSIZE;
         let mut params = Params { flags: base | SETUP_NO_SQARRAY, cq_entries, ..Params::default() };
         let fd = match syscall::setup(entries, &mut params) {
@@ -103,40 +88,19 @@ impl Ring {
         .map_err(|errno| (errno, "io_uring_setup"))?;
         // SAFETY: the kernel just made it for us.
         let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-        let (sq_off, cq_off) = (params.sq_off, params.cq_off);
-        let sq_len = sq_off.array as usize + params.sq_entries as usize * 4;
-        let cq_len = cq_off.cqes as usize + params.cq_entries as usize * size_of::<Cqe>();
-        let queues = Map::new(&fd, sq_len.max(cq_len), 0).map_err(|errno| (errno, "mmap"))?;
-        let sqes_len = params.sq_entries as usize * size_of::<Sqe>();
-        let sqes = Map::new(&fd, sqes_len, OFFSET_SQES).map_err(|errno| (errno, "mmap"))?;
-        if params.flags & SETUP_NO_SQARRAY == 0 {
-            for i in 0..params.sq_entries {
-                // SAFETY: the array of indices lies in the mapping; nothing is submitted yet. It
-                // is filled once: entry i always names submission i.
-                unsafe { queues.at::<u32>(sq_off.array + i * 4).write(i) };
-            }
-        }
-        let mut ring = Ring {
+        let Mapped { queues, entries, sq, cq, sq_flags, cq_overflow, cqes } =
+            Mapped::new(&fd, &params).map_err(|errno| (errno, "mmap"))?;
+        Ok(Ring {
             enter_fd: fd.as_raw_fd() as u32,
             enter_flags: ENTER_GETEVENTS
                 | if params.features & FEATURE_NO_IOWAIT != 0 { ENTER_NO_IOWAIT } else { 0 },
-            sq: Queue {
-                head: queues.at(sq_off.head),
-                tail: queues.at(sq_off.tail),
-                mask: params.sq_entries - 1,
-                entries: params.sq_entries,
-            },
-            cq: Queue {
-                head: queues.at(cq_off.head),
-                tail: queues.at(cq_off.tail),
-                mask: params.cq_entries - 1,
-                entries: params.cq_entries,
-            },
-            sq_flags: queues.at(sq_off.flags),
-            cq_overflow: queues.at(cq_off.overflow),
-            cqes: queues.at(cq_off.cqes),
             queues,
-            entries: sqes,
+            entries,
+            sq,
+            cq,
+            sq_flags,
+            cq_overflow,
+            cqes,
             fd,
             sq_tail: 0,
             sq_limit: params.sq_entries,
@@ -146,21 +110,11 @@ impl Ring {
             features: params.features,
             syscalls: 4,
             submitted: 0,
+            restricted: false,
+            limit: Limit::new().map_err(|errno| (errno, "mmap"))?,
+            min_wait_us: 0,
             thread: PhantomData,
-        };
-        ring.register_itself();
-        Ok(ring)
-    }
-
-    /// Entering by a registered index spares the kernel the look-up of the descriptor.
-    fn register_itself(&mut self) {
-        let mut update =
-            ResourceUpdate { offset: u32::MAX, resv: 0, data: self.fd.as_raw_fd() as u64 };
-        let arg = &raw mut update;
-        if self.register(REGISTER_RING_FDS, arg as usize, 1) == Ok(1) {
-            self.enter_fd = update.offset;
-            self.enter_flags |= ENTER_REGISTERED_RING;
-        }
+        })
     }
 
     /// io_uring_register(2) on this ring, for calls whose memory may go when it returns, or that
@@ -169,18 +123,6 @@ impl Ring {
         self.syscalls += 1;
         // SAFETY: the callers in this folder pass structures of `abi` that fit the opcode.
         unsafe { syscall::register(self.fd.as_raw_fd() as u32, opcode, arg, count) }
-    }
-
-    /// Which operations the kernel has.
-    pub(super) fn probe(&mut self) -> Result<Probe, i32> {
-        // struct io_uring_probe: last_op u8, ops_len u8, then 14 bytes, then 8 bytes an operation.
-        let mut raw = [0u8; 16 + 8 * 256];
-        self.register(REGISTER_PROBE, raw.as_mut_ptr() as usize, 256)?;
-        let mut probe = Probe { ops: [false; 256] };
-        for i in 0..usize::from(raw[1]) {
-            probe.ops[i] = raw[16 + i * 8 + 2] & 1 != 0;
-        }
-        Ok(probe)
     }
 
     #[inline]
@@ -193,6 +135,11 @@ impl Ring {
     #[inline]
     pub(super) fn room(&self) -> u32 {
         self.sq_limit.wrapping_sub(self.sq_tail)
+    }
+
+    /// The kernel may have taken entries, or the queue has changed.
+    fn look_for_room(&mut self) {
+        self.sq_limit = self.load(self.sq.head).wrapping_add(self.sq.entries);
     }
 
     /// Entries that the kernel has not taken yet.
@@ -256,30 +203,23 @@ impl Ring {
         // SAFETY: as in `load`; only we write the tail. Release: the entries come before it.
         unsafe { self.sq.tail.as_ref() }.store(self.sq_tail, Release);
         self.give_back();
-        let timeout;
-        let mut arg = WaitArg::default();
         let (mut flags, mut at, mut len) = (self.enter_flags, 0, 0);
         if let Some(ns) = timeout_ns {
-            timeout = Timespec {
-                seconds: (ns / 1_000_000_000) as i64,
-                nanoseconds: (ns % 1_000_000_000) as i64,
-            };
-            arg.timeout = &raw const timeout as u64;
-            flags |= ENTER_EXT_ARG;
-            at = &raw const arg as usize;
-            len = size_of::<WaitArg>();
+            let limit;
+            (limit, at, len) = self.limit.set(ns, mem::take(&mut self.min_wait_us));
+            flags |= limit;
         }
         self.syscalls += 1;
         #[cfg(test)]
         if let Some(errno) = super::faults::entering(count) {
             return Err(errno);
         }
-        // SAFETY: submissions were pushed under `push`'s contract; `arg` is a WaitArg.
+        // SAFETY: submissions were pushed under `push`'s contract; `at` is what `limit` says.
         let result = unsafe { syscall::enter(self.enter_fd, count, want, flags, at, len) };
         if let Ok(n) = result {
             self.submitted += u64::from(n);
         }
-        self.sq_limit = self.load(self.sq.head).wrapping_add(self.sq.entries);
+        self.look_for_room();
         result
     }
 
@@ -312,6 +252,10 @@ impl Ring {
         self.enter_flags & ENTER_REGISTERED_RING != 0
     }
 
+    pub(super) fn is_restricted(&self) -> bool {
+        self.restricted
+    }
+
     pub(super) fn sq_entries(&self) -> u32 {
         self.sq.entries
     }
@@ -321,22 +265,7 @@ impl Ring {
     }
 
     pub(super) fn bytes_mapped(&self) -> usize {
-        self.queues.len + self.entries.len
-    }
-}
-
-/// Which operations the kernel has.
-pub(super) struct Probe {
-    ops: [bool; 256],
-}
-
-impl Probe {
-    pub(super) fn has(&self, opcode: u8) -> bool {
-        self.ops[usize::from(opcode)]
-    }
-
-    #[cfg(test)]
-    pub(super) fn without(&mut self, opcode: u8) {
-        self.ops[usize::from(opcode)] = false;
+        let limit = if self.limit.is_registered() { self.limit.page.len } else { 0 };
+        self.queues.len + self.entries.len + limit
     }
 }

@@ -3,6 +3,9 @@
 
 mod enter;
 mod forged;
+mod measured;
+mod resized;
+mod restricted;
 mod results;
 
 use super::{abi::*, faults, syscall};

@@ -1,0 +1,67 @@
+//! Between making a ring and its first submission: what is asked, restricted and registered.
+//!
+//! All of it is done while the ring is disabled, so that nothing of it has to be allowed later.
+
+use super::{super::abi::*, Ring};
+use std::os::fd::AsRawFd;
+
+impl Ring {
+    /// Which operations the kernel has.
+    pub(in super::super) fn probe(&mut self) -> Result<Probe, i32> {
+        // struct io_uring_probe: last_op u8, ops_len u8, then 14 bytes, then 8 bytes an operation.
+        let mut raw = [0u8; 16 + 8 * 256];
+        self.register(REGISTER_PROBE, raw.as_mut_ptr() as usize, 256)?;
+        let mut probe = Probe { ops: [false; 256] };
+        for i in 0..usize::from(raw[1]) {
+            probe.ops[i] = raw[16 + i * 8 + 2] & 1 != 0;
+        }
+        Ok(probe)
+    }
+
+    /// From [`enable`](Self::enable) on, the kernel refuses everything that is not in the list. A
+    /// kernel that cannot restrict leaves the ring as it is.
+    pub(in super::super) fn restrict(&mut self, allowed: &[Restriction]) {
+        let (at, count) = (allowed.as_ptr() as usize, allowed.len() as u32);
+        self.restricted = self.register(REGISTER_RESTRICTIONS, at, count).is_ok();
+    }
+
+    /// Waits look at the queues of the network cards for `limit_us` before they sleep. False: this
+    /// kernel does not have it.
+    pub(in super::super) fn busy_poll(&mut self, limit_us: u32) -> bool {
+        let mut napi = Napi { busy_poll_us: limit_us, ..Napi::default() };
+        self.register(REGISTER_NAPI, &raw mut napi as usize, 1).is_ok()
+    }
+
+    /// The ring begins to take submissions, and belongs to the calling thread (SINGLE_ISSUER).
+    pub(in super::super) fn enable(&mut self) -> Result<(), i32> {
+        self.register_itself();
+        self.register(REGISTER_ENABLE_RINGS, 0, 0).map(drop)
+    }
+
+    /// Entering by a registered index spares the kernel the look-up of the descriptor.
+    fn register_itself(&mut self) {
+        let mut update =
+            ResourceUpdate { offset: u32::MAX, resv: 0, data: self.fd.as_raw_fd() as u64 };
+        let arg = &raw mut update;
+        if self.register(REGISTER_RING_FDS, arg as usize, 1) == Ok(1) {
+            self.enter_fd = update.offset;
+            self.enter_flags |= ENTER_REGISTERED_RING;
+        }
+    }
+}
+
+/// Which operations the kernel has.
+pub(in super::super) struct Probe {
+    ops: [bool; 256],
+}
+
+impl Probe {
+    pub(in super::super) fn has(&self, opcode: u8) -> bool {
+        self.ops[usize::from(opcode)]
+    }
+
+    #[cfg(test)]
+    pub(in super::super) fn without(&mut self, opcode: u8) {
+        self.ops[usize::from(opcode)] = false;
+    }
+}
