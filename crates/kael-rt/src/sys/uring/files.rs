@@ -15,7 +15,8 @@
 //! Both changes are submissions, and cost no call of their own. A submission that was queued before
 //! one that empties its place still finds the file: the kernel takes them in order.
 
-use super::{abi::*, ring::Ring};
+use super::{Backend, abi::*, ring::Ring};
+use crate::driver::NONE;
 
 /// The most places.
 const PLACES: u32 = 1024;
@@ -137,6 +138,39 @@ impl FileTable {
         self.free.retain(|place| *place < first);
         let mut range = FileRange { first, count, resv: 0 };
         ring.register(REGISTER_FILE_ALLOC_RANGE, &raw mut range as usize, 0)
+    }
+}
+
+impl Backend {
+    /// Gives a file a place in the ring's table, if one is free: the place, or `NONE`. `writes`: it
+    /// may be written to.
+    pub(crate) fn enter_table(&mut self, number: i32, writes: bool) -> u32 {
+        // Before Linux 6.13 a place is emptied in the background, and for a while after the close of
+        // a program that was written nobody could run it (ETXTBSY). The operation came with 6.15.
+        if writes && !self.probe.has(PROBED_READV_FIXED) || !self.has_room() {
+            return NONE;
+        }
+        let Some((place, sqe)) = self.files.enter(number) else { return NONE };
+        // SAFETY: it points into the table, which stays as long as the ring.
+        unsafe { self.ring.push(sqe) };
+        place
+    }
+
+    /// Takes a file out of the table. It goes with whatever is submitted next, or when there is room.
+    pub(crate) fn leave_table(&mut self, place: u32) {
+        if place != NONE {
+            self.files.leave(place);
+            self.empty_places();
+        }
+    }
+
+    #[cold]
+    pub(super) fn empty_places(&mut self) {
+        while self.files.has_leaving() && self.has_room() {
+            let Some(sqe) = self.files.next_leaving() else { return };
+            // SAFETY: it points into the table, which stays as long as the ring.
+            unsafe { self.ring.push(sqe) };
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     posix::{Inbox, PoolJob},
 };
 use crate::{
-    driver::{Descriptor, DriverConfig, NONE, SlotId, Wait},
+    driver::{Descriptor, DriverConfig, SlotId, Wait},
     op::Request,
     rt::{BlockingPool, Job},
 };
@@ -249,37 +249,6 @@ impl Backend {
         // SAFETY: no submission that comes here points at memory.
         unsafe { self.ring.push(Sqe { user_data: NOBODY, flags, ..sqe }) };
         Ok(())
-    }
-
-    /// Gives a file a place in the ring's table, if one is free: the place, or `NONE`. `writes`: it
-    /// may be written to.
-    pub(crate) fn enter_table(&mut self, number: i32, writes: bool) -> u32 {
-        // Before Linux 6.13 a place is emptied in the background, and for a while after the close of
-        // a program that was written nobody could run it (ETXTBSY). The operation came with 6.15.
-        if writes && !self.probe.has(PROBED_READV_FIXED) || !self.has_room() {
-            return NONE;
-        }
-        let Some((place, sqe)) = self.files.enter(number) else { return NONE };
-        // SAFETY: it points into the table, which stays as long as the ring.
-        unsafe { self.ring.push(sqe) };
-        place
-    }
-
-    /// Takes a file out of the table. It goes with whatever is submitted next, or when there is room.
-    pub(crate) fn leave_table(&mut self, place: u32) {
-        if place != NONE {
-            self.files.leave(place);
-            self.empty_places();
-        }
-    }
-
-    #[cold]
-    fn empty_places(&mut self) {
-        while self.files.has_leaving() && self.has_room() {
-            let Some(sqe) = self.files.next_leaving() else { return };
-            // SAFETY: it points into the table, which stays as long as the ring.
-            unsafe { self.ring.push(sqe) };
-        }
     }
 
     /// Ends a descriptor that nobody uses. It is closed by the ring, with whatever is submitted
