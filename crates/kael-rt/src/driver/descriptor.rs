@@ -139,6 +139,36 @@ impl Descriptor {
         self.place.replace(NONE)
     }
 
+    /// It was made by the driver at that address.
+    #[inline(always)]
+    pub(super) fn belongs_to_tag(&self, tag: *const ()) -> bool {
+        std::ptr::eq(self.tag.get(), tag)
+    }
+
+    /// The driver, if it is the one that runs on this thread now and is not ending, and nothing is
+    /// in the way of a plain transfer.
+    #[inline(always)]
+    pub(super) fn may_pass(&self, side: Option<Side>) -> Option<&Driver> {
+        // A number that was given away takes the tag with it.
+        if !context::is_driver(self.tag.get()) {
+            return None;
+        }
+        // Datagrams go the long way: they come with their sender's address.
+        if let Some(side) = side
+            && !(self.kind.get() as u8 >= Kind::Stream as u8 && self.gate(side).is_open())
+        {
+            return None;
+        }
+        // SAFETY: as in `driver`; and a descriptor in use has one.
+        Some(unsafe { (*self.driver.get()).as_ref().unwrap_unchecked() })
+    }
+
+    /// It, as a slot notes it. A node in use stays where it is.
+    #[inline]
+    pub(super) fn node(&self) -> NonNull<Descriptor> {
+        NonNull::from(self)
+    }
+
     /// Only orphans are left.
     #[inline]
     pub(super) fn is_abandoned(&self) -> bool {
@@ -162,43 +192,14 @@ impl Descriptor {
 pub(crate) struct Fd(NonNull<Descriptor>);
 
 impl Fd {
-    #[inline]
-    pub(super) fn node(&self) -> NonNull<Descriptor> {
-        self.0
-    }
-
     pub(crate) fn set_kind(&self, kind: Kind) {
         self.kind.set(kind);
-    }
-
-    /// It was made by the driver at that address.
-    #[inline(always)]
-    pub(super) fn belongs_to_tag(&self, tag: *const ()) -> bool {
-        std::ptr::eq(self.tag.get(), tag)
     }
 
     pub(crate) fn driver(&self) -> Driver {
         // SAFETY: it is not written while there is a user, and this is one.
         let driver = unsafe { &*self.driver.get() };
         driver.clone().expect("a descriptor in use has a driver")
-    }
-
-    /// The driver, if it is the one that runs on this thread now and is not ending, and nothing is
-    /// in the way of a plain transfer.
-    #[inline(always)]
-    pub(super) fn may_pass(&self, side: Option<Side>) -> Option<&Driver> {
-        // A number that was given away takes the tag with it.
-        if !context::is_driver(self.tag.get()) {
-            return None;
-        }
-        // Datagrams go the long way: they come with their sender's address.
-        if let Some(side) = side
-            && !(self.kind.get() as u8 >= Kind::Stream as u8 && self.gate(side).is_open())
-        {
-            return None;
-        }
-        // SAFETY: as in `driver`; and a descriptor in use has one.
-        Some(unsafe { (*self.driver.get()).as_ref().unwrap_unchecked() })
     }
 
     /// Has the backend keep the file in its table, if it has one and a free place.

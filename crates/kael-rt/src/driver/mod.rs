@@ -202,19 +202,22 @@ impl Driver {
 
     /// Starts a plain transfer whose way is free, by the driver of its descriptor, if that is the
     /// one that runs here. Else the operation comes back, for [`submit`](Self::submit).
+    ///
+    /// Nothing is allocated, and nothing but the waker's clone and the buffer's own methods can run
+    /// code of the user's.
     #[inline(always)]
-    pub(crate) fn submit_plain<O: Op>(mut op: O, waker: &Waker) -> Result<Key, O> {
-        // User code may run up to here, and not between the start and the placing.
-        let waker = clone_waker(waker);
+    fn submit_plain<O: Op>(mut op: O, waker: &Waker) -> Result<(Key, Launch), O> {
         let Some(plain) = O::TRAITS.plain else { return Err(op) };
+        // User code may run in these two, and not between the look at the gate and the placing.
+        let waker = clone_waker(waker);
         let Some(span) = op.span() else { return Err(op) };
         let Some(driver) = span.fd.may_pass(O::TRAITS.side) else { return Err(op) };
         // It is current here, so the core keeps it, and is not ending: a key needs no count.
         let driver = driver.uncounted();
         let vtable = Vtable::of::<O>();
         let launched = match driver.borrow() {
-            // SAFETY: the bytes are a buffer's. They stay put when the operation moves to its slot
-            // (the contract of `IoBuf`), and are not touched while it is there.
+            // SAFETY: the operation goes to its slot below, and rests there. The bytes are a buffer's:
+            // they stay put when their owner moves (the contract of `IoBuf`).
             Some(mut inner) => unsafe {
                 inner.launch_plain(span, plain, &O::TRAITS, vtable, waker)
             },
@@ -224,8 +227,7 @@ impl Driver {
         let key = Key { driver, slot, id };
         // SAFETY: the slot was reserved for this operation and holds none yet.
         unsafe { ops::place(Slot::body(slot), op) };
-        debug_assert!(launch == Launch::Pending);
-        Ok(key)
+        Ok((key, launch))
     }
 
     /// Puts `op` into a slot and asks the kernel. The driver goes into the key.

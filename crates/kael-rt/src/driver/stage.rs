@@ -3,7 +3,7 @@
 //! What an enum would say, with the parts laid out by hand: every transfer goes through here, and
 //! an enum that is taken apart is copied whole first.
 
-use super::{Driver, Key, Submitted, ops, slot::Slot};
+use super::{Driver, Key, Submitted, inner::Launch, ops, slot::Slot};
 use crate::{op::Op, task::context};
 use std::{
     mem::ManuallyDrop,
@@ -134,9 +134,13 @@ impl<O: Op> Stage<O> {
                 // SAFETY: the tag said that it is here, and says now that it is not.
                 let op = unsafe { ManuallyDrop::take(&mut self.held.op) };
                 match Driver::submit_plain(op, cx.waker()) {
-                    Ok(key) => {
+                    Ok((key, Launch::Pending)) => {
                         self.begin(key);
                         Poll::Pending
+                    }
+                    Ok((key, Launch::Now)) => {
+                        let is_ready = self.answered(key);
+                        self.hand_out(is_ready)
                     }
                     Err(op) => {
                         let is_ready = self.begin_closely(op, cx);
@@ -187,6 +191,19 @@ impl<O: Op> Stage<O> {
             unsafe { ManuallyDrop::take(&mut self.held.key) }.spend();
         }
         self.leave(polled)
+    }
+
+    /// The backend had the answer at once.
+    #[inline(never)]
+    fn answered(&mut self, key: Key) -> IsReady {
+        match key.answered_at_once::<O>() {
+            Submitted::Pending(key) => {
+                self.begin(key);
+                IsReady::No
+            }
+            Submitted::Ready(output) => self.leave(Poll::Ready(output)),
+            Submitted::Full(..) => unreachable!("it has its slot"),
+        }
     }
 
     /// Begins what is more than a plain transfer, or has something in its way.

@@ -33,7 +33,7 @@ pub use net::{
 pub use operation::Operation;
 
 use crate::{
-    driver::{Completion, Fd, Scratch},
+    driver::{Completion, Descriptor, Scratch},
     sys::{MOST, Message, MessageMut, PeerAddr, StatBuf, Vectors, VectorsMut},
 };
 use std::{ffi::CStr, mem::MaybeUninit, net::Shutdown, ptr::NonNull};
@@ -44,43 +44,43 @@ pub(crate) enum Request<'a> {
     Nop,
     /// Passes the gate of its descriptor, and completes: what came before it is over.
     Pass {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
     },
     Read {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         into: &'a mut [MaybeUninit<u8>],
         at: u64,
     },
     Write {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         from: &'a [u8],
         at: u64,
     },
     ReadVectored {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         into: VectorsMut<'a>,
         at: u64,
     },
     WriteVectored {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         from: Vectors<'a>,
         at: u64,
     },
     Sync {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         data_only: bool,
     },
     Truncate {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         len: u64,
     },
     Allocate {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         offset: u64,
         len: u64,
     },
     Stat {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         out: &'a mut StatBuf,
     },
     StatPath {
@@ -107,57 +107,57 @@ pub(crate) enum Request<'a> {
     },
     /// Ends the descriptor. The operation gives it up; the number is free when this completes.
     Close {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
     },
     Recv {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         into: &'a mut [MaybeUninit<u8>],
         flags: RecvFlags,
     },
     /// Receives into buffers that the backend picks from `group`, again and again if `multishot`.
     #[cfg_attr(not(test), expect(dead_code, reason = "public with buffer pools"))]
     RecvPooled {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         group: u16,
         multishot: bool,
     },
     RecvVectored {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         message: MessageMut<'a>,
     },
     RecvMessage {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         message: MessageMut<'a>,
         flags: RecvFlags,
     },
     Send {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         from: &'a [u8],
         flags: SendFlags,
     },
     /// Sends without copying: the buffer is ours again only at the notification.
     #[cfg_attr(not(test), expect(dead_code, reason = "public with zero-copy sends"))]
     SendZeroCopy {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         from: &'a [u8],
     },
     SendMessage {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         message: Message<'a>,
         flags: SendFlags,
     },
     /// `direct`: the new descriptor goes to the ring's own table and never gets a number.
     Accept {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         peer: &'a mut PeerAddr,
         direct: bool,
     },
     Connect {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         peer: &'a PeerAddr,
     },
     Shutdown {
-        fd: &'a Fd,
+        fd: &'a Descriptor,
         how: Shutdown,
     },
     /// Blocks a thread of the pool until told to go on, then writes: a job that is stuck.
@@ -252,7 +252,7 @@ impl Request<'_> {
     }
 
     /// The descriptor that the request is about.
-    pub(crate) fn fd(&self) -> Option<&Fd> {
+    pub(crate) fn fd(&self) -> Option<&Descriptor> {
         match self {
             Request::Pass { fd }
             | Request::Read { fd, .. }
@@ -331,7 +331,7 @@ pub(crate) enum Plain {
 /// The memory of a plain transfer: bytes of a buffer that the operation owns, as many as one call
 /// can move.
 pub(crate) struct Span<'a> {
-    pub(crate) fd: &'a Fd,
+    pub(crate) fd: &'a Descriptor,
     pub(crate) at: NonNull<u8>,
     pub(crate) len: usize,
     /// Where in the file.
@@ -341,14 +341,14 @@ pub(crate) struct Span<'a> {
 impl<'a> Span<'a> {
     /// Memory to be filled. `None`: it is none, or more than one call moves.
     #[inline(always)]
-    fn into(fd: &'a Fd, room: &mut [MaybeUninit<u8>], offset: u64) -> Option<Span<'a>> {
+    fn into(fd: &'a Descriptor, room: &mut [MaybeUninit<u8>], offset: u64) -> Option<Span<'a>> {
         let (len, at) = (room.len(), NonNull::new(room.as_mut_ptr())?.cast());
         (len > 0 && len <= MOST).then_some(Span { fd, at, len, offset })
     }
 
     /// Memory to be sent or written, and not written to. `None` as above.
     #[inline(always)]
-    fn from(fd: &'a Fd, bytes: &[u8], offset: u64) -> Option<Span<'a>> {
+    fn from(fd: &'a Descriptor, bytes: &[u8], offset: u64) -> Option<Span<'a>> {
         let (len, at) = (bytes.len(), NonNull::new(bytes.as_ptr().cast_mut())?);
         (len > 0 && len <= MOST).then_some(Span { fd, at, len, offset })
     }

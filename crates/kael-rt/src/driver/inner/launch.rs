@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        descriptor::{Fd, Gate},
+        descriptor::{Descriptor, Gate},
         ops::Vtable,
         slot::{NONE, Slot, SlotId, State},
     },
@@ -124,7 +124,7 @@ impl Inner {
 
     /// A request for a descriptor that cannot be used, or not here.
     #[cold]
-    fn refuse(&mut self, slot: NonNull<Slot>, fd: &Fd) -> Launch {
+    fn refuse(&mut self, slot: NonNull<Slot>, fd: &Descriptor) -> Launch {
         let fault = if self.ending {
             Fault::Ended
         } else if fd.number() < 0 {
@@ -242,11 +242,11 @@ impl Plain {
     /// The request for a span.
     ///
     /// # Safety
-    /// As for [`Inner::launch_plain`]; and the span's descriptor is used only while the span is.
+    /// As for [`Inner::launch_plain`].
     #[inline(always)]
     unsafe fn request(self, span: Span<'_>) -> Request<'static> {
         let Span { fd, at, len, offset: at_offset } = span;
-        // SAFETY: the caller's word: the reference is not used for longer.
+        // SAFETY: the operation holds its descriptor, and descriptors in use stay where they are.
         let fd = unsafe { &*ptr::from_ref(fd) };
         // SAFETY: the bytes are the operation's, which rests until the backend has let go of them.
         unsafe {

@@ -8,7 +8,7 @@ use super::{
     memory::{self, Payload},
     to_event,
 };
-use crate::{driver::Fd, op::Request, sys::event::MORE};
+use crate::{driver::Descriptor, op::Request, sys::event::MORE};
 use std::{cmp::Ordering, mem, net::Shutdown};
 
 /// Something that happens at its time. What is due together comes in an order that the seed made.
@@ -96,7 +96,7 @@ pub(super) fn describe(request: &Request<'_>) -> (u64, u64) {
     }
 }
 
-fn on(fd: &Fd) -> u64 {
+fn on(fd: &Descriptor) -> u64 {
     (fd.number() as u64) << 32
 }
 

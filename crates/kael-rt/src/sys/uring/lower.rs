@@ -2,7 +2,7 @@
 
 use super::{abi::*, files::FileTable};
 use crate::{
-    driver::Fd,
+    driver::Descriptor,
     op::{RecvFlags, Request, SendFlags},
     sys::event::clamp,
 };
@@ -183,14 +183,14 @@ pub(super) fn lower(
 const STAT_MASK: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_DIOALIGN;
 
 #[inline(always)]
-fn on(fd: &Fd) -> Sqe {
+fn on(fd: &Descriptor) -> Sqe {
     let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
     Sqe { fd: fd.number(), flags, ..Sqe::default() }
 }
 
 /// A file, by its place in the table if it has one.
 #[inline(always)]
-fn file(fd: &Fd, files: &FileTable) -> Sqe {
+fn file(fd: &Descriptor, files: &FileTable) -> Sqe {
     match fd.place() {
         place if files.is_ready(place) => {
             Sqe { fd: place as i32, flags: SQE_FIXED_FILE, ..Sqe::default() }
