@@ -28,8 +28,6 @@ pub(crate) struct Core {
     /// Wakes it, from any thread: the waker of a small task that sets the flag above. So the future of `block_on`
     /// waits in the same queue as the tasks, and its wakes cost the same.
     pub(super) main_waker: Waker,
-    pub(super) turns: Cell<u64>,
-    pub(super) sleeps: Cell<u64>,
 }
 
 impl Core {
@@ -59,8 +57,6 @@ impl Core {
             pool,
             main_woken,
             main_waker,
-            turns: Cell::new(0),
-            sleeps: Cell::new(0),
         }))
     }
 
@@ -71,6 +67,7 @@ impl Core {
     }
 
     /// Makes the counters visible to other threads.
+    #[inline(always)]
     pub(super) fn publish(&self) {
         let driver = self.driver.counters();
         let counters = &self.shared.counters;
@@ -86,8 +83,6 @@ impl Core {
         counters.tasks.set(self.tasks.tasks().saturating_sub(1));
         counters.task_polls.set(self.tasks.polls());
         counters.wakes_remote.set(self.tasks.wakes_remote());
-        counters.turns.set(self.turns.get());
-        counters.sleeps.set(self.sleeps.get());
         counters.timers.set(self.timers.len() as u64);
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn block_on<F: Future>(core: &Rc<Core>, future: F) -> F::Output {
 
 /// One look at everything but the tasks. Waits only if nothing is runnable.
 fn turn(core: &Core) {
-    core.turns.set(core.turns.get() + 1);
+    let turns = core.shared.counters.turns.count();
     look(core);
     if !core.is_runnable() {
         // One call to the kernel submits, waits and reaps.
@@ -53,9 +53,14 @@ fn turn(core: &Core) {
     } else if core.driver.has_work() {
         turn_driver(core, Wait::No);
     }
-    if core.turns.get().is_multiple_of(TURNS_PER_PUBLICATION) {
-        core.publish();
+    if turns.is_multiple_of(TURNS_PER_PUBLICATION) {
+        publish_now_and_then(core);
     }
+}
+
+#[cold]
+fn publish_now_and_then(core: &Core) {
+    core.publish();
 }
 
 /// What other threads have posted, and the timers that are due.
@@ -94,7 +99,7 @@ fn wait(core: &Core) {
     }
     let asleep = core.tasks.fall_asleep();
     if asleep {
-        core.sleeps.set(core.sleeps.get() + 1);
+        core.shared.counters.sleeps.count();
     }
     turn_driver(core, if asleep { Wait::Until(deadline) } else { Wait::No });
     core.tasks.wake_up();
