@@ -1,8 +1,8 @@
 /* Random 4 KiB reads on one io_uring: the floor of the file measurements.
  *
- * usage: fread_uring PATH buffered|direct DEPTH SECS fixed|plain
+ * usage: fread_uring PATH buffered|direct DEPTH SECS fixed|plain|number
  *
- * The file is registered; with `fixed` the buffers are too.
+ * The file is registered, unless it is named by its `number`; with `fixed` the buffers are registered, too.
  */
 #include "common.h"
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 static struct io_uring ring;
 static char *buffers;
-static int fixed;
+static int fixed, by_number, file; /* the place of the file in the table, or its number */
 static uint64_t pages, random_state = 0x9E3779B97F4A7C15ull;
 static uint64_t wanted[MAX_DEPTH]; /* the page that each buffer waits for */
 
@@ -25,10 +25,11 @@ static void submit_read(int buffer)
     wanted[buffer] = page;
     struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
     if (fixed)
-        io_uring_prep_read_fixed(sqe, 0, into, PAGE, page * PAGE, buffer);
+        io_uring_prep_read_fixed(sqe, file, into, PAGE, page * PAGE, buffer);
     else
-        io_uring_prep_read(sqe, 0, into, PAGE, page * PAGE);
-    sqe->flags |= IOSQE_FIXED_FILE;
+        io_uring_prep_read(sqe, file, into, PAGE, page * PAGE);
+    if (!by_number)
+        sqe->flags |= IOSQE_FIXED_FILE;
     io_uring_sqe_set_data64(sqe, buffer);
 }
 
@@ -73,8 +74,9 @@ static void set_up(int fd, int depth)
     if (error)
         die("set up a ring", -error);
     io_uring_register_ring_fd(&ring);
-    error = io_uring_register_files(&ring, &fd, 1);
-    if (error)
+    if (by_number)
+        file = fd;
+    else if ((error = io_uring_register_files(&ring, &fd, 1)))
         die("register the file", -error);
 
     buffers = zeroed_pages((size_t)depth * PAGE);
@@ -92,10 +94,11 @@ int main(int argc, char **argv)
 {
     int depth = argc == 6 ? atoi(argv[3]) : 0;
     if (depth < 1 || depth > MAX_DEPTH) {
-        fprintf(stderr, "usage: fread_uring PATH buffered|direct DEPTH SECS fixed|plain   (depth up to %d)\n", MAX_DEPTH);
+        fprintf(stderr, "usage: fread_uring PATH buffered|direct DEPTH SECS fixed|plain|number   (depth up to %d)\n", MAX_DEPTH);
         return 2;
     }
     fixed = !strcmp(argv[5], "fixed");
+    by_number = !strcmp(argv[5], "number");
     int fd = open(argv[1], O_RDONLY | (strcmp(argv[2], "direct") ? 0 : O_DIRECT));
     struct stat stat;
     if (fd < 0 || fstat(fd, &stat))

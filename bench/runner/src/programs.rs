@@ -121,6 +121,8 @@ pub(crate) fn files() -> Vec<Program> {
         program("c-fixed", "C io_uring, registered buffers", Floor, C("fread_uring"))
             .variant("fixed"),
         program("c-plain", "C io_uring, plain buffers", Floor, C("fread_uring")).variant("plain"),
+        program("c-number", "C io_uring, nothing registered", Other, C("fread_uring"))
+            .variant("number"),
         program("c-pread", "C pread threads", Other, C("fread_pread")),
         program("tokio", "tokio spawn_blocking", Peer, Package("p-tokio")),
         // Its own buffer is not aligned as O_DIRECT wants it.
