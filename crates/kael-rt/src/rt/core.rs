@@ -66,8 +66,13 @@ impl Core {
         self.main_woken.get() || !self.tasks.is_idle()
     }
 
+    /// Somebody has a handle, by which the counters can be read.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        Arc::strong_count(&self.shared) > 1
+    }
+
     /// Makes the counters visible to other threads.
-    #[inline(always)]
     pub(super) fn publish(&self) {
         let driver = self.driver.counters();
         let counters = &self.shared.counters;

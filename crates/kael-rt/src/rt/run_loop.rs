@@ -54,13 +54,8 @@ fn turn(core: &Core) {
         turn_driver(core, Wait::No);
     }
     if turns.is_multiple_of(TURNS_PER_PUBLICATION) {
-        publish_now_and_then(core);
+        core.publish();
     }
-}
-
-#[cold]
-fn publish_now_and_then(core: &Core) {
-    core.publish();
 }
 
 /// What other threads have posted, and the timers that are due.
@@ -81,7 +76,9 @@ fn look_closely(core: &Core) {
 }
 
 fn wait(core: &Core) {
-    core.publish();
+    if core.is_watched() {
+        core.publish();
+    }
     let deadline = match (core.timers.next_deadline(), core.driver.deadline()) {
         (Some(timer), Some(driver)) => Some(timer.min(driver)),
         (timer, driver) => timer.or(driver),

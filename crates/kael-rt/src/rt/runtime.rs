@@ -88,6 +88,8 @@ impl Runtime {
 
     /// A handle for other threads.
     pub fn handle(&self) -> Handle {
+        // From here on the counters can be read, and are published.
+        self.core.publish();
         Handle::new(self.core.shared.clone())
     }
 
