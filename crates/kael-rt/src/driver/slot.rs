@@ -138,7 +138,7 @@ pub(crate) struct Marks {
     pub(crate) vectors: u8,
     /// How many items of a multishot wait for the future.
     pub(crate) items: u8,
-    pub(crate) unused: u8,
+    unused: u8,
     pub(crate) flags: u32,
 }
 

@@ -119,7 +119,7 @@ impl FileTable {
     pub(super) fn answered(&mut self, user_data: u64, result: i32) {
         let Some(change) = user_data.checked_sub(FIRST) else { return };
         let Some(state) = self.states.get_mut(change as usize / 2) else { return };
-        self.outstanding -= 1;
+        self.outstanding = self.outstanding.saturating_sub(1);
         match (change % 2 == 1, *state) {
             (false, State::Entering) if result == 1 => *state = State::Ready,
             (false, State::Entering) => *state = State::Refused,

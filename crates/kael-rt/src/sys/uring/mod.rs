@@ -342,7 +342,9 @@ impl Backend {
                 self.note_own(cqe);
                 continue;
             }
-            let event = Event { user: cqe.user_data, result: cqe.res, flags: cqe.flags };
+            // That there is more in a socket (IORING_CQE_F_SOCK_NONEMPTY) concerns nobody.
+            let flags = cqe.flags & (CQE_BUFFER | CQE_MORE | CQE_NOTIF);
+            let event = Event { user: cqe.user_data, result: cqe.res, flags };
             #[cfg(test)]
             faults::note(Event { flags: self.flags(event), ..event });
             return Some(event);
