@@ -172,6 +172,13 @@ impl Backend {
             unsafe { self.ring.push(sqe) };
         }
     }
+
+    /// Sets places of the ring's table aside for direct descriptors.
+    #[cfg(test)]
+    pub(crate) fn enable_direct(&mut self, count: u32) -> std::io::Result<()> {
+        let set_aside = self.files.set_aside(&mut self.ring, count);
+        set_aside.map(drop).map_err(std::io::Error::from_raw_os_error)
+    }
 }
 
 /// How many descriptors the process may have; the kernel wants no larger table.

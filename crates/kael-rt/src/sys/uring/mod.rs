@@ -424,12 +424,6 @@ impl Backend {
         }
     }
 
-    /// Sets places of the ring's table aside for direct descriptors.
-    #[cfg(test)]
-    pub(crate) fn enable_direct(&mut self, count: u32) -> io::Result<()> {
-        self.files.set_aside(&mut self.ring, count).map(drop).map_err(io::Error::from_raw_os_error)
-    }
-
     /// Behaves as a kernel that lacks ftruncate in the ring (before 6.9).
     #[cfg(test)]
     pub(crate) fn forget_truncate(&mut self) {
