@@ -131,6 +131,18 @@ impl FileTable {
         }
     }
 
+    /// Places that no file has.
+    #[cfg(test)]
+    pub(super) fn free_places(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Behaves as if other files had all the places that are free.
+    #[cfg(test)]
+    pub(super) fn fill(&mut self) {
+        self.free.clear();
+    }
+
     /// Sets the last places aside for descriptors that the kernel puts there itself.
     #[cfg(test)]
     pub(super) fn set_aside(&mut self, ring: &mut Ring, count: u32) -> Result<u32, i32> {
@@ -151,6 +163,13 @@ impl Backend {
             return NONE;
         }
         let Some((place, sqe)) = self.files.enter(number) else { return NONE };
+        #[cfg(test)]
+        let mut sqe = sqe;
+        #[cfg(test)]
+        if let Some(result) = super::faults::starting(&mut sqe) {
+            self.files.answered(sqe.user_data, result);
+            return place;
+        }
         // SAFETY: it points into the table, which stays as long as the ring.
         unsafe { self.ring.push(sqe) };
         place
