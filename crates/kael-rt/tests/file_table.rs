@@ -5,6 +5,7 @@
 mod rig;
 
 use kael_rt::fs::File;
+use kael_rt::runtime::Builder;
 use kael_rt::time::{Duration, Instant, sleep};
 use rig::within_limit;
 use std::fs::Permissions;
@@ -13,6 +14,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
 
 /// More files than the table has places.
 const FILES: usize = 1_500;
@@ -80,31 +82,65 @@ fn r07_files_that_were_dropped_or_closed_are_open_nowhere() {
     });
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    Close,
-    IntoStd,
+/// The tests that run programs: a child of one would have the files of another for a moment.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(|error| error.into_inner())
 }
 
-/// A program that somebody has open for writing cannot be run (ETXTBSY).
+/// A program that was written through the ring.
+async fn written(path: &Path) -> File {
+    let file = File::options().write(true).create(true).truncate(true).open(path).await.unwrap();
+    file.write_all_at("#!/bin/sh\nexit 7\n", 0).await.0.unwrap();
+    file
+}
+
+/// Runs a program, which is refused while somebody has it open for writing (ETXTBSY).
+fn run(path: &Path) {
+    std::fs::set_permissions(path, Permissions::from_mode(0o700)).unwrap();
+    let ran = Command::new(path).status().expect("nobody has the program open");
+    assert_eq!(ran.code(), Some(7));
+}
+
 #[test]
-fn r07_a_program_that_was_written_can_be_run_once_it_is_closed() {
+fn r07_a_program_that_was_written_and_closed_can_be_run() {
     within_limit(|| {
-        kael_rt::block_on(async {
-            let path = TempPath::new("program");
-            for way in [Way::Close, Way::IntoStd].into_iter().cycle().take(10) {
-                let file = File::options().write(true).create(true).truncate(true).open(&path.0);
-                let file = file.await.unwrap();
-                file.write_all_at("#!/bin/sh\nexit 7\n", 0).await.0.unwrap();
-                match way {
-                    Way::Close => file.close().await.unwrap(),
-                    Way::IntoStd => drop(file.into_std().unwrap()),
-                }
-                std::fs::set_permissions(&path.0, Permissions::from_mode(0o700)).unwrap();
-                let ran = Command::new(&path.0).status();
-                let ran = ran.unwrap_or_else(|error| panic!("closed by {way:?}: {error}"));
-                assert_eq!(ran.code(), Some(7));
-            }
-        });
+        let _alone = alone();
+        let path = TempPath::new("closed");
+        for _ in 0..10 {
+            kael_rt::block_on(async {
+                written(&path.0).await.close().await.unwrap();
+                run(&path.0);
+            });
+        }
+    });
+}
+
+#[test]
+fn r07_a_program_whose_file_the_standard_library_closed_can_be_run() {
+    within_limit(|| {
+        let _alone = alone();
+        let path = TempPath::new("std");
+        for _ in 0..10 {
+            kael_rt::block_on(async {
+                drop(written(&path.0).await.into_std().unwrap());
+                run(&path.0);
+            });
+        }
+    });
+}
+
+#[test]
+fn r07_a_program_whose_file_outlived_its_runtime_can_be_run() {
+    within_limit(|| {
+        let _alone = alone();
+        let path = TempPath::new("outlived");
+        for _ in 0..10 {
+            let runtime = Builder::new().build().unwrap();
+            let file = runtime.block_on(written(&path.0));
+            drop(runtime);
+            drop(file);
+            run(&path.0);
+        }
     });
 }

@@ -15,7 +15,7 @@
 //! Both changes are submissions, and cost no call of their own. A submission that was queued before
 //! one that empties its place still finds the file: the kernel takes them in order.
 
-use super::{Backend, abi::*, ring::Ring};
+use super::{Backend, NOBODY, abi::*, ring::Ring};
 use crate::driver::NONE;
 
 /// The most places.
@@ -102,6 +102,24 @@ impl FileTable {
         Some(self.change(place, true))
     }
 
+    fn is_used(&self) -> bool {
+        self.states.iter().any(|state| *state != State::Free)
+    }
+
+    /// Empties all places. Nobody waits for the answer.
+    fn all_leave(&mut self) -> Sqe {
+        self.numbers.fill(-1);
+        Sqe {
+            opcode: OP_FILES_UPDATE,
+            flags: SQE_CQE_SKIP,
+            fd: -1,
+            addr: self.numbers.as_ptr() as u64,
+            len: self.numbers.len() as u32,
+            user_data: NOBODY,
+            ..Sqe::default()
+        }
+    }
+
     fn change(&mut self, place: u32, leaving: bool) -> Sqe {
         self.outstanding += 1;
         Sqe {
@@ -180,6 +198,17 @@ impl Backend {
         if place != NONE {
             self.files.leave(place);
             self.empty_places();
+        }
+    }
+
+    /// At the end: the kernel frees an ended ring some time after it was closed, and a file that was
+    /// in its table would be open until then, even if its last owner closes it.
+    pub(super) fn leave_nothing(&mut self) {
+        if self.files.is_used() && self.has_room() {
+            let sqe = self.files.all_leave();
+            // SAFETY: it points into the table, which stays as long as the ring.
+            unsafe { self.ring.push(sqe) };
+            self.flush();
         }
     }
 

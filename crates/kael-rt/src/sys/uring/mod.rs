@@ -453,6 +453,7 @@ impl Backend {
 impl Drop for Backend {
     /// What was to be closed with the next submission is closed without one.
     fn drop(&mut self) {
+        self.leave_nothing();
         while let Some(sqe) = self.ring.take_back() {
             if sqe.opcode == OP_CLOSE && sqe.file_index == 0 {
                 super::close_now(sqe.fd);
