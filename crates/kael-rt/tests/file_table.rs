@@ -19,6 +19,12 @@ use std::sync::{Mutex, MutexGuard};
 /// More files than the table has places.
 const FILES: usize = 1_500;
 
+/// One test at a time: a child of one would have the files and leases of another for a moment.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(|error| error.into_inner())
+}
+
 /// A path of its own; what is there goes with the value.
 struct TempPath(PathBuf);
 
@@ -64,6 +70,7 @@ async fn is_let_go(path: &Path, otherwise: &str) {
 #[test]
 fn r07_files_that_were_dropped_or_closed_are_open_nowhere() {
     within_limit(|| {
+        let _alone = alone();
         kael_rt::block_on(async {
             let path = TempPath::new("read");
             std::fs::write(&path.0, b"many").unwrap();
@@ -80,12 +87,6 @@ fn r07_files_that_were_dropped_or_closed_are_open_nowhere() {
             }
         });
     });
-}
-
-/// The tests that run programs: a child of one would have the files of another for a moment.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(|error| error.into_inner())
 }
 
 /// A program that was written through the ring.
