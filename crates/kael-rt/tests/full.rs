@@ -198,6 +198,15 @@ fn r12_streams_dropped_in_one_go_all_close() {
     });
 }
 
+/// Counts one when it goes, which it does also in a panic.
+struct Counts(Rc<Cell<usize>>);
+
+impl Drop for Counts {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
 /// A few receives are with the kernel, which writes bytes, the sender's address and lengths into their slots. Then
 /// thousands of operations make the slots grow.
 #[test]
@@ -213,13 +222,15 @@ fn r21_slots_stay_where_they_are_while_they_grow() {
             }
             let senders: Vec<_> =
                 (0..7).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
-            let answers = Rc::new(RefCell::new(0));
+            let (answers, over) = (Rc::new(RefCell::new(0)), Rc::new(Cell::new(0)));
             let mut tasks = Vec::new();
             for nth in 0..each {
                 for (socket_nth, socket) in sockets.iter().enumerate() {
                     let (socket, answers) = (socket.clone(), answers.clone());
+                    let over = Counts(over.clone());
                     let sender = senders[(nth + socket_nth) % 7].local_addr().unwrap();
                     tasks.push(kael_rt::spawn(async move {
+                        let _over = over;
                         let buf = Vec::with_capacity(64);
                         let room: *const u8 = buf.as_ptr();
                         let (got, buf) = socket.recv_from(buf).await;
@@ -248,6 +259,7 @@ fn r21_slots_stay_where_they_are_while_they_grow() {
                 if nth % 50 == 49 {
                     // The kernel's buffers hold a few hundred.
                     while *answers.borrow() < (nth + 1) * SOCKETS {
+                        assert_eq!(over.get(), *answers.borrow(), "a receive got something else");
                         kael_rt::yield_now().await;
                     }
                 }

@@ -218,7 +218,11 @@ impl Fd {
             return Err(self);
         }
         let (number, place, driver) = (self.number.get(), self.take_place(), self.driver());
-        driver.with(|inner| inner.backend.leave_table(place));
+        if place != NONE {
+            driver.with(|inner| inner.backend.leave_table(place));
+            // Its next owner may close it at once, and then nothing may keep the file open.
+            driver.flush();
+        }
         self.forget_number();
         Ok(number)
     }

@@ -6,8 +6,16 @@ use super::{
 };
 use crate::{
     net::{TcpListener, TcpStream},
+    runtime::Builder,
     sys::Event,
     task::context,
+};
+use std::{
+    future::Future,
+    mem::ManuallyDrop,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Waker},
 };
 
 fn driver() -> Driver {
@@ -63,4 +71,36 @@ fn r20_generations_begin_again_at_their_end() {
         a.write_all("first").await.0.unwrap();
         assert_eq!(read.await.unwrap().1, b"first");
     });
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F) {
+    let polled = Pin::new(future).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+}
+
+/// A future does not count as a user of the driver until the end of the driver begins. From then on it does, or the
+/// driver would be gone when the future is.
+#[test]
+fn r03_a_future_that_was_begun_keeps_the_driver_beyond_the_runtime() {
+    let runtime = Builder::new().build().unwrap();
+    let (futures, shell) = runtime.block_on(async {
+        let (a, b) = pair().await;
+        // With the kernel, behind it at the gate, and answered but unread.
+        let mut futures = [b.read(vec![0; 8]), b.read(vec![0; 8]), a.read(vec![0; 8])];
+        futures.iter_mut().for_each(poll_once);
+        b.write_all("answer").await.0.unwrap();
+        for _ in 0..3 {
+            crate::yield_now().await;
+        }
+        (futures, Rc::downgrade(&driver().0))
+    });
+    // They are dropped only if that is sound.
+    let mut futures = futures.map(ManuallyDrop::new);
+    drop(runtime);
+    for (dropped, future) in futures.iter_mut().enumerate() {
+        assert_eq!(shell.strong_count(), 3 - dropped, "one for each future");
+        // SAFETY: the driver is there, and the future is dropped once.
+        unsafe { ManuallyDrop::drop(future) };
+    }
+    assert_eq!(shell.strong_count(), 0, "the last one ends the driver");
 }

@@ -15,7 +15,7 @@
 //! Both changes are submissions, and cost no call of their own. A submission that was queued before
 //! one that empties its place still finds the file: the kernel takes them in order.
 
-use super::{Backend, abi::*, ring::Ring};
+use super::{Backend, NOBODY, abi::*, ring::Ring};
 use crate::driver::NONE;
 
 /// The most places.
@@ -102,6 +102,24 @@ impl FileTable {
         Some(self.change(place, true))
     }
 
+    fn is_used(&self) -> bool {
+        self.states.iter().any(|state| *state != State::Free)
+    }
+
+    /// Empties all places. Nobody waits for the answer.
+    fn all_leave(&mut self) -> Sqe {
+        self.numbers.fill(-1);
+        Sqe {
+            opcode: OP_FILES_UPDATE,
+            flags: SQE_CQE_SKIP,
+            fd: -1,
+            addr: self.numbers.as_ptr() as u64,
+            len: self.numbers.len() as u32,
+            user_data: NOBODY,
+            ..Sqe::default()
+        }
+    }
+
     fn change(&mut self, place: u32, leaving: bool) -> Sqe {
         self.outstanding += 1;
         Sqe {
@@ -131,6 +149,18 @@ impl FileTable {
         }
     }
 
+    /// Places that no file has.
+    #[cfg(test)]
+    pub(super) fn free_places(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Behaves as if other files had all the places that are free.
+    #[cfg(test)]
+    pub(super) fn fill(&mut self) {
+        self.free.clear();
+    }
+
     /// Sets the last places aside for descriptors that the kernel puts there itself.
     #[cfg(test)]
     pub(super) fn set_aside(&mut self, ring: &mut Ring, count: u32) -> Result<u32, i32> {
@@ -151,6 +181,13 @@ impl Backend {
             return NONE;
         }
         let Some((place, sqe)) = self.files.enter(number) else { return NONE };
+        #[cfg(test)]
+        let mut sqe = sqe;
+        #[cfg(test)]
+        if let Some(result) = super::faults::starting(&mut sqe) {
+            self.files.answered(sqe.user_data, result);
+            return place;
+        }
         // SAFETY: it points into the table, which stays as long as the ring.
         unsafe { self.ring.push(sqe) };
         place
@@ -164,6 +201,17 @@ impl Backend {
         }
     }
 
+    /// At the end: the kernel frees an ended ring some time after it was closed, and a file that was
+    /// in its table would be open until then, even if its last owner closes it.
+    pub(super) fn leave_nothing(&mut self) {
+        if self.files.is_used() && self.has_room() {
+            let sqe = self.files.all_leave();
+            // SAFETY: it points into the table, which stays as long as the ring.
+            unsafe { self.ring.push(sqe) };
+            self.flush();
+        }
+    }
+
     #[cold]
     pub(super) fn empty_places(&mut self) {
         while self.files.has_leaving() && self.has_room() {
@@ -171,6 +219,13 @@ impl Backend {
             // SAFETY: it points into the table, which stays as long as the ring.
             unsafe { self.ring.push(sqe) };
         }
+    }
+
+    /// Sets places of the ring's table aside for direct descriptors.
+    #[cfg(test)]
+    pub(crate) fn enable_direct(&mut self, count: u32) -> std::io::Result<()> {
+        let set_aside = self.files.set_aside(&mut self.ring, count);
+        set_aside.map(drop).map_err(std::io::Error::from_raw_os_error)
     }
 }
 

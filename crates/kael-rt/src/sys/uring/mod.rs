@@ -10,6 +10,8 @@ mod faults;
 mod files;
 mod growth;
 mod lower;
+#[cfg(test)]
+mod pair;
 mod refusal;
 mod restrict;
 mod ring;
@@ -174,36 +176,6 @@ impl Backend {
             }
         }
         Started::Queued
-    }
-
-    /// Two requests of which the second runs only if the first succeeds. The chain must be
-    /// handed over in one call, so the room is made first; false: there is none.
-    #[cfg(test)]
-    pub(crate) fn start_linked(
-        &mut self,
-        first: (SlotId, Request<'static>),
-        second: (SlotId, Request<'static>),
-    ) -> bool {
-        if self.ring.room() < 2 {
-            self.flush();
-        }
-        if self.ring.room() < 2 {
-            return false;
-        }
-        let truncate = self.probe.has(OP_FTRUNCATE);
-        let (Ok(mut a), Ok(b)) = (
-            lower::lower(first.1, &self.files, truncate),
-            lower::lower(second.1, &self.files, truncate),
-        ) else {
-            panic!("only requests of the ring can be linked");
-        };
-        a.flags |= SQE_IO_LINK;
-        // SAFETY: as in `start`.
-        unsafe {
-            self.ring.push(Sqe { user_data: first.0.0, ..a });
-            self.ring.push(Sqe { user_data: second.0.0, ..b });
-        }
-        true
     }
 
     /// Room for one submission; enters the kernel if the queue is full.
@@ -426,12 +398,6 @@ impl Backend {
         }
     }
 
-    /// Sets places of the ring's table aside for direct descriptors.
-    #[cfg(test)]
-    pub(crate) fn enable_direct(&mut self, count: u32) -> io::Result<()> {
-        self.files.set_aside(&mut self.ring, count).map(drop).map_err(io::Error::from_raw_os_error)
-    }
-
     /// Behaves as a kernel that lacks ftruncate in the ring (before 6.9).
     #[cfg(test)]
     pub(crate) fn forget_truncate(&mut self) {
@@ -489,6 +455,7 @@ impl Backend {
 impl Drop for Backend {
     /// What was to be closed with the next submission is closed without one.
     fn drop(&mut self) {
+        self.leave_nothing();
         while let Some(sqe) = self.ring.take_back() {
             if sqe.opcode == OP_CLOSE && sqe.file_index == 0 {
                 super::close_now(sqe.fd);

@@ -2,6 +2,7 @@
 //! tests may run side by side.
 
 mod enter;
+mod files;
 mod forged;
 mod measured;
 mod resized;
