@@ -53,7 +53,7 @@ fn is_open_nowhere(path: &Path) -> Option<bool> {
     (error.kind() == ErrorKind::WouldBlock).then_some(false)
 }
 
-/// Fails unless nobody has the file open soon. (Before Linux 6.13 the kernel empties a place in the background.)
+/// Fails unless nobody has the file open soon.
 async fn is_let_go(path: &Path, otherwise: &str) {
     let began = Instant::now();
     loop {

@@ -203,9 +203,9 @@ impl Fd {
     }
 
     /// Has the backend keep the file in its table, if it has one and a free place.
-    pub(crate) fn enter_table(&self, writes: bool) {
+    pub(crate) fn enter_table(&self) {
         let driver = self.driver();
-        if let Some(place) = driver.with(|inner| inner.backend.enter_table(self.number(), writes)) {
+        if let Some(place) = driver.with(|inner| inner.backend.enter_table(self.number())) {
             self.place.set(place);
         }
     }

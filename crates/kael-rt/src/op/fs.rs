@@ -452,9 +452,9 @@ impl Op for Open {
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         self.path?;
-        let flags = self.flags?;
+        self.flags?;
         let fd = completion.into_fd(Kind::File)?;
-        fd.enter_table(flags & libc::O_ACCMODE != libc::O_RDONLY);
+        fd.enter_table();
         Ok(File::from_fd(fd))
     }
 }

@@ -263,7 +263,7 @@ impl Backend {
     }
 
     /// A simulated kernel finds its files without a table.
-    pub(crate) fn enter_table(&mut self, _: i32, _: bool) -> u32 {
+    pub(crate) fn enter_table(&mut self, _: i32) -> u32 {
         NONE
     }
 

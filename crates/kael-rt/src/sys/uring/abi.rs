@@ -261,6 +261,7 @@ pub(super) const SQE_CQE_SKIP: u8 = 1 << 6;
 
 pub(super) const CQE_BUFFER: u32 = 1 << 0;
 pub(super) const CQE_MORE: u32 = 1 << 1;
+pub(super) const CQE_SOCK_NONEMPTY: u32 = 1 << 2;
 pub(super) const CQE_NOTIF: u32 = 1 << 3;
 
 pub(super) const RECV_MULTISHOT: u16 = 1 << 1;
@@ -293,5 +294,5 @@ pub(super) const OP_UNLINKAT: u8 = 36;
 pub(super) const OP_MKDIRAT: u8 = 37;
 pub(super) const OP_SEND_ZC: u8 = 47;
 pub(super) const OP_FTRUNCATE: u8 = 55;
-/// IORING_OP_READV_FIXED: only asked for, see `Backend::enter_table`.
+/// IORING_OP_READV_FIXED: only asked for, see `FileTable::new`.
 pub(super) const PROBED_READV_FIXED: u8 = 60;

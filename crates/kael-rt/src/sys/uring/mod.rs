@@ -105,7 +105,7 @@ impl Backend {
         let growth = Growth::new(if can_grow { config.ring.queue_limit } else { 0 });
         ring.restrict(&restrict::allowed(&probe, can_grow));
         ring.register_limit();
-        let files = FileTable::new(&mut ring);
+        let files = FileTable::new(&mut ring, &probe);
         let busy_poll_us = config.ring.busy_poll_us;
         let busy_polls = busy_poll_us > 0 && ring.busy_poll(busy_poll_us);
         ring.enable().map_err(|errno| {
@@ -314,8 +314,8 @@ impl Backend {
                 self.note_own(cqe);
                 continue;
             }
-            // That there is more in a socket (IORING_CQE_F_SOCK_NONEMPTY) concerns nobody.
-            let flags = cqe.flags & (CQE_BUFFER | CQE_MORE | CQE_NOTIF);
+            // That there is more in a socket concerns nobody.
+            let flags = cqe.flags & !CQE_SOCK_NONEMPTY;
             let event = Event { user: cqe.user_data, result: cqe.res, flags };
             #[cfg(test)]
             faults::note(Event { flags: self.flags(event), ..event });
