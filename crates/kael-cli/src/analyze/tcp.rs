@@ -189,6 +189,28 @@ async fn writes(meter: &mut Meter) -> io::Result<()> {
                 whole(result, MESSAGE_BYTES)
             })
         })
+        .await?;
+    meter
+        .row("TcpStream::send_zc", || {
+            let (ours, theirs) = pairs.pair()?;
+            let mut buf = vec![1; MESSAGE_BYTES];
+            prepared(drain(theirs), async move || {
+                let (result, back) = ours.send_zc(take(&mut buf)).await;
+                buf = back;
+                whole(result, MESSAGE_BYTES)
+            })
+        })
+        .await?;
+    meter
+        .row("TcpStream::send_zc_vectored", || {
+            let (ours, theirs) = pairs.pair()?;
+            let mut bufs = vec![vec![1; MESSAGE_BYTES / 2], vec![2; MESSAGE_BYTES / 2]];
+            prepared(drain(theirs), async move || {
+                let (result, back) = ours.send_zc_vectored(take(&mut bufs)).await;
+                bufs = back;
+                whole(result, MESSAGE_BYTES)
+            })
+        })
         .await
 }
 

@@ -8,7 +8,7 @@ use crate::{
     driver::{Fd, Kind},
     op::{
         Close, Connect, Operation, Pass, Peek, ReadExact, Recv, RecvVectored, Send, SendVectored,
-        ShutDown, WriteAll,
+        SendZc, SendZcVectored, ShutDown, WriteAll,
     },
     sys::SocketOption,
     task::context,
@@ -186,6 +186,39 @@ impl TcpStream {
     #[doc = budget!(tcp_write_all)]
     pub fn write_all<B: IoBuf>(&self, buf: B) -> Operation<WriteAll<B>> {
         Operation::new(WriteAll { fd: self.fd.clone(), buf, written: 0 })
+    }
+
+    /// As [`write`](Self::write), but the kernel sends from the buffer itself instead of copying it
+    /// first. The buffer comes back when the kernel has let go of it, which is when the peer has
+    /// acknowledged the bytes; the result, which was known long before, comes with it. See send(2)
+    /// and MSG_ZEROCOPY.
+    ///
+    /// Any size; one call takes what the kernel has room for, 2 GiB at most, and may take a part,
+    /// as `write` does (it is sent without MSG_WAITALL): go on with the rest as a
+    /// [`Slice`](crate::buf::Slice). Fails as `write` does, and with `EOPNOTSUPP` on a socket that
+    /// is not TCP's or UDP's.
+    ///
+    /// It pays for large buffers on a real network card; how large, `cargo test --release -p
+    /// kael-rt --test zero_copy -- --ignored --nocapture` measures. Small buffers cost more than a
+    /// copy, and each send waits for its acknowledgement. Where the device cannot send from the
+    /// program's memory, as the loopback device cannot, the kernel copies after all:
+    /// [`CoreMetrics::zero_copy_copied`](crate::runtime::CoreMetrics) counts that.
+    ///
+    /// Dropping it is as for `write`: once begun it is finished before the next write, and an error
+    /// it meets is the next write's. The next write waits for the notification, too. A time limit
+    /// or a token stops what is not sent; what is on its way keeps the buffer until the kernel has
+    /// let go.
+    ///
+    #[doc = budget!(tcp_send_zc)]
+    pub fn send_zc<B: IoBuf>(&self, buf: B) -> Operation<SendZc<B>> {
+        Operation::new(SendZc { fd: self.fd.clone(), buf, sent: 0 })
+    }
+
+    /// As [`send_zc`](Self::send_zc), from several buffers in order, the first 16 at most.
+    ///
+    #[doc = budget!(tcp_send_zc_vectored)]
+    pub fn send_zc_vectored<V: IoBufs>(&self, bufs: V) -> Operation<SendZcVectored<V>> {
+        Operation::new(SendZcVectored { fd: self.fd.clone(), bufs, sent: 0 })
     }
 
     /// Ends one or both directions, the writing one after what was written before. See
