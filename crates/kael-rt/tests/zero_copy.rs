@@ -62,7 +62,7 @@ fn r16_a_buffer_that_is_back_may_be_overwritten_at_once() {
             let (a, b) = pair().await;
             let reader = kael_rt::spawn(check(b, pattern.clone()));
             let (mut place, mut buf) = (0, Vec::with_capacity(LONGEST));
-            for round in 0..size(20_000, 1_000_000) {
+            for round in 0..size(5_000, 1_000_000) {
                 buf.clear();
                 buf.extend_from_slice(pattern.at(place, length(round)));
                 let (n, back) = a.send_zc(buf).await;
@@ -84,7 +84,7 @@ fn r16_several_buffers_that_are_back_may_be_overwritten_at_once() {
             let (a, b) = pair().await;
             let reader = kael_rt::spawn(check(b, pattern.clone()));
             let (mut place, mut bufs) = (0, vec![Vec::new(), Vec::new(), Vec::new()]);
-            for round in 0..size(5_000, 100_000) {
+            for round in 0..size(2_000, 100_000) {
                 let mut next = place;
                 for (i, buf) in bufs.iter_mut().enumerate() {
                     // One of them may be empty.
@@ -112,7 +112,7 @@ fn r16_datagrams_are_sent_as_they_were() {
             let b = UdpSocket::bind("127.0.0.1:0").await.unwrap();
             a.connect(b.local_addr().unwrap()).await.unwrap();
             let (mut buf, mut into) = (Vec::new(), Vec::with_capacity(20_000));
-            for round in 0..size(5_000, 100_000) {
+            for round in 0..size(2_000, 100_000) {
                 let len = round * 7919 % 9_000;
                 buf.clear();
                 buf.resize(len, round as u8);
