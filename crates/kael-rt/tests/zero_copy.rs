@@ -326,26 +326,112 @@ mod system {
     }
 
     #[test]
-    fn r16_what_the_kernel_copied_after_all_is_counted() {
-        within_limit(|| {
-            let runtime = kael_rt::runtime::Builder::new().build().unwrap();
-            let handle = runtime.handle();
-            runtime.block_on(async {
-                let (a, b) = pair().await;
-                for _ in 0..10 {
-                    assert_eq!(a.send_zc(vec![1; 1000]).await.0.unwrap(), 1000);
-                    b.read_exact(vec![0; 1000]).await.0.unwrap();
-                }
-                kael_rt::time::sleep(Duration::from_millis(1)).await;
+    fn r16_a_stream_that_is_dropped_with_a_send_is_closed_when_the_kernel_has_let_go() {
+        runs("the peer never saw the end", || async {
+            let (stream, mut peer) = ours_and_theirs().await;
+            let mut send = stream.send_zc(vec![7; BIG]);
+            assert!(poll_once(&mut send).is_pending());
+            turns(2).await;
+            drop(send);
+            drop(stream);
+            turns(2).await;
+            let reader = std::thread::spawn(move || {
+                let mut all = Vec::new();
+                peer.read_to_end(&mut all).unwrap();
+                all
             });
-            let core = &handle.metrics().cores[0];
-            assert_eq!(core.zero_copy_sends, 10);
-            // The loopback device copies always. A kernel before 6.3 is not asked.
-            if core.zero_copy_copied == 0 {
-                println!("not checked: zero_copy_copied: this kernel does not report it");
-            } else {
-                assert_eq!(core.zero_copy_copied, 10);
+            while !reader.is_finished() {
+                turns(1).await;
             }
+            let all = reader.join().unwrap();
+            assert!(!all.is_empty() && all.iter().all(|&byte| byte == 7));
         });
     }
+
+    /// The peer never reads, so the kernel never lets go: the buffer is leaked, and what the peer gets is what was sent.
+    #[test]
+    fn r16_a_runtime_that_ends_with_a_send_frees_nothing_that_the_kernel_has() {
+        within_limit(|| {
+            let limit = Duration::from_millis(20);
+            let runtime = kael_rt::runtime::Builder::new().shutdown_timeout(limit).build().unwrap();
+            let handle = runtime.handle();
+            let mut peer = runtime.block_on(async {
+                let (stream, peer) = ours_and_theirs().await;
+                let mut send = stream.send_zc(vec![7; BIG]);
+                assert!(poll_once(&mut send).is_pending());
+                turns(2).await;
+                peer
+            });
+            drop(runtime);
+            assert_eq!(handle.metrics().cores[0].leaked, 1);
+            let others: Vec<_> = (0..4).map(|_| vec![8u8; BIG]).collect();
+            let mut got = vec![0; 1 << 20];
+            peer.read_exact(&mut got).unwrap();
+            assert!(got.iter().all(|&byte| byte == 7), "the peer got what others wrote");
+            drop(others);
+        });
+    }
+}
+
+/// From which size on a send without a copy costs less of the processor than one with: a table, and no judgement. The
+/// other end discards what comes. On the loopback device the kernel copies after all, and on the sender's account.
+#[cfg(not(kael_backend = "sim"))] // It measures a real kernel.
+#[test]
+#[ignore = "a measurement"]
+fn break_even() {
+    const RUNS: usize = 5;
+    within_limit(|| {
+        kael_rt::block_on(async {
+            println!(
+                "{:>8} {:>12} {:>12}   (µs of this thread's CPU a send, best of {RUNS})",
+                "bytes", "write_all", "send_zc"
+            );
+            for shift in 10..=20 {
+                let len = 1usize << shift;
+                let sends = ((64 << 20) / len).clamp(200, 20_000);
+                let (mut copied, mut not) = (f64::MAX, f64::MAX);
+                for _ in 0..RUNS {
+                    copied = copied.min(cost(len, sends, false).await);
+                    not = not.min(cost(len, sends, true).await);
+                }
+                println!("{len:>8} {copied:>12.2} {not:>12.2}");
+            }
+        });
+    });
+}
+
+#[cfg(not(kael_backend = "sim"))]
+async fn cost(len: usize, sends: usize, zero_copy: bool) -> f64 {
+    use kael_rt::buf::IoBuf;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let mut peer = listener.accept().unwrap().0;
+    let sink = std::thread::spawn(move || std::io::copy(&mut peer, &mut std::io::sink()).unwrap());
+    let mut buf = vec![7; len];
+    let before = thread_cpu_ns();
+    for _ in 0..sends {
+        if !zero_copy {
+            let (result, back) = stream.write_all(buf).await;
+            result.unwrap();
+            buf = back;
+            continue;
+        }
+        let mut sent = 0;
+        while sent < len {
+            let (n, rest) = stream.send_zc(buf.slice(sent..)).await;
+            sent += n.unwrap();
+            buf = rest.into_inner();
+        }
+    }
+    let spent = thread_cpu_ns() - before;
+    stream.close().await.unwrap();
+    assert_eq!(sink.join().unwrap(), (len * sends) as u64);
+    spent as f64 / sends as f64 / 1000.0
+}
+
+/// How long the calling thread has run, by the scheduler's account.
+#[cfg(not(kael_backend = "sim"))]
+fn thread_cpu_ns() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("proc is mounted");
+    stat.split(' ').next().and_then(|ns| ns.parse().ok()).expect("it begins with a time")
 }

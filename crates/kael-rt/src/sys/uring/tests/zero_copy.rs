@@ -6,6 +6,7 @@ use super::faults::{self, Fault};
 use super::{counters, in_time, pair};
 use crate::driver::SlotId;
 use crate::net::{TcpStream, UdpSocket};
+use crate::task::context;
 use crate::time::{Duration, sleep};
 use std::net::Shutdown;
 
@@ -28,7 +29,10 @@ fn r16_errors_without_a_notification_end_the_send_at_once() {
                 for error in [libc::EPIPE, libc::ENOMEM, libc::EOPNOTSUPP, libc::ENOBUFS] {
                     let (a, b) = pair().await;
                     faults::meet(opcode, Fault::Answer(-error), 1);
-                    let (result, buf) = send(&a, opcode).await;
+                    let ended = crate::spawn(async move { (send(&a, opcode).await, a) });
+                    sleep(Duration::from_millis(1)).await;
+                    assert!(ended.is_finished(), "it waits for what will never come");
+                    let ((result, buf), a) = ended.await.unwrap();
                     assert_eq!(result.unwrap_err().raw_os_error(), Some(error));
                     assert_eq!(buf, [7; BYTES]);
                     assert_eq!(counters().in_flight, 0);
@@ -120,6 +124,29 @@ fn r16_an_error_waits_for_the_notification_that_was_announced() {
             // The kernel has in truth neither answered nor let go.
             std::mem::forget(buf);
             drop(stream);
+        });
+    });
+}
+
+/// The loopback device cannot send from a program's memory.
+#[test]
+fn r16_what_the_kernel_copied_after_all_is_counted() {
+    in_time(|| {
+        crate::block_on(async {
+            let (a, b) = pair().await;
+            let reader = crate::spawn(async move { b.read_exact(vec![0; 20 * BYTES]).await });
+            for _ in 0..10 {
+                for opcode in [OP_SEND_ZC, OP_SENDMSG_ZC] {
+                    assert_eq!(send(&a, opcode).await.0.unwrap(), BYTES);
+                }
+            }
+            reader.await.unwrap().0.unwrap();
+            let reports = context::with("a test", |core| {
+                core.driver.control(|backend| std::io::Result::Ok(backend.probe.reports_copies()))
+            });
+            let copied = if reports.unwrap() { 20 } else { 0 };
+            assert_eq!(counters().zero_copy_sends, 20);
+            assert_eq!(counters().zero_copy_copied, copied);
         });
     });
 }
