@@ -85,6 +85,34 @@ use std::{
 /// # }).unwrap();
 /// ```
 ///
+/// Large buffers need not be copied. What the kernel did not take is sent from where it ended.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let a = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (b, _) = listener.accept().await?;
+/// use kael_rt::buf::IoBuf;
+/// let reader = kael_rt::spawn(async move { b.read_exact(vec![0; 300_000]).await });
+/// let (mut block, mut sent) = (vec![7; 200_000], 0);
+/// while sent < block.len() {
+///     let (n, rest) = a.send_zc(block.slice(sent..)).await;
+///     sent += n?;
+///     block = rest.into_inner();
+/// }
+/// // The kernel has let go of it, and it may be used again.
+/// block.fill(8);
+/// let halves = [block[..50_000].to_vec(), block[50_000..100_000].to_vec()];
+/// let (n, halves) = a.send_zc_vectored(halves).await;
+/// a.write_all(halves.concat()[n?..].to_vec()).await.0?;
+/// let received = reader.await.unwrap().1;
+/// assert!(received[..200_000].iter().all(|byte| *byte == 7));
+/// assert!(received[200_000..].iter().all(|byte| *byte == 8));
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+///
 /// Addresses and options:
 ///
 /// ```
@@ -190,24 +218,25 @@ impl TcpStream {
 
     /// As [`write`](Self::write), but the kernel sends from the buffer itself instead of copying it
     /// first. The buffer comes back when the kernel has let go of it, which is when the peer has
-    /// acknowledged the bytes; the result, which was known long before, comes with it. See send(2)
-    /// and MSG_ZEROCOPY.
+    /// acknowledged the bytes; the result, which was known before, comes with it. See
+    /// io_uring_enter(2), IORING_OP_SEND_ZC.
     ///
     /// Any size; one call takes what the kernel has room for, 2 GiB at most, and may take a part,
     /// as `write` does (it is sent without MSG_WAITALL): go on with the rest as a
     /// [`Slice`](crate::buf::Slice). Fails as `write` does, and with `EOPNOTSUPP` on a socket that
     /// is not TCP's or UDP's.
     ///
-    /// It pays for large buffers on a real network card; how large, `cargo test --release -p
-    /// kael-rt --test zero_copy -- --ignored --nocapture` measures. Small buffers cost more than a
-    /// copy, and each send waits for its acknowledgement. Where the device cannot send from the
-    /// program's memory, as the loopback device cannot, the kernel copies after all:
-    /// [`CoreMetrics::zero_copy_copied`](crate::runtime::CoreMetrics) counts that.
+    /// It pays for large buffers and network cards that can send from the program's memory. Small
+    /// buffers cost more than a copy of them. Where the device cannot, as the loopback device
+    /// cannot, the kernel copies after all:
+    /// [`CoreMetrics::zero_copy_copied`](crate::runtime::CoreMetrics::zero_copy_copied) counts that.
+    /// A peer that has nothing to answer may acknowledge 40 ms late, and one that does not read
+    /// keeps the buffer for as long as it does not.
     ///
     /// Dropping it is as for `write`: once begun it is finished before the next write, and an error
-    /// it meets is the next write's. The next write waits for the notification, too. A time limit
-    /// or a token stops what is not sent; what is on its way keeps the buffer until the kernel has
-    /// let go.
+    /// it meets is the next write's. The next write, and a close, wait until the kernel has let go.
+    /// A time limit or a token stops a send of which nothing is taken yet; after that, too, the
+    /// buffer comes back only when the kernel has let go.
     ///
     #[doc = budget!(tcp_send_zc)]
     pub fn send_zc<B: IoBuf>(&self, buf: B) -> Operation<SendZc<B>> {
