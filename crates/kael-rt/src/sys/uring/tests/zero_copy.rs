@@ -12,6 +12,12 @@ use std::net::Shutdown;
 
 const BYTES: usize = 3000;
 
+async fn a_few_turns() {
+    for _ in 0..10 {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
 /// Both kinds of sends, as one future each.
 async fn send(stream: &TcpStream, opcode: u8) -> (std::io::Result<usize>, Vec<u8>) {
     if opcode == OP_SEND_ZC {
@@ -30,7 +36,7 @@ fn r16_errors_without_a_notification_end_the_send_at_once() {
                     let (a, b) = pair().await;
                     faults::meet(opcode, Fault::Answer(-error), 1);
                     let ended = crate::spawn(async move { (send(&a, opcode).await, a) });
-                    sleep(Duration::from_millis(1)).await;
+                    a_few_turns().await;
                     assert!(ended.is_finished(), "it waits for what will never come");
                     let ((result, buf), a) = ended.await.unwrap();
                     assert_eq!(result.unwrap_err().raw_os_error(), Some(error));
@@ -101,20 +107,23 @@ fn r16_an_error_waits_for_the_notification_that_was_announced() {
         crate::block_on(async {
             let (a, _b) = pair().await;
             let brief = Duration::from_millis(2);
+            faults::keep_seen();
             while a.write(vec![0; 1 << 16]).timeout(brief).await.0.is_ok() {}
             let before = counters();
             let send = crate::spawn(async move { (a.send_zc(vec![7; 100]).await, a) });
-            crate::yield_now().await;
+            a_few_turns().await;
+            // Slots are used last in, first out: the send has that of the last write, one generation on.
+            let last = SlotId(faults::seen().last().unwrap().user);
             let all = |result, flags| {
                 for index in 0..4 {
-                    for generation in 0..4000 {
+                    for generation in last.generation()..last.generation() + 4 {
                         let user = SlotId::new(index, generation).0;
                         faults::forge(Event { user, result, flags });
                     }
                 }
             };
             all(-libc::ENOBUFS, MORE);
-            sleep(brief).await;
+            a_few_turns().await;
             assert!(!send.is_finished(), "the kernel has the buffer still");
             assert_eq!(counters().zero_copy_sends, before.zero_copy_sends);
             all(0, NOTIFICATION);
