@@ -116,6 +116,8 @@ budgets! {
     tcp_write: Socket "TcpStream::write", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     tcp_write_all: Socket "TcpStream::write_all", exact 1.0, 0.05, 0.0, "as write, again after a short write";
     tcp_write_vectored: Socket "TcpStream::write_vectored", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
+    tcp_send_zc: Socket "TcpStream::send_zc", at_most 2.0, 0.1, 0.0, "one enter submits and waits; one more when the notification comes after the result";
+    tcp_send_zc_vectored: Socket "TcpStream::send_zc_vectored", at_most 2.0, 0.1, 0.0, "as send_zc";
     tcp_shutdown: Socket "TcpStream::shutdown", exact 1.0, 1.0, 0.0, "a worker of the kernel does it";
     tcp_close: Socket "TcpStream::close", exact 3.0, 0.1, 0.0, "what was written ends, what is read ends, the close";
     tcp_detach: Socket "TcpStream::detach", exact 2.0, 0.1, 0.0, "what was written ends, what is read ends";
@@ -129,6 +131,7 @@ budgets! {
     udp_bind: Socket "UdpSocket::bind", exact 2.0, 2.05, 0.0, "socket(2) and bind(2); the close of a dropped one rides along with a later enter";
     udp_connect: Socket "UdpSocket::connect", exact 1.0, 1.0, 0.0, "connect(2), which does not wait";
     udp_send: Socket "UdpSocket::send", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
+    udp_send_zc: Socket "UdpSocket::send_zc", at_most 2.0, 0.1, 0.0, "one enter submits and waits; one more when the notification comes after the result";
     udp_send_to: Socket "UdpSocket::send_to", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     udp_recv: Socket "UdpSocket::recv", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     udp_recv_from: Socket "UdpSocket::recv_from", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";

@@ -95,8 +95,9 @@ pub mod ops {
     //! ```
     pub use crate::op::{
         Accept, Allocate, Change, Connect, Open, Peek, ReadAt, ReadExact, ReadExactAt,
-        ReadVectoredAt, Recv, RecvFrom, RecvVectored, Send, SendTo, SendVectored, SetLen, ShutDown,
-        Stat, StatPath, Sync, WriteAll, WriteAllAt, WriteAt, WriteVectoredAt,
+        ReadVectoredAt, Recv, RecvFrom, RecvVectored, Send, SendTo, SendVectored, SendZc,
+        SendZcVectored, SetLen, ShutDown, Stat, StatPath, Sync, WriteAll, WriteAllAt, WriteAt,
+        WriteVectoredAt,
     };
 }
 

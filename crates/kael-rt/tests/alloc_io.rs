@@ -110,6 +110,37 @@ fn r41_vectored() {
     });
 }
 
+#[test]
+fn r16_zero_copy_sends_allocate_nothing() {
+    within_limit(|| {
+        kael_rt::block_on(async {
+            let (a, b) = pair().await;
+            // Reading acknowledges at once; else the kernel would wait for more, and the sender for it.
+            let _reader = kael_rt::spawn(async move {
+                let mut into = vec![0; 8192];
+                loop {
+                    let (n, buf) = b.read(into).await;
+                    if n.unwrap() == 0 {
+                        return;
+                    }
+                    into = buf;
+                }
+            });
+            let mut out = vec![7; 4096];
+            let mut parts = Some([vec![1u8; 1000], vec![2; 3096]]);
+            expect_no_allocation("zero-copy sends", size(20_000, ROUNDS), async || {
+                let (n, buf) = a.send_zc(std::mem::take(&mut out)).await;
+                assert_eq!(n.unwrap(), 4096);
+                out = buf;
+                let (n, bufs) = a.send_zc_vectored(parts.take().unwrap()).await;
+                assert_eq!(n.unwrap(), 4096);
+                parts = Some(bufs);
+            })
+            .await;
+        });
+    });
+}
+
 /// Shorter to write where a result is expected.
 trait MapN<B> {
     fn map_n(self, n: usize) -> (usize, B);

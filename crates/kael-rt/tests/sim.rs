@@ -25,3 +25,13 @@ fn sim_programs_obey_the_laws_and_repeat() {
         }
     }
 }
+
+/// The simulated kernel reads the bytes of a zero-copy send again when it notifies.
+#[test]
+fn r16_sim_programs_change_no_byte_before_its_notification() {
+    kael_rt::sim_control::set_memory_check(canary::is_freed);
+    for seed in 1_000..1_000 + SEEDS {
+        let run = program::run(seed, canary::late_writes);
+        assert!(run.is_ok(), "seed {seed} violates {}", run.unwrap_err().join("; "));
+    }
+}

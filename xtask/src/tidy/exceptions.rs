@@ -23,18 +23,11 @@ pub(super) const LINES: usize = 400;
 pub(super) const MEDIAN_LINES: usize = 200;
 
 /// Longer files: path, lines it may have, reason. Only a table, one entry one shape, has a good reason.
-pub(super) const LONGER: &[(&str, usize, &str)] = &[
-    (
-        "crates/kael-rt/src/op/shapes.rs",
-        420,
-        "the hard shapes, one after the other: an operation and its tests each",
-    ),
-    (
-        "crates/kael-rt/src/sys/sim/attempt.rs",
-        460,
-        "a table: what each request does to the simulated kernel",
-    ),
-];
+pub(super) const LONGER: &[(&str, usize, &str)] = &[(
+    "crates/kael-rt/src/sys/sim/attempt.rs",
+    460,
+    "a table: what each request does to the simulated kernel",
+)];
 
 /// Calls of `thread::sleep` per file: path, number, reason. A test waits for events; a sleep is a guess.
 pub(super) const SLEEPS: &[(&str, usize, &str)] = &[

@@ -29,6 +29,7 @@ fn TcpListener::accept(&self) -> Operation<Accept>;                             
 async fn TcpStream::connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream>;
 fn TcpStream::read<B: IoBufMut>(&self, buf: B) -> Operation<Recv<B>>;           // (io::Result<usize>, B)
 fn TcpStream::write_all<B: IoBuf>(&self, buf: B) -> Operation<WriteAll<B>>;
+fn TcpStream::send_zc<B: IoBuf>(&self, buf: B) -> Operation<SendZc<B>>;         // without a copy
 fn TcpStream::into_split(self) -> (OwnedReadHalf, OwnedWriteHalf);
 fn UdpSocket::send_to<B: IoBuf>(&self, buf: B, to: SocketAddr) -> Operation<SendTo<B>>;
 fn UdpSocket::recv_from<B: IoBufMut>(&self, buf: B) -> Operation<RecvFrom<B>>;

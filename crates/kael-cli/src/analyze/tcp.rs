@@ -21,6 +21,7 @@ pub(crate) async fn measure(meter: &mut Meter) -> io::Result<()> {
     round_trips(meter).await?;
     reads(meter).await?;
     writes(meter).await?;
+    sends_without_copy(meter).await?;
     ends(meter).await?;
     connections(meter).await
 }
@@ -190,6 +191,59 @@ async fn writes(meter: &mut Meter) -> io::Result<()> {
             })
         })
         .await
+}
+
+/// The other end reads at once: only then the kernel lets go of what was sent. One in flight: it is on a thread of its
+/// own. 64 in flight: it is here, or chance would decide how many notifications one wait brings.
+async fn sends_without_copy(meter: &mut Meter) -> io::Result<()> {
+    const ROWS: [&str; 2] = ["TcpStream::send_zc", "TcpStream::send_zc_vectored"];
+    let pairs = Pairs::new()?;
+    let far = || {
+        let (ours, mut theirs) = pairs.pair()?;
+        std::thread::spawn(move || io::copy(&mut theirs, &mut io::sink()));
+        Ok::<_, io::Error>(ours)
+    };
+    let near = || {
+        let (ours, theirs) = pairs.std_pair()?;
+        let theirs = TcpStream::from_std(theirs)?;
+        kael_rt::spawn(async move {
+            let mut buf = Vec::with_capacity(MESSAGE_BYTES);
+            loop {
+                let (n, back) = theirs.read(buf).await;
+                if n? == 0 {
+                    return io::Result::Ok(());
+                }
+                buf = back;
+            }
+        });
+        TcpStream::from_std(ours)
+    };
+    meter.one(ROWS[0], send_zc(far()?)?).await?;
+    meter.many(ROWS[0], || send_zc(near()?)).await?;
+    meter.one(ROWS[1], send_zc_vectored(far()?)?).await?;
+    meter.many(ROWS[1], || send_zc_vectored(near()?)).await
+}
+
+fn send_zc(
+    stream: TcpStream,
+) -> io::Result<Lane<Ready, impl AsyncFnMut() -> io::Result<()> + 'static>> {
+    let mut buf = vec![1; MESSAGE_BYTES];
+    plain(async move || {
+        let (result, back) = stream.send_zc(take(&mut buf)).await;
+        buf = back;
+        whole(result, MESSAGE_BYTES)
+    })
+}
+
+fn send_zc_vectored(
+    stream: TcpStream,
+) -> io::Result<Lane<Ready, impl AsyncFnMut() -> io::Result<()> + 'static>> {
+    let mut bufs = vec![vec![1; MESSAGE_BYTES / 2], vec![2; MESSAGE_BYTES / 2]];
+    plain(async move || {
+        let (result, back) = stream.send_zc_vectored(take(&mut bufs)).await;
+        bufs = back;
+        whole(result, MESSAGE_BYTES)
+    })
 }
 
 fn drain(mut theirs: Std) -> impl FnMut() -> io::Result<()> + 'static {

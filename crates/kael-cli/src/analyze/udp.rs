@@ -70,6 +70,20 @@ async fn sends(
         })
         .await?;
     sockets.refill().await?;
+    for socket in &sockets.0 {
+        socket.connect(addr).await?;
+    }
+    meter
+        .row("UdpSocket::send_zc", || {
+            let (socket, mut buf) = (sockets.take()?, vec![1; MESSAGE_BYTES]);
+            plain(async move || {
+                let (result, back) = socket.send_zc(take(&mut buf)).await;
+                buf = back;
+                whole(result, MESSAGE_BYTES)
+            })
+        })
+        .await?;
+    sockets.refill().await?;
     meter
         .row("UdpSocket::send_to", || {
             let (socket, mut buf) = (sockets.take()?, vec![1; MESSAGE_BYTES]);

@@ -60,6 +60,8 @@ pub(super) struct Inner {
     pub(super) spent: Vec<SlotId>,
     stale: u64,
     starved: u64,
+    zero_copy_sends: u64,
+    zero_copy_copied: u64,
     pub(super) ending: bool,
     /// Panics in operations' own code, until their futures take them.
     panics: Vec<(SlotId, Panic)>,
@@ -136,6 +138,8 @@ impl Inner {
             spent: Vec::with_capacity(4),
             stale: 0,
             starved: 0,
+            zero_copy_sends: 0,
+            zero_copy_copied: 0,
             ending: false,
             panics: Vec::new(),
         }
@@ -305,6 +309,8 @@ impl Inner {
             carries: u64::from(self.carries),
             stale: self.stale,
             starved: self.starved,
+            zero_copy_sends: self.zero_copy_sends,
+            zero_copy_copied: self.zero_copy_copied,
         }
     }
 }

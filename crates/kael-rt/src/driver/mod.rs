@@ -93,6 +93,8 @@ pub(crate) struct DriverCounters {
     pub(crate) carries: u64,
     pub(crate) stale: u64,
     pub(crate) starved: u64,
+    pub(crate) zero_copy_sends: u64,
+    pub(crate) zero_copy_copied: u64,
 }
 
 /// One core's driver; cloning makes another pointer to it.

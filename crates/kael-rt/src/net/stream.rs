@@ -8,7 +8,7 @@ use crate::{
     driver::{Fd, Kind},
     op::{
         Close, Connect, Operation, Pass, Peek, ReadExact, Recv, RecvVectored, Send, SendVectored,
-        ShutDown, WriteAll,
+        SendZc, SendZcVectored, ShutDown, WriteAll,
     },
     sys::SocketOption,
     task::context,
@@ -81,6 +81,34 @@ use std::{
 /// let (n, request) = read.read(Vec::with_capacity(64)).await;
 /// assert!(n? > 0 && request.starts_with(b"G"));
 /// write.write_all("HTTP/1.1 204 No Content\r\n\r\n").await.0?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+///
+/// Large buffers need not be copied. What the kernel did not take is sent from where it ended.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let a = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (b, _) = listener.accept().await?;
+/// use kael_rt::buf::IoBuf;
+/// let reader = kael_rt::spawn(async move { b.read_exact(vec![0; 300_000]).await });
+/// let (mut block, mut sent) = (vec![7; 200_000], 0);
+/// while sent < block.len() {
+///     let (n, rest) = a.send_zc(block.slice(sent..)).await;
+///     sent += n?;
+///     block = rest.into_inner();
+/// }
+/// // The kernel has let go of it, and it may be used again.
+/// block.fill(8);
+/// let halves = [block[..50_000].to_vec(), block[50_000..100_000].to_vec()];
+/// let (n, halves) = a.send_zc_vectored(halves).await;
+/// a.write_all(halves.concat()[n?..].to_vec()).await.0?;
+/// let received = reader.await.unwrap().1;
+/// assert!(received[..200_000].iter().all(|byte| *byte == 7));
+/// assert!(received[200_000..].iter().all(|byte| *byte == 8));
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
@@ -186,6 +214,40 @@ impl TcpStream {
     #[doc = budget!(tcp_write_all)]
     pub fn write_all<B: IoBuf>(&self, buf: B) -> Operation<WriteAll<B>> {
         Operation::new(WriteAll { fd: self.fd.clone(), buf, written: 0 })
+    }
+
+    /// As [`write`](Self::write), but the kernel sends from the buffer itself instead of copying it
+    /// first. The buffer comes back when the kernel has let go of it, which is when the peer has
+    /// acknowledged the bytes; the result, which was known before, comes with it. See
+    /// io_uring_enter(2), IORING_OP_SEND_ZC.
+    ///
+    /// Any size; one call takes what the kernel has room for, 2 GiB at most, and may take a part,
+    /// as `write` does (it is sent without MSG_WAITALL): go on with the rest as a
+    /// [`Slice`](crate::buf::Slice). Fails as `write` does, and with `EOPNOTSUPP` on a socket that
+    /// is not TCP's or UDP's.
+    ///
+    /// It pays for large buffers and network cards that can send from the program's memory. Small
+    /// buffers cost more than a copy of them. Where the device cannot, as the loopback device
+    /// cannot, the kernel copies after all:
+    /// [`CoreMetrics::zero_copy_copied`](crate::runtime::CoreMetrics::zero_copy_copied) counts that.
+    /// A peer that has nothing to answer may acknowledge 40 ms late, and one that does not read
+    /// keeps the buffer for as long as it does not.
+    ///
+    /// Dropping it is as for `write`: once begun it is finished before the next write, and an error
+    /// it meets is the next write's. The next write, and a close, wait until the kernel has let go.
+    /// A time limit or a token stops a send of which nothing is taken yet; after that, too, the
+    /// buffer comes back only when the kernel has let go.
+    ///
+    #[doc = budget!(tcp_send_zc)]
+    pub fn send_zc<B: IoBuf>(&self, buf: B) -> Operation<SendZc<B>> {
+        Operation::new(SendZc { fd: self.fd.clone(), buf, sent: 0 })
+    }
+
+    /// As [`send_zc`](Self::send_zc), from several buffers in order, the first 16 at most.
+    ///
+    #[doc = budget!(tcp_send_zc_vectored)]
+    pub fn send_zc_vectored<V: IoBufs>(&self, bufs: V) -> Operation<SendZcVectored<V>> {
+        Operation::new(SendZcVectored { fd: self.fd.clone(), bufs, sent: 0 })
     }
 
     /// Ends one or both directions, the writing one after what was written before. See

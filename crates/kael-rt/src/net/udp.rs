@@ -6,7 +6,7 @@ use crate::{
     budget::budget,
     buf::{IoBuf, IoBufMut},
     driver::{Fd, Kind},
-    op::{Operation, Recv, RecvFrom, Send, SendTo},
+    op::{Operation, Recv, RecvFrom, Send, SendTo, SendZc},
     sys::SocketOption,
     task::context,
 };
@@ -83,6 +83,29 @@ impl UdpSocket {
     #[doc = budget!(udp_send)]
     pub fn send<B: IoBuf>(&self, buf: B) -> Operation<Send<B>> {
         Operation::new(Send { fd: self.fd.clone(), buf, sent: 0 })
+    }
+
+    /// As [`send`](Self::send), but the kernel sends from the buffer itself instead of copying it
+    /// first; the buffer comes back when the kernel has let go of it. When it pays, and what the
+    /// kernel copies after all: see [`TcpStream::send_zc`](super::TcpStream::send_zc).
+    ///
+    /// Dropping it once begun does not stop it.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use kael_rt::net::UdpSocket;
+    /// let (a, b) = (UdpSocket::bind("127.0.0.1:0").await?, UdpSocket::bind("127.0.0.1:0").await?);
+    /// a.connect(b.local_addr()?).await?;
+    /// let (n, _buf) = a.send_zc(vec![7; 8000]).await;
+    /// assert_eq!(n?, 8000);
+    /// assert_eq!(b.recv(vec![0; 8000]).await.0?, 8000);
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    #[doc = budget!(udp_send_zc)]
+    pub fn send_zc<B: IoBuf>(&self, buf: B) -> Operation<SendZc<B>> {
+        Operation::new(SendZc { fd: self.fd.clone(), buf, sent: 0 })
     }
 
     /// Receives a datagram of the connected peer (or of anybody, if there is none).

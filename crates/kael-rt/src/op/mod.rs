@@ -18,6 +18,7 @@ mod operation;
 pub(crate) mod shapes;
 #[cfg(test)]
 mod shots;
+mod zero_copy;
 
 pub use cancel::{CancelOn, CancelToken, Cancelled, WithTimeout};
 pub use fs::{
@@ -31,6 +32,7 @@ pub use net::{
     ShutDown, WriteAll,
 };
 pub use operation::Operation;
+pub use zero_copy::{SendZc, SendZcVectored};
 
 use crate::{
     driver::{Completion, Descriptor, Scratch},
@@ -136,7 +138,6 @@ pub(crate) enum Request<'a> {
         flags: SendFlags,
     },
     /// Sends without copying: the buffer is ours again only at the notification.
-    #[cfg_attr(not(test), expect(dead_code, reason = "public with zero-copy sends"))]
     SendZeroCopy {
         fd: &'a Descriptor,
         from: &'a [u8],
@@ -145,6 +146,11 @@ pub(crate) enum Request<'a> {
         fd: &'a Descriptor,
         message: Message<'a>,
         flags: SendFlags,
+    },
+    /// As `SendZeroCopy`, from several buffers.
+    SendMessageZeroCopy {
+        fd: &'a Descriptor,
+        message: Message<'a>,
     },
     /// `direct`: the new descriptor goes to the ring's own table and never gets a number.
     Accept {
@@ -239,6 +245,7 @@ impl Request<'_> {
             | Request::Send { .. }
             | Request::SendZeroCopy { .. }
             | Request::SendMessage { .. }
+            | Request::SendMessageZeroCopy { .. }
             | Request::Connect { .. }
             | Request::Shutdown { .. } => Gives::Count,
             #[cfg(test)]
@@ -271,6 +278,7 @@ impl Request<'_> {
             | Request::Send { fd, .. }
             | Request::SendZeroCopy { fd, .. }
             | Request::SendMessage { fd, .. }
+            | Request::SendMessageZeroCopy { fd, .. }
             | Request::Accept { fd, .. }
             | Request::Connect { fd, .. }
             | Request::Shutdown { fd, .. } => Some(fd),

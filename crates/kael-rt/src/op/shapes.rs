@@ -3,13 +3,13 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    Op, Operation, RecvFlags, Request, Side, Step, Traits,
+    Op, Operation, RecvFlags, Request, Side, Traits,
     link::linked,
     shots::{RecvShots, Shots},
 };
 use crate::{
     block_on,
-    buf::{BufResult, IoBuf, IoBufMut},
+    buf::{BufResult, IoBufMut},
     driver::{Completion, Driver, Fd, Kind, Scratch},
     net::{TcpListener, TcpStream, UdpSocket},
     runtime::Builder,
@@ -120,55 +120,8 @@ fn multishot_dropped_with_items_gives_every_buffer_back() {
     });
 }
 
-// 2. A zero-copy send whose buffer comes back only at the notification.
-
-struct SendZeroCopy<B> {
-    fd: Fd,
-    buf: B,
-    sent: usize,
-}
-
-impl<B: IoBuf> Op for SendZeroCopy<B> {
-    type Output = BufResult<usize, B>;
-    const TRAITS: Traits = Traits::SEND;
-
-    fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        Request::SendZeroCopy { fd: &self.fd, from: &self.buf.as_init()[self.sent..] }
-    }
-
-    fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
-        self.sent += completion.result().max(0) as usize;
-        if completion.result() > 0 { Step::Again } else { Step::Done }
-    }
-
-    fn complete(self, completion: Completion<'_>) -> Self::Output {
-        (completion.count().map(|n| self.sent + n), self.buf)
-    }
-}
-
-#[test]
-fn zero_copy_sends_may_overwrite_their_buffer_at_once() {
-    block_on(async {
-        let (a, b) = pair().await;
-        let reader = spawn(async move {
-            for round in 0..200u8 {
-                let (result, bytes) = b.read_exact(vec![0; 10_000]).await;
-                result.unwrap();
-                assert!(bytes.iter().all(|byte| *byte == round), "round {round} is corrupt");
-            }
-        });
-        let mut buf = vec![0u8; 10_000];
-        for round in 0..200u8 {
-            buf.fill(round);
-            let op = SendZeroCopy { fd: a.fd().clone(), buf, sent: 0 };
-            let (result, back) = Operation::new(op).await;
-            assert_eq!(result.unwrap(), 10_000);
-            buf = back;
-            buf.fill(255);
-        }
-        reader.await.unwrap();
-    });
-}
+// 2. A zero-copy send whose buffer comes back only at the notification: public, see
+// `tests/zero_copy.rs`.
 
 // 3. A received message with control data.
 

@@ -84,6 +84,8 @@ impl Core {
         counters.carries.set(driver.carries);
         counters.stale.set(driver.stale);
         counters.starved.set(driver.starved);
+        counters.zero_copy_sends.set(driver.zero_copy_sends);
+        counters.zero_copy_copied.set(driver.zero_copy_copied);
         // Without the one that stands for the future of `block_on`.
         counters.tasks.set(self.tasks.tasks().saturating_sub(1));
         counters.task_polls.set(self.tasks.polls());

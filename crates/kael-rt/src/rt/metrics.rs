@@ -87,6 +87,10 @@ counters! {
     stale,
     /// Times that an accept waited because no descriptor was free: total.
     starved,
+    /// Zero-copy sends whose memory the kernel has let go of: total.
+    zero_copy_sends,
+    /// Those of them that the kernel had to copy after all, as it does on the loopback device: total. Linux says so from 6.3 on.
+    zero_copy_copied,
     /// Polls of tasks and of the future of `block_on`: total.
     task_polls,
     /// Tasks that have not ended.

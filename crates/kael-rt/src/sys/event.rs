@@ -7,6 +7,9 @@ use std::ptr::NonNull;
 pub(crate) const MORE: u32 = 1;
 /// Not a result but the notice that a zero-copy send has let go of its buffer.
 pub(crate) const NOTIFICATION: u32 = 2;
+/// The result of a notification: the kernel had to copy the bytes after all
+/// (IORING_NOTIF_USAGE_ZC_COPIED, and so the only bit of it).
+pub(crate) const COPIED: i32 = i32::MIN;
 /// A buffer of a group comes with it.
 const BUFFER: u32 = 4;
 
@@ -87,7 +90,9 @@ impl Region {
             Request::ReadVectored { into, .. } => {
                 Region { vectors: into.count() as u8, ..Region::MANY }
             }
-            Request::WriteVectored { .. } | Request::SendMessage { .. } => Region::MANY,
+            Request::WriteVectored { .. }
+            | Request::SendMessage { .. }
+            | Request::SendMessageZeroCopy { .. } => Region::MANY,
             #[cfg(test)]
             Request::Stall { into, .. } => Region::room(into.as_ptr().cast(), into.len()),
             Request::RecvVectored { message, .. } => {

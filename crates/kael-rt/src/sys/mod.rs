@@ -84,6 +84,6 @@ compile_error!(
      over the simulator"
 );
 
-pub(crate) use event::{Event, MORE, MOST, NOTIFICATION, Region, Started, buffer_of};
+pub(crate) use event::{COPIED, Event, MORE, MOST, NOTIFICATION, Region, Started, buffer_of};
 pub(crate) use options::RingOptions;
 pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, StatBuf, Vectors, VectorsMut};

@@ -167,7 +167,7 @@ async fn write_all(stream: &TcpStream, ask: &Ask, salt: u8) -> io::Result<()> {
         let longest = 10 * kael_rt::sim_control::faults().stream_buffer;
         let body = ask.one_of(&[0, 1, 20, 400, 3_000]).min(longest);
         let frame = frame(salt, number, body);
-        match ask.below(6) {
+        match ask.below(8) {
             0 => stream.write_all(frame).await.0.map(drop)?,
             // Dropped: it is there whole, or not at all.
             1 => {
@@ -183,6 +183,11 @@ async fn write_all(stream: &TcpStream, ask: &Ask, salt: u8) -> io::Result<()> {
                 let n = stream.write_vectored(bufs).await.0?;
                 stream.write_all(frame[n..].to_vec()).await.0?;
             }
+            5 => zero_copy(stream, ask, frame).await?,
+            // Dropped: as far as it had begun, it is there whole.
+            6 => {
+                let _ = once(stream.send_zc(frame)).await;
+            }
             _ => {
                 let n = stream.write(frame.clone()).await.0?;
                 stream.write_all(frame[n..].to_vec()).await.0?;
@@ -193,6 +198,24 @@ async fn write_all(stream: &TcpStream, ask: &Ask, salt: u8) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A buffer that is back may be overwritten at once.
+async fn zero_copy(stream: &TcpStream, ask: &Ask, frame: Vec<u8>) -> io::Result<()> {
+    let (n, mut buf) = if ask.one_in(2) {
+        let (head, body) = frame.split_at(3);
+        let (n, bufs) = stream.send_zc_vectored([head.to_vec(), body.to_vec()]).await;
+        (n?, bufs.concat())
+    } else {
+        let (n, buf) = stream.send_zc(frame).timeout(ask.moment()).await;
+        match n {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => (0, buf),
+            n => (n?, buf),
+        }
+    };
+    let rest = buf[n..].to_vec();
+    buf.fill(!0);
+    stream.write_all(rest).await.0.map(drop)
 }
 
 /// A write that runs out of time says how far it came, and the rest follows.

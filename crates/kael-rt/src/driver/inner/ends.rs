@@ -7,7 +7,7 @@ use super::{
 use crate::{
     error::Fault,
     op::{Gives, Side},
-    sys::{Event, MORE, NOTIFICATION},
+    sys::{COPIED, Event, MORE, NOTIFICATION},
     task::wake_here,
 };
 use std::ptr::NonNull;
@@ -102,6 +102,11 @@ impl Inner {
             }
             // Now the buffer is ours again.
             head.marks.flags = 0;
+            // After an error nothing was sent, and so nothing copied.
+            if head.result >= 0 {
+                self.zero_copy_sends += 1;
+                self.zero_copy_copied += u64::from(event.result == COPIED);
+            }
             return self.finished(slot);
         }
         if event.flags & MORE != 0 && head.vtable.traits.multishot {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     op::{RecvFlags, Request},
-    sys::event::{MORE, NOTIFICATION, buffer_flags},
+    sys::event::{COPIED, MORE, NOTIFICATION, buffer_flags},
 };
 use std::{cell::RefCell, net::Shutdown, rc::Rc};
 
@@ -132,10 +132,12 @@ impl Backend {
                 let all = flags.wait_all;
                 self.send(user, op, all)
             }
-            Request::SendZeroCopy { .. } => match self.send(user, op, true) {
-                Outcome::Answer(answer) => self.zero_copy(op, answer),
-                other => other,
-            },
+            Request::SendZeroCopy { .. } | Request::SendMessageZeroCopy { .. } => {
+                match self.send(user, op, false) {
+                    Outcome::Answer(answer) => self.zero_copy(&op.request, answer),
+                    other => other,
+                }
+            }
             Request::Accept { direct, .. } => {
                 let direct = *direct;
                 self.accept(user, op, direct)
@@ -348,13 +350,14 @@ impl Backend {
     }
 
     /// The answer of a zero-copy send: the result, and the notification that may follow.
-    fn zero_copy(&mut self, op: &Op, answer: Answer) -> Outcome {
+    pub(super) fn zero_copy(&mut self, request: &Request<'static>, answer: Answer) -> Outcome {
         // Linux may or may not send a notification after an error.
         if answer.result < 0 && self.random.chance(500) {
             return Outcome::Answer(answer);
         }
-        let sum = memory::checksum(&memory::source(&op.request));
-        let notice = Answer { result: 0, flags: NOTIFICATION, payload: Payload::Unchanged(sum) };
+        let sum = memory::checksum(&memory::source(request));
+        let result = if self.random.chance(500) { COPIED } else { 0 };
+        let notice = Answer { result, flags: NOTIFICATION, payload: Payload::Unchanged(sum) };
         Outcome::Twice(Answer { flags: MORE, ..answer }, notice)
     }
 
@@ -487,6 +490,8 @@ fn is_transfer(request: &Request<'_>) -> bool {
             | Request::RecvMessage { .. }
             | Request::Send { .. }
             | Request::SendMessage { .. }
+            | Request::SendZeroCopy { .. }
+            | Request::SendMessageZeroCopy { .. }
             | Request::Accept { .. }
     )
 }

@@ -91,7 +91,9 @@ pub(super) fn source(request: &Request<'static>) -> Vec<u8> {
             from.to_vec()
         }
         Request::WriteVectored { from, .. } => gather(from.vectors),
-        Request::SendMessage { message, .. } => gather(vectors(message.header)),
+        Request::SendMessage { message, .. } | Request::SendMessageZeroCopy { message, .. } => {
+            gather(vectors(message.header))
+        }
         // The others send nothing.
         _ => Vec::new(),
     }

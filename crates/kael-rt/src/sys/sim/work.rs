@@ -88,6 +88,7 @@ pub(super) fn describe(request: &Request<'_>) -> (u64, u64) {
         Request::Send { fd, from, .. } => (21, on(fd) ^ from.len() as u64),
         Request::SendZeroCopy { fd, from } => (22, on(fd) ^ from.len() as u64),
         Request::SendMessage { fd, .. } => (23, on(fd)),
+        Request::SendMessageZeroCopy { fd, .. } => (28, on(fd)),
         Request::Accept { fd, .. } => (24, fd.number() as u64),
         Request::Connect { fd, .. } => (25, fd.number() as u64),
         Request::Shutdown { how, .. } => (26, *how as u64),
@@ -159,6 +160,25 @@ impl Backend {
         op.stage = Stage::Settled;
         let at = at.max(op.last + 1);
         self.put(at, What::Answer(user, answer));
+    }
+
+    /// The last answer of a request that was stopped. A zero-copy send may have its notification yet.
+    fn settle_stopped(&mut self, user: u64, answer: Answer) {
+        let Some(op) = self.ops.remove(&user) else { return };
+        let outcome = if is_zero_copy(&op.request) {
+            self.zero_copy(&op.request, answer)
+        } else {
+            Outcome::Answer(answer)
+        };
+        self.ops.insert(user, op);
+        match outcome {
+            Outcome::Twice(answer, notice) => {
+                self.send_item(user, answer);
+                self.settle(user, notice);
+            }
+            Outcome::Answer(answer) => self.settle(user, answer),
+            _ => unreachable!("a request that was stopped is answered"),
+        }
     }
 
     /// An answer after which others follow.
@@ -283,7 +303,7 @@ impl Backend {
                 let Some(op) = self.ops.get_mut(&user) else { return };
                 if op.stage != Stage::Settled {
                     let answer = cancelled(op);
-                    self.settle(user, answer);
+                    self.settle_stopped(user, answer);
                 }
             }
         }
@@ -320,5 +340,10 @@ fn waits(request: &Request<'_>) -> bool {
             | Request::Send { .. }
             | Request::SendMessage { .. }
             | Request::SendZeroCopy { .. }
+            | Request::SendMessageZeroCopy { .. }
     )
+}
+
+fn is_zero_copy(request: &Request<'_>) -> bool {
+    matches!(request, Request::SendZeroCopy { .. } | Request::SendMessageZeroCopy { .. })
 }

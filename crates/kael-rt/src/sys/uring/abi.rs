@@ -217,6 +217,7 @@ pub(super) const SETUP_SINGLE_ISSUER: u32 = 1 << 12;
 pub(super) const SETUP_DEFER_TASKRUN: u32 = 1 << 13;
 pub(super) const SETUP_NO_SQARRAY: u32 = 1 << 16;
 
+pub(super) const FEATURE_REG_REG_RING: u32 = 1 << 13;
 pub(super) const FEATURE_MIN_TIMEOUT: u32 = 1 << 15;
 pub(super) const FEATURE_NO_IOWAIT: u32 = 1 << 17;
 
@@ -265,6 +266,7 @@ pub(super) const CQE_SOCK_NONEMPTY: u32 = 1 << 2;
 pub(super) const CQE_NOTIF: u32 = 1 << 3;
 
 pub(super) const RECV_MULTISHOT: u16 = 1 << 1;
+pub(super) const SEND_ZC_REPORT_USAGE: u16 = 1 << 3;
 pub(super) const FSYNC_DATASYNC: u32 = 1;
 pub(super) const POLL_ADD_MULTI: u32 = 1;
 pub(super) const FILE_INDEX_ALLOC: u32 = u32::MAX;
@@ -293,6 +295,7 @@ pub(super) const OP_RENAMEAT: u8 = 35;
 pub(super) const OP_UNLINKAT: u8 = 36;
 pub(super) const OP_MKDIRAT: u8 = 37;
 pub(super) const OP_SEND_ZC: u8 = 47;
+pub(super) const OP_SENDMSG_ZC: u8 = 48;
 pub(super) const OP_FTRUNCATE: u8 = 55;
 /// IORING_OP_READV_FIXED: only asked for, see `FileTable::new`.
 pub(super) const PROBED_READV_FIXED: u8 = 60;

@@ -1,6 +1,6 @@
 //! Each request as a submission: one arm an operation. A table; no logic beyond it.
 
-use super::{abi::*, files::FileTable};
+use super::{abi::*, files::FileTable, ring::Probe};
 use crate::{
     driver::Descriptor,
     op::{RecvFlags, Request, SendFlags},
@@ -13,7 +13,7 @@ use std::net::Shutdown;
 pub(super) fn lower(
     request: Request<'static>,
     files: &FileTable,
-    has_truncate: bool,
+    probe: &Probe,
 ) -> Result<Sqe, Request<'static>> {
     let none = Sqe { fd: -1, ..Sqe::default() };
     Ok(match request {
@@ -51,7 +51,7 @@ pub(super) fn lower(
             op_flags: if data_only { FSYNC_DATASYNC } else { 0 },
             ..file(fd, files)
         },
-        Request::Truncate { fd, len } if has_truncate => {
+        Request::Truncate { fd, len } if probe.has(OP_FTRUNCATE) => {
             Sqe { opcode: OP_FTRUNCATE, off: len, ..on(fd) }
         }
         Request::Truncate { .. } => return Err(request),
@@ -141,7 +141,8 @@ pub(super) fn lower(
             opcode: OP_SEND_ZC,
             addr: from.as_ptr() as u64,
             len: clamp(from.len()),
-            op_flags: send_flags(SendFlags { wait_all: true }),
+            ioprio: zero_copy_flags(probe),
+            op_flags: send_flags(SendFlags::default()),
             ..on(fd)
         },
         Request::SendMessage { fd, message, flags } => Sqe {
@@ -149,6 +150,14 @@ pub(super) fn lower(
             addr: message.header as *const _ as u64,
             len: 1,
             op_flags: send_flags(flags),
+            ..on(fd)
+        },
+        Request::SendMessageZeroCopy { fd, message } => Sqe {
+            opcode: OP_SENDMSG_ZC,
+            addr: message.header as *const _ as u64,
+            len: 1,
+            ioprio: zero_copy_flags(probe),
+            op_flags: send_flags(SendFlags::default()),
             ..on(fd)
         },
         Request::Accept { fd, peer, direct } => Sqe {
@@ -217,4 +226,9 @@ fn recv_flags(flags: RecvFlags) -> u32 {
 fn send_flags(flags: SendFlags) -> u32 {
     let all = if flags.wait_all { libc::MSG_WAITALL } else { 0 };
     (all | libc::MSG_NOSIGNAL) as u32
+}
+
+/// The notification shall say whether the kernel had to copy, where it can.
+fn zero_copy_flags(probe: &Probe) -> u16 {
+    if probe.reports_copies() { SEND_ZC_REPORT_USAGE } else { 0 }
 }

@@ -98,7 +98,7 @@ impl Backend {
         let entries = config.queue_depth.next_power_of_two();
         let mut ring = make_ring(entries)?;
         let probe = ring.probe().map_err(|errno| refusal::explain(errno, "io_uring_register"))?;
-        if !probe.has(OP_SEND_ZC) {
+        if !probe.has(OP_SENDMSG_ZC) {
             return Err(refusal::explain(libc::EINVAL, "io_uring_register(IORING_REGISTER_PROBE)"));
         }
         let can_grow = config.ring.queue_limit >= entries * 2 && ring::resizes_soundly();
@@ -148,7 +148,7 @@ impl Backend {
         if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
         }
-        match lower::lower(request, &self.files, self.probe.has(OP_FTRUNCATE)) {
+        match lower::lower(request, &self.files, &self.probe) {
             Ok(sqe) => {
                 #[cfg(test)]
                 let mut sqe = sqe;

@@ -17,10 +17,9 @@ impl Backend {
         if self.ring.room() < 2 {
             return false;
         }
-        let truncate = self.probe.has(OP_FTRUNCATE);
         let (Ok(mut a), Ok(b)) = (
-            lower::lower(first.1, &self.files, truncate),
-            lower::lower(second.1, &self.files, truncate),
+            lower::lower(first.1, &self.files, &self.probe),
+            lower::lower(second.1, &self.files, &self.probe),
         ) else {
             panic!("only requests of the ring can be linked");
         };

@@ -30,6 +30,7 @@ const OPCODES: &[u8] = &[
     OP_UNLINKAT,
     OP_MKDIRAT,
     OP_SEND_ZC,
+    OP_SENDMSG_ZC,
     OP_FTRUNCATE,
 ];
 

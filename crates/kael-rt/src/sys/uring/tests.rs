@@ -8,6 +8,7 @@ mod measured;
 mod resized;
 mod restricted;
 mod results;
+mod zero_copy;
 
 use super::{abi::*, faults, syscall};
 use crate::{

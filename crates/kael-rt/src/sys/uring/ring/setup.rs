@@ -6,12 +6,13 @@ use super::{super::abi::*, Ring};
 use std::os::fd::AsRawFd;
 
 impl Ring {
-    /// Which operations the kernel has.
+    /// Which operations the kernel has, and one flag of an operation.
     pub(in super::super) fn probe(&mut self) -> Result<Probe, i32> {
         // struct io_uring_probe: last_op u8, ops_len u8, then 14 bytes, then 8 bytes an operation.
         let mut raw = [0u8; 16 + 8 * 256];
         self.register(REGISTER_PROBE, raw.as_mut_ptr() as usize, 256)?;
-        let mut probe = Probe { ops: [false; 256] };
+        let reports_copies = self.features & FEATURE_REG_REG_RING != 0;
+        let mut probe = Probe { ops: [false; 256], reports_copies };
         for i in 0..usize::from(raw[1]) {
             probe.ops[i] = raw[16 + i * 8 + 2] & 1 != 0;
         }
@@ -53,11 +54,19 @@ impl Ring {
 /// Which operations the kernel has.
 pub(in super::super) struct Probe {
     ops: [bool; 256],
+    /// `IORING_SEND_ZC_REPORT_USAGE` is of Linux 6.2 and cannot be asked for; what can be came one
+    /// version later.
+    reports_copies: bool,
 }
 
 impl Probe {
     pub(in super::super) fn has(&self, opcode: u8) -> bool {
         self.ops[usize::from(opcode)]
+    }
+
+    /// Notifications may say whether the kernel had to copy.
+    pub(in super::super) fn reports_copies(&self) -> bool {
+        self.reports_copies
     }
 
     #[cfg(test)]
