@@ -15,6 +15,9 @@ const PROGRAM_LIMIT_S: u64 = 240;
 /// For all programs on one kernel: three times what they take on an idle machine.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
+/// The guest's folder for what is written. Not `/tmp`: the programs lie where they do here, and that may be below it.
+pub(super) const SCRATCH: &str = "/scratch";
+
 /// What stands before the words with which the first process speaks to us.
 const MARK: &str = "@@kael ";
 
@@ -99,16 +102,16 @@ pub(super) fn script(programs: &[Program]) -> String {
     let mut script = format!(
         r#"#!/bin/busybox sh
 /bin/busybox --install -s /bin
-export PATH=/bin HOME=/tmp RUST_BACKTRACE=1 KAEL_EMULATED=1
+export PATH=/bin HOME={SCRATCH} TMPDIR={SCRATCH} RUST_BACKTRACE=1 KAEL_EMULATED=1
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mkdir -p /dev/shm
 mount -t tmpfs shm /dev/shm
-mount -t tmpfs tmp /tmp
+mount -t tmpfs tmp {SCRATCH}
 ip link set lo up
 ulimit -n 65536
-cd /tmp
+cd {SCRATCH}
 now() {{ cut -d ' ' -f 1 /proc/uptime; }}
 run() {{
     number=$1

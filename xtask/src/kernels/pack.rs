@@ -32,13 +32,13 @@ fn fill(
     scratch: &Path,
 ) -> Result<(), String> {
     let said = |error: std::io::Error| format!("the guest's files: {error}");
-    for path in ["/dev", "/proc", "/sys", "/tmp", "/run"] {
+    for path in ["/dev", "/proc", "/sys", "/tmp", "/run", guest::SCRATCH] {
         archive.folder(Path::new(path)).map_err(said)?;
     }
     let texts = [
         ("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
         ("/etc/nsswitch.conf", "hosts: files\npasswd: files\ngroup: files\n"),
-        ("/etc/passwd", "root:x:0:0:root:/tmp:/bin/sh\n"),
+        ("/etc/passwd", "root:x:0:0:root:/:/bin/sh\n"),
         ("/etc/group", "root:x:0:\n"),
     ];
     for (path, text) in texts {
