@@ -74,6 +74,8 @@ pub(crate) enum Fault {
     Cancelled = 6,
     /// A method of the operation's buffer panicked.
     Panicked = 7,
+    /// The kernel's ENOMEM where memory would have been pinned.
+    NotPinned = 8,
 }
 
 /// Kernel errors lie above -4096.
@@ -93,6 +95,7 @@ impl Fault {
             5 => Some(Fault::Closed),
             6 => Some(Fault::Cancelled),
             7 => Some(Fault::Panicked),
+            8 => Some(Fault::NotPinned),
             _ => None,
         }
     }
@@ -109,6 +112,7 @@ impl Fault {
             Fault::OtherRuntime => io::ErrorKind::InvalidInput,
             Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
             Fault::CarryFull => io::ErrorKind::ConnectionAborted,
+            Fault::NotPinned => io::ErrorKind::OutOfMemory,
         }
     }
 
@@ -128,6 +132,10 @@ impl Fault {
             Fault::Closed => "this file or socket was closed",
             Fault::Panicked => {
                 "a dropped write did not get through: its buffer panicked in the middle"
+            }
+            Fault::NotPinned => {
+                "the kernel may not hold so much of this user's memory at once for sends without a \
+                 copy: send less at once, raise RLIMIT_MEMLOCK (ulimit -l), or let it be copied"
             }
         }
     }

@@ -223,8 +223,9 @@ impl TcpStream {
     ///
     /// Any size; one call takes what the kernel has room for, 2 GiB at most, and may take a part,
     /// as `write` does (it is sent without MSG_WAITALL): go on with the rest as a
-    /// [`Slice`](crate::buf::Slice). Fails as `write` does, and with `EOPNOTSUPP` on a socket that
-    /// is not TCP's or UDP's.
+    /// [`Slice`](crate::buf::Slice). Fails as `write` does, with `EOPNOTSUPP` on a socket that is
+    /// not TCP's or UDP's, and with `OutOfMemory` when the kernel may not hold that much: all that an
+    /// unprivileged user has under way at once counts against RLIMIT_MEMLOCK, often 8 MiB.
     ///
     /// It pays for large buffers and network cards that can send from the program's memory. Small
     /// buffers cost more than a copy of them. Where the device cannot, as the loopback device

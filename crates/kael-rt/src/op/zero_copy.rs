@@ -6,7 +6,9 @@ use super::{Op, Request, Step, Traits};
 use crate::{
     buf::{BufResult, IoBuf, IoBufs},
     driver::{Completion, Fd, Kind, Scratch},
+    error::Fault,
 };
+use std::io;
 
 /// Sends from a buffer without copying it: `send_zc`.
 ///
@@ -52,7 +54,7 @@ impl<B: IoBuf> Op for SendZc<B> {
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
-        (completion.count(), self.buf)
+        (count(&completion), self.buf)
     }
 }
 
@@ -96,7 +98,15 @@ impl<V: IoBufs> Op for SendZcVectored<V> {
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
-        (completion.count(), self.bufs)
+        (count(&completion), self.bufs)
+    }
+}
+
+/// How many bytes were sent. A refusal to hold the buffer's memory names the limit.
+fn count(completion: &Completion<'_>) -> io::Result<usize> {
+    match completion.result() {
+        code if code == -libc::ENOMEM => Err(Fault::error(Fault::NotPinned.code())),
+        _ => completion.count(),
     }
 }
 
