@@ -4,34 +4,18 @@
 #![cfg(not(kael_backend = "sim"))] // The simulated kernel has no system calls.
 
 mod rig;
+#[path = "support/seccomp.rs"]
+mod seccomp;
 
 use kael_rt::fs::File;
 use kael_rt::runtime::{Builder, Runtime};
 use rig::{TempFile, in_own_process, pair};
-use std::io;
+use seccomp::{IO_URING_REGISTER, IO_URING_SETUP};
 use std::rc::Rc;
-
-const SETUP: u32 = 425;
-const REGISTER: u32 = 427;
 
 /// From here on io_uring_setup(2) and io_uring_register(2) end so.
 fn filter(end: u32) {
-    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let mut program = [
-        // The system call's number is the first word of seccomp_data.
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, 0, SETUP),
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, REGISTER),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, end),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: plain numbers; this thread is the test's own.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: the kernel copies the program, which is here until then.
-    let result =
-        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
-    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+    seccomp::filter(&[IO_URING_SETUP, IO_URING_REGISTER], end);
 }
 
 /// Connections, files, timers, jobs, dropped operations; more at a time than the queues hold.

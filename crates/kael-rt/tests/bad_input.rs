@@ -3,6 +3,8 @@
 #![cfg(not(kael_backend = "sim"))] // Its subjects are this system's own limits.
 
 mod rig;
+#[path = "support/seccomp.rs"]
+mod seccomp;
 
 use kael_rt::Error;
 use kael_rt::buf::IoBuf;
@@ -334,28 +336,9 @@ fn no_descriptor_for_the_ring() {
     });
 }
 
-/// A filter as container runtimes install it: io_uring_setup(2) answers `errno`.
-fn forbid_io_uring(errno: i32) {
-    const SETUP: u32 = 425;
-    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let mut program = [
-        // The system call's number is the first word of seccomp_data.
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, SETUP),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: plain numbers; this thread is the test's own.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: the kernel copies the program, which is here until then.
-    let result =
-        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
-    assert_eq!(result, 0, "{}", io::Error::last_os_error());
-}
-
 fn expect_forbidden(errno: i32) {
-    forbid_io_uring(errno);
+    // As container runtimes do it.
+    seccomp::filter(&[seccomp::IO_URING_SETUP], libc::SECCOMP_RET_ERRNO | errno as u32);
     let error = Builder::new().build().unwrap_err();
     assert!(Error::of(&error).is_some_and(Error::is_setup), "{error}");
     let text = error.to_string();

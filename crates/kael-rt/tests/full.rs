@@ -3,20 +3,25 @@
 
 #![cfg(not(kael_backend = "sim"))] // Its subjects are this system's own limits.
 
+#[path = "support/flood.rs"]
+mod flood;
 mod rig;
 
+use flood::{expect_nothing_left, flood, pattern};
 use kael_rt::JoinHandle;
-use kael_rt::fs::File;
 use kael_rt::net::{TcpStream, UdpSocket};
 use kael_rt::runtime::{Builder, Runtime};
 use kael_rt::time::{Duration, timeout};
-use rig::{TempFile, pair, size, within_limit};
+use rig::{pair, size, within_limit};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+/// For one task.
+const LIMIT: Duration = Duration::from_secs(20);
+
 /// A task's output; it comes in time unless something was lost.
 async fn ended<T: 'static>(task: JoinHandle<T>) -> T {
-    timeout(Duration::from_secs(20), task).await.expect("nothing was lost").unwrap()
+    timeout(LIMIT, task).await.expect("nothing was lost").unwrap()
 }
 
 /// The smallest queues there are, and they stay so.
@@ -26,44 +31,14 @@ fn smallest() -> Runtime {
     runtime
 }
 
-fn expect_nothing_left(runtime: &Runtime) {
-    runtime.block_on(kael_rt::yield_now());
-    assert_eq!(runtime.granted().lost_completions, 0);
-    assert_eq!(runtime.handle().metrics().cores[0].in_flight, 0);
-}
-
 #[test]
 fn r11_a_flooded_completion_queue_loses_nothing() {
     within_limit(|| {
         const TASKS: usize = 500;
         let rounds = size(100_000, 1_000_000) / TASKS;
-        let bytes: Vec<u8> = (0..4096u32).map(|i| (i % 251) as u8).collect();
-        let file = TempFile::new("r11-flood", &bytes);
+        let file = pattern("r11-flood");
         let runtime = smallest();
-        runtime.block_on(async {
-            let file = Rc::new(File::open(&file.0).await.unwrap());
-            let tasks: Vec<_> = (0..TASKS)
-                .map(|task| {
-                    let file = file.clone();
-                    kael_rt::spawn(async move {
-                        let mut buf = Vec::with_capacity(8);
-                        for round in 0..rounds {
-                            let at = (task * 7 + round) % 4000;
-                            let (n, back) = file.read_at(buf, at as u64).await;
-                            assert_eq!(n.unwrap(), 8);
-                            assert_eq!(back[7], ((at + 7) % 251) as u8);
-                            buf = back;
-                        }
-                        rounds
-                    })
-                })
-                .collect();
-            let mut completed = 0;
-            for task in tasks {
-                completed += ended(task).await;
-            }
-            assert_eq!(completed, TASKS * rounds);
-        });
+        runtime.block_on(flood(&file, TASKS, rounds, LIMIT));
         expect_nothing_left(&runtime);
     });
 }

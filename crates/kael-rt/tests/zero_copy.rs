@@ -266,7 +266,7 @@ fn r16_sends_that_were_dropped_or_stopped_are_not_overwritten() {
 /// other end discards what comes. On the loopback device the kernel copies after all, and on the sender's account.
 #[cfg(not(kael_backend = "sim"))] // It measures a real kernel.
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement: cargo test --release -p kael-rt --test zero_copy -- --ignored --nocapture break_even"]
 fn break_even() {
     const RUNS: usize = 5;
     within_limit(|| {
