@@ -8,12 +8,10 @@ mod flood;
 mod rig;
 
 use flood::{expect_nothing_left, flood, pattern};
-use kael_rt::fs::File;
 use kael_rt::net::UdpSocket;
 use kael_rt::runtime::{Builder, Runtime};
-use kael_rt::time::{Duration, timeout};
-use rig::{TempFile, pair, within_limit};
-use std::rc::Rc;
+use kael_rt::time::Duration;
+use rig::{pair, within_limit};
 
 const TASKS: usize = 300;
 const ROUNDS: usize = 40;
