@@ -1,11 +1,16 @@
-//! An echo server: one task and one buffer per connection.
+//! An echo server: one task per connection, and one pool of buffers for all of them.
+//!
+//! A connection that waits has no buffer. What it receives goes back from where it lies, by a queued write: the next
+//! wait for a request carries the answer.
 //!
 //! `echo ADDR` serves for ever. Without an argument it serves itself: a few clients talk to it, check what comes back,
 //! and the program ends.
 
+use kael_rt::buf::BufferPool;
 use kael_rt::net::{TcpListener, TcpStream};
 use std::{io, net::SocketAddr};
 
+const BUFFERS: usize = 1024;
 const BUFFER_BYTES: usize = 16 * 1024;
 
 #[kael_rt::main]
@@ -18,34 +23,31 @@ async fn main() -> io::Result<()> {
 
 /// Accepts until the listener fails for good.
 async fn serve(listener: TcpListener) -> io::Result<()> {
+    let pool = BufferPool::new(BUFFERS, BUFFER_BYTES)?;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => drop(kael_rt::spawn(echo(stream, peer))),
+            Ok((stream, peer)) => drop(kael_rt::spawn(echo(stream, peer, pool.clone()))),
             // Out of descriptors or memory: the next accept waits until there are some again.
             Err(error) => eprintln!("accept: {error}"),
         }
     }
 }
 
-/// Sends back what comes, until the peer ends its direction. The buffer goes round: to the read, to the write, back.
-async fn echo(stream: TcpStream, peer: SocketAddr) {
+/// Sends back what comes, until the peer ends its direction.
+async fn echo(stream: TcpStream, peer: SocketAddr, pool: BufferPool) {
+    if let Err(error) = send_back(&stream, &pool).await {
+        eprintln!("{peer}: {error}");
+    }
+}
+
+async fn send_back(stream: &TcpStream, pool: &BufferPool) -> io::Result<()> {
     // An answer leaves at once, or this connection is a little slower.
-    let _ = stream.set_nodelay(true);
-    let mut buf = Vec::with_capacity(BUFFER_BYTES);
-    let error = loop {
-        let (result, received) = stream.read(buf).await;
-        match result {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) => break error,
-        }
-        let (result, sent) = stream.write_all(received).await;
-        if let Err(error) = result {
-            break error;
-        }
-        buf = sent;
-    };
-    eprintln!("{peer}: {error}");
+    stream.set_nodelay(true)?;
+    let mut pieces = stream.recv_stream(pool);
+    while let Some(piece) = pieces.next().await? {
+        stream.write_queued(piece).await?;
+    }
+    stream.flush().await
 }
 
 async fn demonstrate() -> io::Result<()> {

@@ -46,6 +46,8 @@ pub enum Area {
     File,
     /// TCP and UDP.
     Socket,
+    /// Buffer pools, and what is received into them.
+    Buffer,
     /// Time.
     Timer,
     /// Tasks, wakes, threads.
@@ -116,6 +118,10 @@ budgets! {
     tcp_write: Socket "TcpStream::write", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     tcp_write_all: Socket "TcpStream::write_all", exact 1.0, 0.05, 0.0, "as write, again after a short write";
     tcp_write_vectored: Socket "TcpStream::write_vectored", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
+    tcp_write_all_vectored: Socket "TcpStream::write_all_vectored", exact 1.0, 0.05, 0.0, "as write_vectored, again after a short write";
+    tcp_write_queued: Socket "TcpStream::write_queued + flush", exact 2.0, 0.1, 0.0, "one enter hands over what is queued, and one passes behind it; without the flush it rides along with the next call";
+    tcp_write_queued_vectored: Socket "TcpStream::write_queued_vectored + flush", exact 2.0, 0.1, 0.0, "as write_queued";
+    tcp_queued_round_trip: Socket "TcpStream round trip (queued)", exact 1.0, 0.1, 0.0, "the read's enter carries the write; with 64 in flight both sides are on the core";
     tcp_send_zc: Socket "TcpStream::send_zc", at_most 2.0, 0.1, 0.0, "one enter submits and waits; one more when the notification comes after the result";
     tcp_send_zc_vectored: Socket "TcpStream::send_zc_vectored", at_most 2.0, 0.1, 0.0, "as send_zc";
     tcp_shutdown: Socket "TcpStream::shutdown", exact 1.0, 1.0, 0.0, "a worker of the kernel does it";
@@ -136,6 +142,11 @@ budgets! {
     udp_recv: Socket "UdpSocket::recv", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     udp_recv_from: Socket "UdpSocket::recv_from", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     udp_round_trip: Socket "UdpSocket round trip", exact 2.0, 0.1, 0.0, "the send's enter and the receive's enter of one side; with 64 in flight both sides are on the core";
+    pool_get: Buffer "BufferPool::get", exact 0.0, 0.0, 0.0, "a list in plain memory";
+    file_read_pooled: Buffer "File::read_at (BufferPool)", exact 1.0, 0.05, 0.0, "as read_at, without looking up and pinning pages";
+    file_write_pooled: Buffer "File::write_at (BufferPool)", exact 1.0, 1.0, 0.0, "as write_at, without looking up and pinning pages";
+    tcp_recv_pooled: Buffer "TcpStream::recv_pooled", exact 1.0, 0.1, 0.0, "one enter submits, waits and reaps; of 64 that wait already, Linux runs about 20 an enter";
+    tcp_recv_stream: Buffer "RecvStream::next", exact 1.0, 0.1, 0.0, "one enter waits and reaps, and nothing is submitted; of 64, Linux runs about 20 an enter";
     sleep: Timer "time::sleep", exact 1.0, 0.05, 0.0, "no submission: the deadline is the timeout of the wait";
     sleep_until: Timer "time::sleep_until", exact 1.0, 0.05, 0.0, "no submission: the deadline is the timeout of the wait";
     interval: Timer "time::interval tick", at_most 1.0, 0.05, 0.0, "as sleep; none when the tick is due already";

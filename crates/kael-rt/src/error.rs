@@ -59,6 +59,7 @@ enum What {
         transferred: usize,
     },
     Setup(String),
+    Pool(String),
 }
 
 /// What can befall an operation besides the kernel's errors. It travels in a completion's result
@@ -76,6 +77,8 @@ pub(crate) enum Fault {
     Panicked = 7,
     /// The kernel's ENOMEM where memory would have been pinned.
     NotPinned = 8,
+    /// Something that was received before is to be read first, into a buffer of the reader's.
+    CarryFirst = 9,
 }
 
 /// Kernel errors lie above -4096.
@@ -96,6 +99,7 @@ impl Fault {
             6 => Some(Fault::Cancelled),
             7 => Some(Fault::Panicked),
             8 => Some(Fault::NotPinned),
+            9 => Some(Fault::CarryFirst),
             _ => None,
         }
     }
@@ -112,6 +116,7 @@ impl Fault {
             Fault::OtherRuntime => io::ErrorKind::InvalidInput,
             Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
             Fault::CarryFull => io::ErrorKind::ConnectionAborted,
+            Fault::CarryFirst => io::ErrorKind::WouldBlock,
             Fault::NotPinned => io::ErrorKind::OutOfMemory,
         }
     }
@@ -129,6 +134,7 @@ impl Fault {
                 "too many dropped reads left bytes behind (an eighth of Builder::max_in_flight): \
                  the connection was shut down rather than lose any in silence"
             }
+            Fault::CarryFirst => "something that was received before is to be read first",
             Fault::Closed => "this file or socket was closed",
             Fault::Panicked => {
                 "a dropped write did not get through: its buffer panicked in the middle"
@@ -173,10 +179,52 @@ impl Error {
         io::Error::new(kind, Error { what: What::Setup(text.into()) })
     }
 
+    pub(crate) fn pool_count(count: usize, most: usize) -> io::Error {
+        Error::pool(
+            io::ErrorKind::InvalidInput,
+            format!("a BufferPool of {count} buffers: it has 1 to {most}"),
+        )
+    }
+
+    pub(crate) fn pool_bytes(count: usize, size: usize, most: usize) -> io::Error {
+        let text = format!(
+            "a BufferPool of {count} buffers of {size} bytes: a buffer has 1 byte at least, and a pool {most} \
+             bytes at most (sizes are rounded up to whole pages); make several pools"
+        );
+        Error::pool(io::ErrorKind::InvalidInput, text)
+    }
+
+    pub(crate) fn pool_not_registered(error: io::Error, bytes: usize) -> io::Error {
+        let why = match error.raw_os_error() {
+            Some(libc::ENOMEM) => {
+                "RLIMIT_MEMLOCK does not allow this user to pin so much: raise it (ulimit -l) or make \
+                                   the pool smaller"
+            }
+            Some(libc::EPERM | libc::EACCES) => "the system does not allow it",
+            _ if error.kind() == io::ErrorKind::QuotaExceeded => {
+                "a core registers 16 pools at most: make fewer and larger ones"
+            }
+            _ => {
+                return Error::pool(
+                    error.kind(),
+                    format!("the pool's {bytes} bytes are not registered with the ring: {error}"),
+                );
+            }
+        };
+        Error::pool(
+            error.kind(),
+            format!("the pool's {bytes} bytes are not registered with the ring: {why}"),
+        )
+    }
+
+    fn pool(kind: io::ErrorKind, text: String) -> io::Error {
+        io::Error::new(kind, Error { what: What::Pool(text) })
+    }
+
     fn fault(&self) -> Option<Fault> {
         match self.what {
             What::Fault(fault) | What::Partial { fault, .. } => Some(fault),
-            What::Setup(_) => None,
+            What::Setup(_) | What::Pool(_) => None,
         }
     }
 
@@ -228,7 +276,7 @@ impl fmt::Display for Error {
             What::Partial { fault, transferred } => {
                 write!(f, "{} after {transferred} bytes", fault.text())
             }
-            What::Setup(text) => f.write_str(text),
+            What::Setup(text) | What::Pool(text) => f.write_str(text),
         }
     }
 }

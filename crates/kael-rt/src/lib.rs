@@ -94,10 +94,10 @@ pub mod ops {
     //! # }).unwrap();
     //! ```
     pub use crate::op::{
-        Accept, Allocate, Change, Connect, Open, Peek, ReadAt, ReadExact, ReadExactAt,
+        Accept, Allocate, Change, Connect, Open, Peek, Queue, ReadAt, ReadExact, ReadExactAt,
         ReadVectoredAt, Recv, RecvFrom, RecvVectored, Send, SendTo, SendVectored, SendZc,
-        SendZcVectored, SetLen, ShutDown, Stat, StatPath, Sync, WriteAll, WriteAllAt, WriteAt,
-        WriteVectoredAt,
+        SendZcVectored, SetLen, ShutDown, Stat, StatPath, Sync, WriteAll, WriteAllAt,
+        WriteAllVectored, WriteAt, WriteVectoredAt,
     };
 }
 

@@ -8,6 +8,7 @@ mod counting;
 mod rig;
 
 use counting::{Counting, allocations};
+use kael_rt::buf::BufferPool;
 use kael_rt::fs::File;
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
 use kael_rt::time::Duration;
@@ -31,6 +32,77 @@ async fn expect_no_allocation(what: &str, rounds: usize, mut round: impl AsyncFn
 }
 
 const ROUNDS: usize = 100_000;
+
+#[test]
+fn r41_tcp_queued_ping_pong() {
+    within_limit(|| {
+        kael_rt::block_on(async {
+            const MESSAGE: &[u8] = &[7; 64];
+            let (a, b) = pair().await;
+            let _echo = kael_rt::spawn(async move {
+                let mut buf = Vec::with_capacity(64);
+                loop {
+                    let (n, back) = b.read(buf).await;
+                    if n.unwrap() == 0 {
+                        return;
+                    }
+                    b.write_queued_vectored((&MESSAGE[..32], &MESSAGE[32..])).await.unwrap();
+                    buf = back;
+                }
+            });
+            let mut kept = vec![0; 64];
+            expect_no_allocation("queued TCP ping-pong", size(ROUNDS, 1_000_000), async || {
+                a.write_queued(MESSAGE).await.unwrap();
+                let (n, buf) = a.read_exact(std::mem::take(&mut kept)).await;
+                assert_eq!(n.unwrap(), 64);
+                kept = buf;
+            })
+            .await;
+        });
+    });
+}
+
+/// What is received in a buffer of a pool goes back from there; both ends do so.
+#[test]
+fn r41_pooled_tcp_ping_pong() {
+    within_limit(|| {
+        kael_rt::block_on(async {
+            let pool = BufferPool::new(16, 1024).unwrap();
+            let (a, b) = pair().await;
+            let echo = pool.clone();
+            let _echo = kael_rt::spawn(async move {
+                let mut pieces = b.recv_stream(&echo);
+                while let Some(piece) = pieces.next().await.unwrap() {
+                    b.write_queued(piece).await.unwrap();
+                }
+            });
+            let mut kept = Some(pool.get().await);
+            kept.as_mut().unwrap().put(&[7; 64]);
+            expect_no_allocation("pooled TCP ping-pong", size(ROUNDS, 1_000_000), async || {
+                a.write_queued(kept.take().unwrap()).await.unwrap();
+                kept = a.recv_pooled(&pool).await.unwrap();
+                assert_eq!(kept.as_ref().unwrap().len(), 64);
+            })
+            .await;
+        });
+    });
+}
+
+#[test]
+fn r41_pooled_file_reads() {
+    within_limit(|| {
+        let page = TempFile::new("pooled-reads", &[7; 4096]);
+        kael_rt::block_on(async {
+            let pool = BufferPool::new(4, 4096).unwrap();
+            let file = File::open(&page.0).await.unwrap();
+            expect_no_allocation("file reads into a pool", size(ROUNDS, 1_000_000), async || {
+                let (n, buf) = file.read_at(pool.get().await, 0).await;
+                assert_eq!((n.unwrap(), buf[4095]), (4096, 7));
+            })
+            .await;
+        });
+    });
+}
 
 #[test]
 fn r41_tcp_ping_pong() {

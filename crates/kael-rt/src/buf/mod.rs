@@ -4,10 +4,13 @@
 //! fit is that its bytes stay where they are when their owner moves: `Vec<u8>` and `Box<[u8]>`
 //! do, an array does not.
 
+mod pool;
 mod slice;
 mod types;
 mod vectored;
 
+pub(crate) use pool::Shared as PoolShared;
+pub use pool::{BufferPool, BufferPoolBuilder, Get, PoolBuf};
 pub use slice::Slice;
 pub use vectored::{IoBufs, IoBufsMut, Part};
 

@@ -1,15 +1,17 @@
 //! Several buffers read or written by one operation.
 
 use super::{IoBuf, IoBufMut};
-use std::mem::MaybeUninit;
+use std::{collections::VecDeque, mem::MaybeUninit};
 
 mod sealed {
     pub trait Sealed {}
     impl<B> Sealed for Vec<B> {}
     impl<B, const N: usize> Sealed for [B; N] {}
+    impl<B> Sealed for std::collections::VecDeque<B> {}
 }
 
-/// Several buffers for one write: a `Vec` or an array of buffers.
+/// Several buffers for one write: a `Vec`, a `VecDeque`, an array, or a tuple of up to eight that need not
+/// be of one type.
 ///
 /// At most [`crate::buf::MAX_VECTORS`] of them travel in one operation; more make it short.
 ///
@@ -31,6 +33,15 @@ pub trait IoBufs: sealed::Sealed + 'static {
     /// assert_eq!(total(&["GET /", " HTTP/1.1\r\n"]), 16);
     /// ```
     fn get(&self, i: usize) -> &[u8];
+    /// How many bytes there are in all.
+    ///
+    /// ```
+    /// use kael_rt::buf::IoBufs;
+    /// assert_eq!(("GET ", String::from("/index.html"), vec![b'\n']).total_len(), 16);
+    /// ```
+    fn total_len(&self) -> usize {
+        (0..self.count()).map(|i| self.get(i).len()).sum()
+    }
 }
 
 /// Several buffers for one read: a `Vec` or an array of buffers.
@@ -86,6 +97,44 @@ impl<B: IoBuf, const N: usize> IoBufs for [B; N] {
     fn get(&self, i: usize) -> &[u8] {
         self[i].as_init()
     }
+}
+
+impl<B: IoBuf> IoBufs for VecDeque<B> {
+    fn count(&self) -> usize {
+        VecDeque::len(self)
+    }
+    fn get(&self, i: usize) -> &[u8] {
+        self[i].as_init()
+    }
+}
+
+macro_rules! tuples {
+    ($($($name:ident $i:tt)+;)*) => {$(
+        impl<$($name),+> sealed::Sealed for ($($name,)+) {}
+
+        impl<$($name: IoBuf),+> IoBufs for ($($name,)+) {
+            fn count(&self) -> usize {
+                [$($i),+].len()
+            }
+            fn get(&self, i: usize) -> &[u8] {
+                match i {
+                    $($i => self.$i.as_init(),)+
+                    _ => panic!("the tuple has {} buffers", self.count()),
+                }
+            }
+        }
+    )*};
+}
+
+tuples! {
+    A 0;
+    A 0 B 1;
+    A 0 B 1 C 2;
+    A 0 B 1 C 2 D 3;
+    A 0 B 1 C 2 D 3 E 4;
+    A 0 B 1 C 2 D 3 E 4 F 5;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7;
 }
 
 impl<B: IoBufMut> IoBufsMut for Vec<B> {

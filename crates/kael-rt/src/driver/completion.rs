@@ -13,14 +13,15 @@ use std::{io, mem::ManuallyDrop, ptr::NonNull};
 
 /// The kernel's answer to one request. Only the driver makes one.
 ///
-/// Whatever the kernel gave with it (a descriptor, a lent buffer) is inside and goes back when
-/// the completion is dropped unread.
+/// A descriptor that the kernel gave with it is inside, and is closed when the completion is dropped
+/// unread.
 pub(crate) struct Completion<'a> {
     result: i32,
     /// What came with it. Its own drop is behind a look at `brought`, which the compiler can
     /// follow: for an operation that can bring nothing it vanishes.
     handle: ManuallyDrop<Option<Fd>>,
-    lent: ManuallyDrop<Option<Lent>>,
+    /// The buffer of its pool that the bytes are in. Its operation takes charge of it.
+    buffer: Option<u16>,
     brought: bool,
     region: NonNull<u8>,
     region_len: u32,
@@ -50,7 +51,7 @@ impl<'a> Completion<'a> {
         Completion {
             result,
             handle: ManuallyDrop::new(None),
-            lent: ManuallyDrop::new(None),
+            buffer: None,
             brought: false,
             region: NonNull::dangling(),
             region_len: 0,
@@ -67,14 +68,14 @@ impl<'a> Completion<'a> {
         }
     }
 
-    /// The result is in a buffer of a group.
-    #[cold]
-    pub(super) fn lend(&mut self, driver: &Driver, group: u16, id: u16) {
-        if let Some(bytes) = driver.buffer_at(group, id) {
-            let len = self.result.max(0) as u32;
-            *self.lent = Some(Lent { driver: driver.clone(), group, id, bytes, len });
-            self.brought = true;
-        }
+    /// The bytes are in a buffer of the operation's pool.
+    pub(super) fn name_buffer(&mut self, buffer: u16) {
+        self.buffer = Some(buffer);
+    }
+
+    /// The buffer of the operation's pool that the bytes are in, which is now the operation's.
+    pub(crate) fn buffer(&self) -> Option<u16> {
+        self.buffer
     }
 
     /// An answer of our own to an operation that never reached the kernel.
@@ -110,13 +111,6 @@ impl<'a> Completion<'a> {
         let fd = self.handle.take().expect("the answer is a descriptor");
         fd.set_kind(kind);
         Ok(fd)
-    }
-
-    /// The buffer that the backend picked for what was received.
-    #[cfg_attr(not(test), expect(dead_code, reason = "public with buffer pools"))]
-    pub(crate) fn into_lent(mut self) -> io::Result<Option<Lent>> {
-        self.count()?;
-        Ok(self.lent.take())
     }
 
     pub(crate) fn peer(&self) -> &PeerAddr {
@@ -185,35 +179,8 @@ impl Drop for Completion<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         if self.brought {
-            // SAFETY: dropped once, here; nobody uses the fields afterwards.
-            unsafe {
-                ManuallyDrop::drop(&mut self.handle);
-                ManuallyDrop::drop(&mut self.lent);
-            }
+            // SAFETY: dropped once, here; nobody uses the field afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.handle) };
         }
-    }
-}
-
-/// A received buffer of a group, lent to us by the backend's ring; dropping it gives it back.
-pub(crate) struct Lent {
-    pub(super) driver: Driver,
-    pub(super) group: u16,
-    pub(super) id: u16,
-    pub(super) bytes: NonNull<u8>,
-    pub(super) len: u32,
-}
-
-impl Lent {
-    #[cfg_attr(not(test), expect(dead_code, reason = "public with buffer pools"))]
-    pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: the backend wrote `len` bytes there and leaves them alone until they are given
-        // back; the memory lives as long as the driver, which `self` keeps.
-        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr(), self.len as usize) }
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.driver.give_back(self.group, self.id);
     }
 }

@@ -7,7 +7,7 @@
 //! or running operation on the same number, and the number is not reused under one.
 
 use super::{Driver, slot::NONE};
-use crate::{op::Side, task::context};
+use crate::{error::Fault, op::Side, task::context};
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
     io,
@@ -80,6 +80,8 @@ pub(crate) struct Descriptor {
     kind: Cell<Kind>,
     users: Cell<u32>,
     orphans: Cell<u32>,
+    /// Queued sends that are not over.
+    pub(crate) queued: Cell<u8>,
     /// Accepting failed for want of a descriptor, and somebody was told.
     pub(crate) starved: Cell<bool>,
     pub(super) read: Gate,
@@ -173,6 +175,12 @@ impl Descriptor {
     #[inline]
     pub(super) fn is_abandoned(&self) -> bool {
         self.users.get() == 0
+    }
+
+    /// Nothing more is written: what waits to be is refused.
+    pub(super) fn end_writes(&self) {
+        self.write.sticky.set(Fault::Closed.code());
+        self.write.dead.set(true);
     }
 
     /// A user becomes an orphan.
@@ -343,6 +351,7 @@ impl Descriptors {
         fresh.users.set(1);
         fresh.orphans.set(0);
         fresh.starved.set(false);
+        fresh.queued.set(0);
         fresh.tag.set(driver.tag());
         // SAFETY: nobody uses the node yet.
         unsafe { *fresh.driver.get() = Some(driver.clone()) };
@@ -365,6 +374,7 @@ impl Descriptors {
                 users: Cell::new(0),
                 orphans: Cell::new(0),
                 starved: Cell::new(false),
+                queued: Cell::new(0),
                 read: Gate::new(),
                 write: Gate::new(),
                 tag: Cell::new(ptr::null()),

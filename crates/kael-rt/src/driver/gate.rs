@@ -31,7 +31,10 @@ use crate::{
     error::Fault,
     op::{Gives, Side},
 };
-use std::{ptr::NonNull, task::Waker};
+use std::{
+    ptr::{self, NonNull},
+    task::Waker,
+};
 
 impl Driver {
     /// The future is gone. What happens to its operation depends on how far it is.
@@ -370,7 +373,7 @@ impl Inner {
 
     fn finishing(&mut self, id: SlotId) -> (&'static Vtable, super::Done, Option<Waker>) {
         let index = id.index();
-        self.drop_items(index);
+        self.drop_unread(index);
         self.end_orphan(index);
         let done = self.done(index);
         let head = self.slots.head(index);
@@ -393,6 +396,8 @@ impl Inner {
             let head = self.slots.head(holder);
             let id = head.id;
             match head.marks.state {
+                // What is decided by the time the kernel takes it needs no cancel.
+                State::InFlight if head.marks.quiet => continue,
                 State::InFlight => {
                     head.stop_for(Fault::Closed);
                     self.cancel(holder);
@@ -402,7 +407,11 @@ impl Inner {
                     self.fail(id, Fault::Closed.code());
                     stopped = Some(id);
                 }
-                _ => {}
+                _ => continue,
+            }
+            if ptr::eq(gate, &fd.write) {
+                // What is queued behind it must not leave a gap.
+                fd.end_writes();
             }
         }
         let carry = fd.read.carry.replace(NONE);
@@ -469,8 +478,8 @@ impl Inner {
 }
 
 /// An error of the socket, which the kernel tells once. That an operation was stopped, by the kernel
-/// or for a reason of ours, concerns nobody else.
+/// or for a reason of ours, or that it found no buffer, concerns nobody else.
 pub(super) fn is_the_sockets(result: i32) -> bool {
-    let nothing = [libc::ECANCELED, libc::EINTR, libc::EAGAIN].contains(&-result);
+    let nothing = [libc::ECANCELED, libc::EINTR, libc::EAGAIN, libc::ENOBUFS].contains(&-result);
     result < 0 && !nothing && !Fault::is(result)
 }

@@ -5,6 +5,8 @@ mod carry;
 mod ends;
 mod items;
 mod launch;
+mod quiet;
+mod spills;
 mod waiting;
 
 use super::{
@@ -15,20 +17,20 @@ use super::{
     steps::Stepping,
 };
 use crate::{
+    buf::PoolShared,
     error::Fault,
     op::{Gives, Side},
-    sys::Backend,
+    sys::{Backend, Position},
 };
 use std::{
     any::Any,
     collections::VecDeque,
     io,
     ptr::{self, NonNull},
+    rc::Weak,
     task::Waker,
 };
 
-/// Completions of one multishot that may wait for its future; at the bound it is stopped.
-pub(super) const MAX_ITEMS: u8 = 64;
 /// The longest time between two attempts, in milliseconds.
 const MAX_DELAY_MS: u32 = 50;
 
@@ -52,6 +54,15 @@ pub(super) struct Inner {
     waiters: [VecDeque<(u64, Waker)>; 2],
     waiting_futures: usize,
     next_ticket: u64,
+    /// The pools that the backend may receive into, each at its group's number.
+    pub(super) pools: Vec<Weak<PoolShared>>,
+    /// Their buffers that nobody will read: (group, buffer).
+    pub(super) returned: Vec<(u16, u16)>,
+    /// What dropped receives had got in buffers of pools, copied out: the slot of the carry, the bytes.
+    spills: Vec<(u32, Vec<u8>)>,
+    spare_spills: Vec<Vec<u8>>,
+    pub(super) pooled_receives: u64,
+    pub(super) pool_starved: u64,
     items: Vec<Item>,
     free_item: u32,
     items_seen: u64,
@@ -62,6 +73,11 @@ pub(super) struct Inner {
     starved: u64,
     zero_copy_sends: u64,
     zero_copy_copied: u64,
+    /// Sends that say nothing of their success, in the order in which they were handed over, each with
+    /// where the backend's queue was.
+    quiet: VecDeque<(SlotId, Position)>,
+    hurried: bool,
+    queued_sends: u64,
     pub(super) ending: bool,
     /// Panics in operations' own code, until their futures take them.
     panics: Vec<(SlotId, Panic)>,
@@ -78,6 +94,13 @@ pub(super) enum Act {
     Pump(Waker, NonNull<Descriptor>),
     /// The operation's own code, or the end of an orphan.
     Follow(SlotId),
+}
+
+/// What is to be done about a quiet send that is over.
+pub(super) enum Settled {
+    /// Its slot is free already; it only has to be dropped, at once.
+    Over(unsafe fn(NonNull<Body>), NonNull<Body>),
+    Closely(SlotId),
 }
 
 /// What a turn has to do next.
@@ -131,6 +154,12 @@ impl Inner {
             waiters: [VecDeque::new(), VecDeque::new()],
             waiting_futures: 0,
             next_ticket: 1,
+            pools: Vec::new(),
+            returned: Vec::with_capacity(64),
+            spills: Vec::with_capacity(16),
+            spare_spills: Vec::with_capacity(16),
+            pooled_receives: 0,
+            pool_starved: 0,
             items: Vec::new(),
             free_item: NONE,
             items_seen: 0,
@@ -140,6 +169,9 @@ impl Inner {
             starved: 0,
             zero_copy_sends: 0,
             zero_copy_copied: 0,
+            quiet: VecDeque::with_capacity(64),
+            hurried: false,
+            queued_sends: 0,
             ending: false,
             panics: Vec::new(),
         }
@@ -263,6 +295,9 @@ impl Inner {
             let soon = self.backend.now_ns() + NO_ROOM_NS;
             wait = Wait::Until(Some(until.map_or(soon, |until| until.min(soon))));
         }
+        if self.may_not_wait() {
+            wait = Wait::No;
+        }
         Turn::Over(self.backend.turn(wait))
     }
 
@@ -311,6 +346,10 @@ impl Inner {
             starved: self.starved,
             zero_copy_sends: self.zero_copy_sends,
             zero_copy_copied: self.zero_copy_copied,
+            queued_sends: self.queued_sends,
+            pooled_receives: self.pooled_receives,
+            pool_starved: self.pool_starved,
+            registered_transfers: self.backend.registered_transfers(),
         }
     }
 }

@@ -18,6 +18,7 @@ mod key;
 mod ops;
 #[cfg(test)]
 mod pair;
+mod pools;
 mod slot;
 mod stage;
 mod steps;
@@ -26,12 +27,11 @@ mod tests;
 
 pub(crate) use crate::sys::{PoolJob, Scratch, Unpark};
 pub(crate) use completion::Completion;
-#[cfg(test)]
-pub(crate) use completion::Lent;
 pub(crate) use descriptor::{Descriptor, Fd, Kind};
 pub(crate) use key::Key;
 #[cfg(test)]
 pub(crate) use pair::Paired;
+pub(crate) use pools::Piece;
 pub(crate) use slot::{NONE, SlotId};
 pub(crate) use stage::{Stage, Tag};
 
@@ -44,7 +44,7 @@ use crate::{
 };
 use descriptor::Descriptors;
 use guarded::{Borrowed, Guarded};
-use inner::{Act, Inner, Launch, Taken, Turn};
+use inner::{Act, Inner, Launch, Settled, Taken, Turn};
 use ops::Vtable;
 use slot::{Body, Slot, State};
 use std::{
@@ -95,6 +95,10 @@ pub(crate) struct DriverCounters {
     pub(crate) starved: u64,
     pub(crate) zero_copy_sends: u64,
     pub(crate) zero_copy_copied: u64,
+    pub(crate) queued_sends: u64,
+    pub(crate) pooled_receives: u64,
+    pub(crate) pool_starved: u64,
+    pub(crate) registered_transfers: u64,
 }
 
 /// One core's driver; cloning makes another pointer to it.
@@ -195,11 +199,7 @@ impl Driver {
 
     /// Starts an operation that nobody waits for. It is finished even if it has to wait its turn.
     pub(crate) fn leave<O: Op>(&self, op: O) {
-        if let Submitted::Pending(key) = self.clone().submit(op, Waker::noop()) {
-            let waker = self.with(|inner| inner.leave_alone(key.id)).flatten();
-            key.spend();
-            drop(waker);
-        }
+        drop(self.clone().queue(op));
     }
 
     /// Starts a plain transfer whose way is free, by the driver of its descriptor, if that is the
@@ -230,6 +230,42 @@ impl Driver {
         // SAFETY: the slot was reserved for this operation and holds none yet.
         unsafe { ops::place(Slot::body(slot), op) };
         Ok((key, launch))
+    }
+
+    /// Starts a queued send whose way is free, with one borrow. Else it comes back, for
+    /// [`queue`](Self::queue).
+    #[inline(always)]
+    pub(crate) fn queue_plain<O: Op>(mut op: O) -> Result<(), O> {
+        // User code may run in here, and not between the look at the gate and the placing.
+        let Some(span) = op.span() else { return Err(op) };
+        let Some(driver) = span.fd.may_pass(Some(Side::Write)) else { return Err(op) };
+        let driver = driver.uncounted();
+        let launched = match driver.borrow() {
+            // SAFETY: as in `submit_plain`.
+            Some(mut inner) => unsafe { inner.launch_quiet(span, &O::TRAITS, Vtable::of::<O>()) },
+            None => None,
+        };
+        let Some((slot, launch)) = launched else { return Err(op) };
+        // SAFETY: the slot was reserved for this operation and holds none yet.
+        unsafe { ops::place(Slot::body(slot), op) };
+        if let Some(id) = launch {
+            driver.conclude(id);
+        }
+        Ok(())
+    }
+
+    /// Starts an operation that its future leaves to itself at once. It comes back if there is no slot
+    /// for it, and its output if the answer is known.
+    pub(crate) fn queue<O: Op>(self, op: O) -> Result<(), Submitted<O>> {
+        match self.submit(op, Waker::noop()) {
+            Submitted::Pending(key) => {
+                let waker = key.driver.with(|inner| inner.leave_alone(key.id)).flatten();
+                key.spend();
+                drop(waker);
+                Ok(())
+            }
+            other => Err(other),
+        }
     }
 
     /// Puts `op` into a slot and asks the kernel. The driver goes into the key.
@@ -334,6 +370,15 @@ impl Driver {
                 Act::Follow(id) => self.follow_to_the_end(id),
             }
         }
+        while let Some(settled) = self.borrow().and_then(|mut inner| inner.next_settled()) {
+            match settled {
+                // SAFETY: the kernel has let go of the operation, which is nobody's. Its slot is free, and
+                // nothing has run since that could have used it again.
+                Settled::Over(discard, body) => unsafe { discard(body) },
+                Settled::Closely(id) => self.conclude(id),
+            }
+        }
+        self.return_buffers();
         Ok(())
     }
 
@@ -376,20 +421,6 @@ impl Driver {
         if crate::task::context::try_with(|core| core.driver.tag() == self.tag()) != Some(true) {
             self.flush();
         }
-    }
-
-    fn buffer_at(&self, group: u16, id: u16) -> Option<NonNull<u8>> {
-        self.with(|inner| inner.backend.buffer_at(group, id)).flatten()
-    }
-
-    fn give_back(&self, group: u16, id: u16) {
-        self.with(|inner| inner.backend.give_back(group, id));
-    }
-
-    /// Registers `count` buffers of `size` bytes for the backend to receive into.
-    #[cfg(test)]
-    pub(crate) fn provide(&self, group: u16, count: u16, size: u32) -> io::Result<()> {
-        self.control(|backend| backend.provide(group, count, size))
     }
 }
 
@@ -446,8 +477,8 @@ impl Done {
             Gives::Handle => completion.bring(driver, false),
             Gives::DirectHandle => completion.bring(driver, true),
         }
-        if let Some((group, id)) = buffer_of(self.flags) {
-            completion.lend(driver, group, id);
+        if let Some(buffer) = buffer_of(self.flags) {
+            completion.name_buffer(buffer);
         }
         completion
     }

@@ -12,6 +12,8 @@ pub(crate) struct Vtable {
     /// How an operation begins whose request is not lowered yet, and a plain transfer.
     pub(crate) reserved: Marks,
     pub(crate) launched: Marks,
+    /// The same of one that is left to itself and says nothing of its success.
+    pub(crate) left: Marks,
     /// # Safety
     /// The body holds the operation; nobody else touches the body until the request is gone.
     pub(crate) request: unsafe fn(NonNull<Body>) -> Request<'static>,
@@ -38,6 +40,11 @@ impl<O: Op> Of<O> {
         traits: O::TRAITS,
         reserved: Marks::new(State::Reserved, O::TRAITS.side, Gives::Count),
         launched: Marks::new(State::InFlight, O::TRAITS.side, gives(O::TRAITS.plain)),
+        left: Marks {
+            orphan: true,
+            quiet: true,
+            ..Marks::new(State::InFlight, O::TRAITS.side, Gives::Count)
+        },
         request: request::<O>,
         advance: advance::<O>,
         kept: kept::<O>,

@@ -1,7 +1,7 @@
-//! Linked pairs and the items of multishots: shapes that the tests carry through the driver before
+//! Linked pairs: a shape that the tests carry through the driver before
 //! public methods rest on them.
 
-use super::{Completion, Done, Driver, Key, ops, ops::Vtable, slot::Slot};
+use super::{Driver, Key, ops, ops::Vtable, slot::Slot};
 use crate::op::Op;
 use std::task::Waker;
 
@@ -47,17 +47,5 @@ impl Driver {
             return Paired::Full(ops.0, ops.1);
         }
         Paired::Begun(key_a, key_b)
-    }
-}
-
-impl Key {
-    /// Reads the next item of a multishot that is under way or has ended.
-    pub(crate) fn next_item<R>(&self, read: impl FnOnce(Completion<'_>) -> R) -> Option<R> {
-        let driver = &self.driver;
-        let item = driver.with(|inner| {
-            let (result, flags) = inner.pop_item(self.id.index())?;
-            Some(Done { result, flags, ..inner.done(self.id.index()) })
-        })??;
-        Some(read(item.completion(driver, None)))
     }
 }

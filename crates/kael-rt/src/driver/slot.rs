@@ -101,9 +101,10 @@ pub(crate) struct Head {
     pub(crate) result: i32,
     /// In a carry: how much of it has been read.
     pub(crate) offset: u32,
-    /// In a carry: how much it holds in all.
+    /// In a carry: how much it holds in all. In a pooled receive before that: see `inner/items.rs`.
     pub(crate) held: u32,
-    /// The list of those items.
+    /// How many items of a multishot wait for its future, and their list.
+    pub(crate) items: u32,
     pub(crate) items_first: u32,
     pub(crate) items_last: u32,
     /// Links of the list that the slot is in: gate, backlog, cancels.
@@ -136,9 +137,8 @@ pub(crate) struct Marks {
     pub(crate) seen: bool,
     /// How many vectors of the scratch the region stands for; 0: the region is plain.
     pub(crate) vectors: u8,
-    /// How many items of a multishot wait for the future.
-    pub(crate) items: u8,
-    unused: u8,
+    /// It will say nothing if it succeeds, see `inner/quiet.rs`.
+    pub(crate) quiet: bool,
     pub(crate) flags: u32,
 }
 
@@ -158,8 +158,7 @@ impl Marks {
             gives,
             seen: false,
             vectors: 0,
-            items: 0,
-            unused: 0,
+            quiet: false,
             flags: 0,
         }
     }
@@ -260,9 +259,7 @@ impl Slots {
     pub(crate) fn release(&mut self, slot: NonNull<Slot>, waits_for_peer: bool) {
         // SAFETY: a slot in use is in a chunk that stays, and its user gives it up.
         let head = unsafe { &mut (*slot.as_ptr()).head };
-        debug_assert!(
-            head.marks.state != State::Free && head.waker.is_none() && head.marks.items == 0
-        );
+        debug_assert!(head.marks.state != State::Free && head.waker.is_none() && head.items == 0);
         head.marks.state = State::Free;
         head.id = head.id.next();
         head.ready = SlotId::NEVER;
@@ -396,6 +393,7 @@ impl Slot {
             result: 0,
             offset: 0,
             held: 0,
+            items: 0,
             items_first: NONE,
             items_last: NONE,
             next: NONE,

@@ -6,12 +6,14 @@
 
 mod addr;
 mod listener;
+mod receiving;
 mod split;
 mod stream;
 mod udp;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use listener::{Incoming, TcpListener};
+pub use receiving::{RecvPooled, RecvStream};
 pub use split::{OwnedReadHalf, OwnedWriteHalf};
 pub use stream::{Detached, TcpStream};
 pub use udp::UdpSocket;

@@ -1,12 +1,12 @@
 //! The two directions of a TCP connection as two values.
 #![forbid(unsafe_code)]
 
-use super::TcpStream;
+use super::{RecvPooled, RecvStream, TcpStream};
 use crate::{
-    buf::{IoBuf, IoBufMut},
-    op::{Operation, Peek, ReadExact, Recv, Send, ShutDown, WriteAll},
+    buf::{BufferPool, IoBuf, IoBufMut, IoBufs},
+    op::{Operation, Peek, Queue, ReadExact, Recv, Send, ShutDown, WriteAll, WriteAllVectored},
 };
-use std::{net::Shutdown, rc::Rc};
+use std::{io, net::Shutdown, rc::Rc};
 
 pub(super) fn halves(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     let stream = Rc::new(stream);
@@ -45,6 +45,14 @@ pub(super) fn halves(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
 /// let (result, start) = read.peek(Vec::with_capacity(4)).await;
 /// result?;
 /// assert!(start.starts_with(b"H"));
+/// let pool = kael_rt::buf::BufferPool::new(4, 64)?;
+/// let first = read.recv_pooled(&pool).await?.expect("it is not the end");
+/// let mut pieces = read.recv_stream(&pool);
+/// # peer.write_all("HTTP").await.0?;
+/// let second = pieces.next().await?.expect("nor is this");
+/// assert_eq!(first[..], second[..]);
+/// # drop((pieces, first, second));
+/// # peer.write_all("HTTP").await.0?;
 /// let stream = read.reunite(write).expect("they are halves of one stream");
 /// assert_eq!(stream.read_exact(vec![0; 4]).await.1, b"HTTP");
 /// # Ok::<_, std::io::Error>(())
@@ -67,6 +75,14 @@ impl OwnedReadHalf {
     /// See [`TcpStream::peek`].
     pub fn peek<B: IoBufMut>(&self, buf: B) -> Operation<Peek<B>> {
         self.stream.peek(buf)
+    }
+    /// See [`TcpStream::recv_pooled`].
+    pub fn recv_pooled(&self, pool: &BufferPool) -> RecvPooled {
+        self.stream.recv_pooled(pool)
+    }
+    /// See [`TcpStream::recv_stream`].
+    pub fn recv_stream(&self, pool: &BufferPool) -> RecvStream {
+        self.stream.recv_stream(pool)
     }
     /// The stream of both halves.
     pub fn stream(&self) -> &TcpStream {
@@ -99,6 +115,9 @@ impl OwnedReadHalf {
 ///     write.write_all("all of this, ").await.0?;
 ///     let (taken, _buf) = write.write("and some of this").await;
 ///     println!("{} bytes taken for {}", taken?, write.stream().peer_addr()?);
+///     write.write_all_vectored(("in", " pieces")).await.0?;
+///     write.write_queued(" and last").await?;
+///     write.flush().await?;
 ///     write.shutdown().await
 /// }
 /// let (_read, write) = client.into_split();
@@ -123,6 +142,18 @@ impl OwnedWriteHalf {
     /// See [`TcpStream::write_all`].
     pub fn write_all<B: IoBuf>(&self, buf: B) -> Operation<WriteAll<B>> {
         self.stream.write_all(buf)
+    }
+    /// See [`TcpStream::write_all_vectored`].
+    pub fn write_all_vectored<V: IoBufs>(&self, bufs: V) -> Operation<WriteAllVectored<V>> {
+        self.stream.write_all_vectored(bufs)
+    }
+    /// See [`TcpStream::write_queued`].
+    pub fn write_queued<B: IoBuf>(&self, buf: B) -> Queue<WriteAll<B>> {
+        self.stream.write_queued(buf)
+    }
+    /// See [`TcpStream::flush`].
+    pub async fn flush(&self) -> io::Result<()> {
+        self.stream.flush().await
     }
     /// Ends the writing direction. See [`TcpStream::shutdown`].
     pub fn shutdown(&self) -> Operation<ShutDown> {

@@ -1,14 +1,14 @@
 //! TCP connections.
 #![forbid(unsafe_code)]
 
-use super::{OwnedReadHalf, OwnedWriteHalf, ToSocketAddrs, addr, split};
+use super::{OwnedReadHalf, OwnedWriteHalf, RecvPooled, RecvStream, ToSocketAddrs, addr, split};
 use crate::{
     budget::budget,
-    buf::{IoBuf, IoBufMut, IoBufs, IoBufsMut},
+    buf::{BufferPool, IoBuf, IoBufMut, IoBufs, IoBufsMut},
     driver::{Fd, Kind},
     op::{
-        Close, Connect, Operation, Pass, Peek, ReadExact, Recv, RecvVectored, Send, SendVectored,
-        SendZc, SendZcVectored, ShutDown, WriteAll,
+        Close, Connect, Operation, Pass, Peek, Queue, ReadExact, Recv, RecvVectored, Send,
+        SendVectored, SendZc, SendZcVectored, ShutDown, WriteAll, WriteAllVectored,
     },
     sys::SocketOption,
     task::context,
@@ -81,6 +81,45 @@ use std::{
 /// let (n, request) = read.read(Vec::with_capacity(64)).await;
 /// assert!(n? > 0 && request.starts_with(b"G"));
 /// write.write_all("HTTP/1.1 204 No Content\r\n\r\n").await.0?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+///
+/// Connections that share a pool hold no buffer while they wait:
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let a = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (b, _) = listener.accept().await?;
+/// use kael_rt::buf::BufferPool;
+/// let pool = BufferPool::new(16, 4096)?;
+/// a.write_all("one").await.0?;
+/// assert_eq!(b.recv_pooled(&pool).await?.as_deref(), Some(&b"one"[..]));
+/// let mut pieces = b.recv_stream(&pool);
+/// a.write_all("two").await.0?;
+/// let piece = pieces.next().await?.expect("it goes on");
+/// // It goes back from where it lies.
+/// b.write_queued(piece).await?;
+/// assert_eq!(a.read_exact(vec![0; 3]).await.1, b"two");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+///
+/// What is queued goes out by itself, and what is in pieces need not be put together:
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let a = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (b, _) = listener.accept().await?;
+/// a.write_queued("head, ").await?;
+/// a.write_queued_vectored(("a number: ", 7.to_string(), vec![b'.'])).await?;
+/// a.flush().await?;
+/// a.write_all_vectored(vec!["and", " the", " rest"]).await.0?;
+/// assert_eq!(b.read_exact(vec![0; 30]).await.1, b"head, a number: 7.and the rest");
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
@@ -182,6 +221,37 @@ impl TcpStream {
         Operation::new(ReadExact::new(self.fd.clone(), buf))
     }
 
+    /// Receives what there is into a buffer of `pool`, which the kernel picks when something arrives: a
+    /// connection that waits holds no buffer. At most the pool's buffer size; `None`: the peer has ended its
+    /// direction. See io_uring_enter(2), IOSQE_BUFFER_SELECT.
+    ///
+    /// When something is there and no buffer is free, it waits for one that comes back, behind those who
+    /// waited before; [`CoreMetrics::pool_starved`](crate::runtime::CoreMetrics::pool_starved) counts that.
+    /// Nothing spins meanwhile, and no timer is used.
+    ///
+    /// Dropping it loses nothing: bytes that came all the same go to the next read, of whatever kind, and their
+    /// buffer goes back to its pool.
+    ///
+    #[doc = budget!(tcp_recv_pooled)]
+    pub fn recv_pooled(&self, pool: &BufferPool) -> RecvPooled {
+        RecvPooled::new(self.fd.clone(), pool.clone())
+    }
+
+    /// What arrives, piece by piece, in buffers of `pool`: one request for all of them (a multishot), which the
+    /// kernel keeps. See io_uring_enter(2), IORING_RECV_MULTISHOT.
+    ///
+    /// At most a quarter of the pool's buffers, and 64, wait unread: then the kernel is asked to stop, and
+    /// asked again when they are read. A stream of mostly large messages (13 KiB and more) is read plainly, into the
+    /// buffer that was used last.
+    ///
+    /// Other reads of the stream wait while it has one. Dropping it loses nothing, as for
+    /// [`recv_pooled`](Self::recv_pooled).
+    ///
+    #[doc = budget!(tcp_recv_stream)]
+    pub fn recv_stream(&self, pool: &BufferPool) -> RecvStream {
+        RecvStream::new(self.fd.clone(), pool.clone())
+    }
+
     /// As [`read`](Self::read), but leaves the bytes in the socket.
     ///
     #[doc = budget!(tcp_peek)]
@@ -214,6 +284,67 @@ impl TcpStream {
     #[doc = budget!(tcp_write_all)]
     pub fn write_all<B: IoBuf>(&self, buf: B) -> Operation<WriteAll<B>> {
         Operation::new(WriteAll { fd: self.fd.clone(), buf, written: 0 })
+    }
+
+    /// As [`write_all`](Self::write_all), from several buffers in order, however many: a rope, say a
+    /// `VecDeque` of blocks, or a tuple of a head and a body. One call takes [`MAX_VECTORS`](crate::buf::MAX_VECTORS).
+    /// An error says how far it came ([`Error::transferred`](crate::Error::transferred)).
+    ///
+    #[doc = budget!(tcp_write_all_vectored)]
+    pub fn write_all_vectored<V: IoBufs>(&self, bufs: V) -> Operation<WriteAllVectored<V>> {
+        Operation::new(WriteAllVectored { fd: self.fd.clone(), bufs, written: 0 })
+    }
+
+    /// Hands the buffer to the runtime, which sends all of it behind what was written before, and drops
+    /// it when the kernel has let go of it. Gives the number of bytes that will be sent, at once.
+    ///
+    /// Success wakes nobody and costs no completion, so a loop of requests and answers enters the
+    /// kernel once a round: the next read's call carries the answer. It is handed over with the next
+    /// call that the core makes, at the latest when it has nothing to run. See io_uring_enter(2), IOSQE_CQE_SKIP_SUCCESS.
+    ///
+    /// An error is told by the next write, queued or not, or [`flush`](Self::flush), and stays. Sixteen may
+    /// be queued on a stream; while there are so many, or no slot is free, this waits until its own bytes
+    /// are sent, as `write_all` does: so a peer that does not read holds the writer up, and memory is bounded.
+    ///
+    /// Dropping the future before its first poll sends nothing; after that, all is sent.
+    /// [`close`](Self::close) finishes what is queued. Dropping the stream sends what the kernel takes at once
+    /// and gives up the rest, and so does the end of the runtime.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// # use kael_rt::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (stream, _) = listener.accept().await?;
+    /// for line in ["one\n", "two\n"] {
+    ///     stream.write_queued(line).await?;
+    /// }
+    /// stream.flush().await?;
+    /// assert_eq!(client.read_exact(vec![0; 8]).await.1, b"one\ntwo\n");
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    #[doc = budget!(tcp_write_queued)]
+    pub fn write_queued<B: IoBuf>(&self, buf: B) -> Queue<WriteAll<B>> {
+        Queue::new(WriteAll { fd: self.fd.clone(), buf, written: 0 })
+    }
+
+    /// As [`write_queued`](Self::write_queued), several buffers in order.
+    ///
+    #[doc = budget!(tcp_write_queued_vectored)]
+    pub fn write_queued_vectored<V: IoBufs>(&self, bufs: V) -> Queue<WriteAllVectored<V>> {
+        Queue::new(WriteAllVectored { fd: self.fd.clone(), bufs, written: 0 })
+    }
+
+    /// Waits until the kernel has taken what was written before, queued writes among it, or gives the
+    /// error that one of them met. It says nothing of what the peer has received.
+    ///
+    /// Dropping it changes nothing.
+    ///
+    #[doc = budget!(tcp_write_queued)]
+    pub async fn flush(&self) -> io::Result<()> {
+        Operation::new(Pass::<true> { fd: self.fd.clone() }).await
     }
 
     /// As [`write`](Self::write), but the kernel sends from the buffer itself instead of copying it
@@ -399,13 +530,6 @@ impl TcpStream {
             Ok(stream) => Ok(Detached { stream, unread }),
             Err(_) => Err(io::ErrorKind::ResourceBusy.into()),
         }
-    }
-}
-
-#[cfg(test)]
-impl TcpStream {
-    pub(crate) fn fd(&self) -> &Fd {
-        &self.fd
     }
 }
 

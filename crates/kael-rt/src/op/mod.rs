@@ -14,10 +14,10 @@ mod fs;
 mod link;
 mod net;
 mod operation;
+mod pooled;
+mod queued;
 #[cfg(test)]
 pub(crate) mod shapes;
-#[cfg(test)]
-mod shots;
 mod zero_copy;
 
 pub use cancel::{CancelOn, CancelToken, Cancelled, WithTimeout};
@@ -29,9 +29,11 @@ pub(crate) use fs::{Changing, Close, KernelPath};
 pub(crate) use net::Pass;
 pub use net::{
     Accept, Connect, Peek, ReadExact, Recv, RecvFrom, RecvVectored, Send, SendTo, SendVectored,
-    ShutDown, WriteAll,
+    ShutDown, WriteAll, WriteAllVectored,
 };
 pub use operation::Operation;
+pub(crate) use pooled::{Received, RecvOne, RecvShots};
+pub use queued::Queue;
 pub use zero_copy::{SendZc, SendZcVectored};
 
 use crate::{
@@ -117,11 +119,12 @@ pub(crate) enum Request<'a> {
         flags: RecvFlags,
     },
     /// Receives into buffers that the backend picks from `group`, again and again if `multishot`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "public with buffer pools"))]
+    /// As a multishot it stops when `bound` answers wait for its future.
     RecvPooled {
         fd: &'a Descriptor,
         group: u16,
         multishot: bool,
+        bound: u8,
     },
     RecvVectored {
         fd: &'a Descriptor,
@@ -188,6 +191,9 @@ pub(crate) struct RecvFlags {
 pub(crate) struct SendFlags {
     /// Waits until everything is sent or an error came.
     pub(crate) wait_all: bool,
+    /// Sends everything at once or says how far it came, and says nothing of success: see
+    /// `driver/inner/quiet.rs`. A backend that cannot do so answers as always.
+    pub(crate) quiet: bool,
 }
 
 /// Which of a descriptor's gates a request passes: at most one request at a time is with the
@@ -223,7 +229,7 @@ impl Request<'_> {
                     Gives::Received
                 }
             }
-            Request::RecvVectored { .. } => Gives::Received,
+            Request::RecvVectored { .. } | Request::RecvPooled { .. } => Gives::Received,
             Request::Open { .. } | Request::Accept { direct: false, .. } => Gives::Handle,
             Request::Accept { direct: true, .. } => Gives::DirectHandle,
             Request::Close { .. } => Gives::Closed,
@@ -241,7 +247,6 @@ impl Request<'_> {
             | Request::Unlink { .. }
             | Request::Rename { .. }
             | Request::MakeDir { .. }
-            | Request::RecvPooled { .. }
             | Request::Send { .. }
             | Request::SendZeroCopy { .. }
             | Request::SendMessage { .. }
@@ -250,6 +255,18 @@ impl Request<'_> {
             | Request::Shutdown { .. } => Gives::Count,
             #[cfg(test)]
             Request::Stall { .. } => Gives::Count,
+        }
+    }
+
+    /// The backend is asked to say nothing of success.
+    pub(crate) fn is_quiet(&self) -> bool {
+        matches!(self, Request::Send { flags, .. } | Request::SendMessage { flags, .. } if flags.quiet)
+    }
+
+    /// Whether it says nothing of success.
+    pub(crate) fn set_quiet(&mut self, quiet: bool) {
+        if let Request::Send { flags, .. } | Request::SendMessage { flags, .. } = self {
+            flags.quiet = quiet;
         }
     }
 
@@ -322,6 +339,8 @@ pub(crate) struct Traits {
     pub(crate) gives_more: bool,
     /// It completes again and again.
     pub(crate) multishot: bool,
+    /// It receives into buffers of a pool, which the backend picks.
+    pub(crate) pooled: bool,
     /// What it mostly is: a transfer that goes the short way.
     pub(crate) plain: Option<Plain>,
 }
@@ -372,6 +391,7 @@ impl Traits {
         scratch: false,
         gives_more: false,
         multishot: false,
+        pooled: false,
         plain: None,
     };
     /// Takes something out of a socket: bytes or a connection.

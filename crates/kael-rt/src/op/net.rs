@@ -326,7 +326,11 @@ impl<B: IoBuf> Op for WriteAll<B> {
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_init().get(self.written..) {
             None | Some([]) => Request::Pass { fd: &self.fd },
-            Some(from) => Request::Send { fd: &self.fd, from, flags: SendFlags { wait_all: true } },
+            Some(from) => Request::Send {
+                fd: &self.fd,
+                from,
+                flags: SendFlags { wait_all: true, quiet: false },
+            },
         }
     }
 
@@ -410,6 +414,62 @@ impl<V: IoBufs> Op for SendVectored<V> {
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         (completion.count(), self.bufs)
+    }
+}
+
+/// Sends several buffers, whole: `write_all_vectored`.
+///
+/// ```
+/// use kael_rt::{Operation, net::TcpStream, ops::WriteAllVectored};
+/// use std::collections::VecDeque;
+///
+/// type Rope = VecDeque<Vec<u8>>;
+///
+/// fn answer(stream: &TcpStream, rope: Rope) -> Operation<WriteAllVectored<Rope>> {
+///     stream.write_all_vectored(rope)
+/// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (stream, _) = listener.accept().await?;
+/// let rope = (0..40u8).map(|i| vec![i; 100]).collect();
+/// assert_eq!(answer(&stream, rope).await.0?, 4000);
+/// assert_eq!(client.read_exact(vec![0; 4000]).await.1[3999], 39);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+pub struct WriteAllVectored<V> {
+    pub(crate) fd: Fd,
+    pub(crate) bufs: V,
+    pub(crate) written: usize,
+}
+
+impl<V: IoBufs> Op for WriteAllVectored<V> {
+    type Output = BufResult<usize, V>;
+    const TRAITS: Traits = Traits::SEND;
+
+    fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
+        if self.written >= self.bufs.total_len() {
+            return Request::Pass { fd: &self.fd };
+        }
+        let message = scratch.message_from(&self.bufs, self.written);
+        let flags = SendFlags { wait_all: true, quiet: false };
+        Request::SendMessage { fd: &self.fd, message, flags }
+    }
+
+    fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
+        let n = completion.result();
+        self.written += n.max(0) as usize;
+        if n > 0 && self.written < self.bufs.total_len() { Step::Again } else { Step::Done }
+    }
+
+    fn complete(self, completion: Completion<'_>) -> Self::Output {
+        let result = match completion.result() {
+            code @ ..0 => Err(Fault::partial(code, self.written)),
+            0.. => Ok(self.written),
+        };
+        (result, self.bufs)
     }
 }
 

@@ -2,11 +2,7 @@
 //! must carry before a public method may rest on it.
 #![forbid(unsafe_code)]
 
-use super::{
-    Op, Operation, RecvFlags, Request, Side, Traits,
-    link::linked,
-    shots::{RecvShots, Shots},
-};
+use super::{Op, Operation, RecvFlags, Request, Side, Traits, link::linked};
 use crate::{
     block_on,
     buf::{BufResult, IoBufMut},
@@ -35,90 +31,7 @@ async fn pair() -> (TcpStream, TcpStream) {
     (a, listener.accept().await.unwrap().0)
 }
 
-// 1. A multishot receive with a ring of buffers.
-
-#[test]
-fn multishot_receives_into_lent_buffers_and_ends_with_the_stream() {
-    block_on(async {
-        driver().provide(7, 8, 512).unwrap();
-        let (a, b) = pair().await;
-        let mut shots = Shots::new(RecvShots { fd: b.fd().clone(), group: 7 });
-        let mut received = Vec::new();
-        for round in 0..100u8 {
-            a.write_all(vec![round; 64]).await.0.unwrap();
-            let mut got = 0;
-            while got < 64 {
-                let lent = shots.next().await.unwrap().expect("the stream goes on");
-                got += lent.bytes().len();
-                received.extend_from_slice(lent.bytes());
-            }
-        }
-        let expected: Vec<u8> = (0..100u8).flat_map(|round| [round; 64]).collect();
-        assert_eq!(received, expected);
-        a.close().await.unwrap();
-        assert!(shots.next().await.unwrap().is_none());
-    });
-}
-
-#[test]
-fn multishot_goes_on_when_buffers_come_back_and_when_its_list_was_full() {
-    block_on(async {
-        driver().provide(1, 4, 64).unwrap();
-        let (a, b) = pair().await;
-        let mut shots = Shots::new(RecvShots { fd: b.fd().clone(), group: 1 });
-        let writer = spawn(async move {
-            for i in 0..200u8 {
-                a.write_all(vec![i; 64]).await.0.unwrap();
-            }
-            a.close().await.unwrap();
-        });
-        let (mut held, mut received) = (Vec::new(), Vec::new());
-        loop {
-            match shots.next().await {
-                Ok(Some(lent)) => {
-                    received.extend_from_slice(lent.bytes());
-                    held.push(lent);
-                    if held.len() == 3 {
-                        held.clear();
-                    }
-                }
-                Ok(None) => break,
-                Err(e) if e.raw_os_error() == Some(libc::ENOBUFS) => held.clear(),
-                Err(e) => panic!("{e}"),
-            }
-        }
-        writer.await.unwrap();
-        assert_eq!(received.len(), 200 * 64);
-        assert!(received.iter().enumerate().all(|(i, byte)| usize::from(*byte) == i / 64));
-    });
-}
-
-#[test]
-fn multishot_dropped_with_items_gives_every_buffer_back() {
-    block_on(async {
-        driver().provide(2, 4, 64).unwrap();
-        for _ in 0..50 {
-            let (a, b) = pair().await;
-            let mut shots = Shots::new(RecvShots { fd: b.fd().clone(), group: 2 });
-            a.write_all(vec![1; 64]).await.0.unwrap();
-            drop(shots.next().await.unwrap());
-            a.write_all(vec![2; 64]).await.0.unwrap();
-            crate::yield_now().await;
-            drop(shots);
-        }
-        // The kernel may still have what it took for the last of them.
-        crate::time::sleep(std::time::Duration::from_millis(10)).await;
-        // All four buffers are there: four items can be held at once.
-        let (a, b) = pair().await;
-        let mut shots = Shots::new(RecvShots { fd: b.fd().clone(), group: 2 });
-        let mut held = Vec::new();
-        for _ in 0..4 {
-            a.write_all(vec![3; 64]).await.0.unwrap();
-            held.push(shots.next().await.unwrap().unwrap());
-        }
-        assert_eq!(held.len(), 4);
-    });
-}
+// 1. A multishot receive with a ring of buffers: public, see `tests/pooled.rs`.
 
 // 2. A zero-copy send whose buffer comes back only at the notification: public, see
 // `tests/zero_copy.rs`.

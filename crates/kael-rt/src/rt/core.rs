@@ -86,6 +86,10 @@ impl Core {
         counters.starved.set(driver.starved);
         counters.zero_copy_sends.set(driver.zero_copy_sends);
         counters.zero_copy_copied.set(driver.zero_copy_copied);
+        counters.queued_sends.set(driver.queued_sends);
+        counters.pooled_receives.set(driver.pooled_receives);
+        counters.pool_starved.set(driver.pool_starved);
+        counters.registered_transfers.set(driver.registered_transfers);
         // Without the one that stands for the future of `block_on`.
         counters.tasks.set(self.tasks.tasks().saturating_sub(1));
         counters.task_polls.set(self.tasks.polls());

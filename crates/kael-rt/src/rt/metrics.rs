@@ -91,6 +91,14 @@ counters! {
     zero_copy_sends,
     /// Those of them that the kernel had to copy after all, as it does on the loopback device: total. Linux says so from 6.3 on.
     zero_copy_copied,
+    /// Receives into buffers of a pool: total.
+    pooled_receives,
+    /// Those of them that had to wait, with something there to be received, for a buffer to come back: total.
+    pool_starved,
+    /// Reads, writes and zero-copy sends whose memory was registered with the ring: total.
+    registered_transfers,
+    /// Queued writes that were sent without a completion: total.
+    queued_sends,
     /// Polls of tasks and of the future of `block_on`: total.
     task_polls,
     /// Tasks that have not ended.

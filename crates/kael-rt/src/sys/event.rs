@@ -13,17 +13,33 @@ pub(crate) const COPIED: i32 = i32::MIN;
 /// A buffer of a group comes with it.
 const BUFFER: u32 = 4;
 
-/// The flags that say which buffer the backend has picked.
-pub(crate) fn buffer_flags(group: u16, buffer: u16) -> u32 {
-    // Groups are few: twelve bits hold them beside the flags.
-    debug_assert!(group < 1 << 12);
-    BUFFER | u32::from(group) << 4 | u32::from(buffer) << 16
+/// The flags that say which buffer of its group the backend has picked.
+pub(crate) fn buffer_flags(buffer: u16) -> u32 {
+    BUFFER | u32::from(buffer) << 16
 }
 
-/// The (group, buffer) that flags name.
+/// The buffer that flags name.
 #[inline]
-pub(crate) fn buffer_of(flags: u32) -> Option<(u16, u16)> {
-    (flags & BUFFER != 0).then_some(((flags >> 4 & 0xfff) as u16, (flags >> 16) as u16))
+pub(crate) fn buffer_of(flags: u32) -> Option<u16> {
+    (flags & BUFFER != 0).then_some((flags >> 16) as u16)
+}
+
+/// Buffers of one size, one behind the other, that a backend may receive into.
+#[derive(Clone, Copy)]
+pub(crate) struct Buffers {
+    pub(crate) at: NonNull<u8>,
+    pub(crate) count: u16,
+    pub(crate) size: u32,
+    /// From the beginning of one to the beginning of the next.
+    pub(crate) stride: usize,
+}
+
+impl Buffers {
+    pub(crate) fn get(&self, buffer: u16) -> NonNull<u8> {
+        assert!(buffer < self.count, "a buffer of these is named");
+        // SAFETY: in bounds of the memory that `at` stands for.
+        unsafe { self.at.add(usize::from(buffer) * self.stride) }
+    }
 }
 
 /// One completion, as the backend reports it.
@@ -34,6 +50,28 @@ pub(crate) struct Event {
     /// A count, a descriptor's number, or a negative errno.
     pub(crate) result: i32,
     pub(crate) flags: u32,
+}
+
+/// A place in the order in which requests are handed over.
+#[derive(Clone, Copy, Default)]
+#[allow(dead_code, reason = "the simulator always answers")]
+pub(crate) struct Position {
+    /// Behind the last one in the submission queue.
+    pub(crate) tail: u32,
+    /// Completions that had been lost by then.
+    pub(crate) lost: u32,
+}
+
+/// What it means that a quiet send has said nothing, see `driver/inner/quiet.rs`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Silence {
+    /// The kernel does not have it yet, or what it said may be unread.
+    Undecided,
+    #[allow(dead_code, reason = "as above")]
+    Success,
+    /// Completions were lost, perhaps its own.
+    #[allow(dead_code, reason = "as above")]
+    Unknown,
 }
 
 /// What became of a request.

@@ -7,6 +7,7 @@ use std::{
     io,
     net::SocketAddr,
     os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    ptr::NonNull,
     time::Duration,
 };
 
@@ -14,6 +15,12 @@ use std::{
 pub(crate) fn close_now(number: i32) {
     // SAFETY: the caller owns the number and gives it up.
     drop(unsafe { OwnedFd::from_raw_fd(number) });
+}
+
+/// Asks for huge pages behind memory that is ours. The system may do without.
+pub(crate) fn advise_huge_pages(at: NonNull<u8>, len: usize) {
+    // SAFETY: advice changes no contents.
+    let _ = unsafe { libc::madvise(at.as_ptr().cast(), len, libc::MADV_HUGEPAGE) };
 }
 
 /// The calling thread is bound to one processor as long as this lives.

@@ -2,14 +2,15 @@
 //!
 //! * `Backend`: `new`, `start`, `cancel`, `turn`, `next_own`, `next`,
 //!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
-//!   `enter_table`, `leave_table`, `close`, `shut_down`, `provide`, `buffer_at`, `give_back`, `syscalls`, `submitted`; and the
+//!   `enter_table`, `leave_table`, `close`, `shut_down`, `provide`, `withdraw`, `buffer_at`, `give_back`, `claim`, `register_memory`,
+//!   `unregister_memory`, `registered_transfers`, `IS_SILENT`, `position`, `silence`, `syscalls`, `submitted`; and the
 //!   calls that never block: `socket`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
 //!   `duplicate`.
 //! * `Unpark`: wakes a core that sleeps in `turn`; Send and Sync.
 //! * `PoolJob`: a request that a thread of the blocking pool carries out.
 //! * `Scratch`, `PeerAddr`, `StatBuf`, `Message`, `MessageMut`, `Vectors`, `VectorsMut`: the
 //!   structures that the kernel wants beside a buffer.
-//! * `borrow`, `close_now`, `pin_to_cpu`, `SocketOption`: the rest.
+//! * `borrow`, `close_now`, `advise_huge_pages`, `pin_to_cpu`, `SocketOption`: the rest.
 //!
 //! No other file, `lib.rs` aside, has a `cfg` of the platform.
 
@@ -66,7 +67,7 @@ mod posix;
 mod uring;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
 pub(crate) use {
-    linux::{SocketOption, borrow, close_now, pin_to_cpu},
+    linux::{SocketOption, advise_huge_pages, borrow, close_now, pin_to_cpu},
     posix::PoolJob,
     uring::{Backend, Unpark},
 };
@@ -76,7 +77,9 @@ mod sim;
 #[cfg(kael_backend = "sim")]
 pub(crate) use sim::control as sim_control;
 #[cfg(kael_backend = "sim")]
-pub(crate) use sim::{Backend, PoolJob, SocketOption, Unpark, borrow, close_now, pin_to_cpu};
+pub(crate) use sim::{
+    Backend, PoolJob, SocketOption, Unpark, advise_huge_pages, borrow, close_now, pin_to_cpu,
+};
 
 #[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
 compile_error!(
@@ -84,6 +87,8 @@ compile_error!(
      over the simulator"
 );
 
-pub(crate) use event::{COPIED, Event, MORE, MOST, NOTIFICATION, Region, Started, buffer_of};
+pub(crate) use event::{
+    Buffers, COPIED, Event, MORE, MOST, NOTIFICATION, Position, Region, Silence, Started, buffer_of,
+};
 pub(crate) use options::RingOptions;
 pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, StatBuf, Vectors, VectorsMut};

@@ -15,6 +15,9 @@ use std::ptr::{self, NonNull};
 impl Inner {
     /// How many bytes an orphaned receive holds, from the start of its buffer on.
     pub(in crate::driver) fn held(&mut self, index: u32) -> usize {
+        if let Some(spilled) = self.spill(index) {
+            return spilled;
+        }
         let body = self.slots.body(index);
         let head = self.slots.head(index);
         let last = head.result.max(0) as usize;
@@ -134,6 +137,7 @@ impl Inner {
         fd.read.carry.set(NONE);
         let id = self.slots.head(carry).id;
         self.end_orphan(carry);
+        self.drop_unread(carry);
         self.carries -= 1;
         self.spent.push(id);
     }

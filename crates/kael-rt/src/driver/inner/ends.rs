@@ -3,11 +3,12 @@
 use super::{
     super::slot::{NONE, Slot, SlotId, State},
     Act, Inner, MAX_DELAY_MS,
+    items::group_of,
 };
 use crate::{
     error::Fault,
     op::{Gives, Side},
-    sys::{COPIED, Event, MORE, NOTIFICATION},
+    sys::{COPIED, Event, MORE, NOTIFICATION, buffer_of},
     task::wake_here,
 };
 use std::ptr::NonNull;
@@ -92,8 +93,12 @@ impl Inner {
     #[inline(never)]
     fn complete_closely(&mut self, slot: NonNull<Slot>, event: Event) -> Act {
         let flags = self.backend.flags(event);
-        let event = Event { flags, ..event };
+        let mut event = Event { flags, ..event };
+        if buffer_of(flags).is_some() || self.slots.head_at(slot).vtable.traits.pooled {
+            self.take_buffer(slot, &mut event);
+        }
         let head = self.slots.head_at(slot);
+        head.marks.quiet = false;
         if event.flags & NOTIFICATION != 0 {
             if head.marks.flags & MORE == 0 {
                 // No result came before, so the kernel has the buffer still.
@@ -121,6 +126,25 @@ impl Inner {
             return Act::Nothing;
         }
         self.finished(slot)
+    }
+
+    /// A pooled receive has got something, or another operation claims to have. A buffer that was not
+    /// lent, or bytes without one, can only be a mistake of the kernel's: the stream is not believed.
+    fn take_buffer(&mut self, slot: NonNull<Slot>, event: &mut Event) {
+        let head = self.slots.head_at(slot);
+        let pooled = head.vtable.traits.pooled;
+        let right = match buffer_of(event.flags) {
+            Some(buffer) if pooled => self.backend.claim(group_of(head.held), buffer, event.result),
+            Some(_) => false,
+            None => event.result <= 0,
+        };
+        if !right {
+            self.stale += 1;
+            event.flags &= MORE | NOTIFICATION;
+            if pooled {
+                event.result = -libc::EIO;
+            }
+        }
     }
 
     /// The kernel has let go of an operation.

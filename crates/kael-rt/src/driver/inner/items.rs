@@ -1,8 +1,8 @@
 //! Completions of a multishot that its future has not seen yet: a list in each slot, its nodes
 //! pooled.
 
-use super::{super::slot::NONE, Inner, Item, MAX_ITEMS};
-use crate::sys::{Event, buffer_of};
+use super::{super::slot::NONE, Inner, Item};
+use crate::sys::Event;
 use std::mem;
 
 impl Inner {
@@ -24,9 +24,9 @@ impl Inner {
         };
         self.items_seen += 1;
         let head = self.slots.head(index);
-        head.marks.items += 1;
-        let (last, full) =
-            (mem::replace(&mut head.items_last, item), head.marks.items >= MAX_ITEMS);
+        head.items += 1;
+        let full = head.items >= bound_of(head.held);
+        let last = mem::replace(&mut head.items_last, item);
         match last {
             NONE => head.items_first = item,
             last => self.items[last as usize].next = item,
@@ -49,20 +49,25 @@ impl Inner {
         let answer = (item.result, item.flags);
         self.free_item = first;
         let head = self.slots.head(index);
-        head.marks.items -= 1;
+        head.items -= 1;
         head.items_first = next;
         if next == NONE {
             head.items_last = NONE;
         }
         Some(answer)
     }
+}
 
-    /// Drops the items that no future will see.
-    pub(in crate::driver) fn drop_items(&mut self, index: u32) {
-        while let Some((_, flags)) = self.pop_item(index) {
-            if let Some((group, buffer)) = buffer_of(flags) {
-                self.backend.give_back(group, buffer);
-            }
-        }
-    }
+/// What a slot notes of a pooled receive while it has not become a carry: the group that it receives
+/// into, and how many items may wait for its future.
+pub(super) fn pooled_note(group: u16, bound: u8) -> u32 {
+    u32::from(group) | u32::from(bound) << 16
+}
+
+pub(super) fn group_of(note: u32) -> u16 {
+    note as u16
+}
+
+fn bound_of(note: u32) -> u32 {
+    note >> 16
 }

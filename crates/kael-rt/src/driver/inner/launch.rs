@@ -7,6 +7,7 @@ use super::{
         slot::{NONE, Slot, SlotId, State},
     },
     Inner, Launch,
+    items::pooled_note,
 };
 use crate::{
     error::Fault,
@@ -147,11 +148,16 @@ impl Inner {
         let index = self.slots.head_at(slot).id.index();
         let free = gate.holder.get() == NONE && (in_turn || gate.first.get() == NONE);
         if !free {
+            self.hurry_holder(gate);
             self.enqueue(index, gate);
             return Some(Launch::Pending);
         }
         let passes = matches!(request, Request::Pass { .. });
         if side == Side::Read && gate.carry.get() != NONE && !passes {
+            if let Request::RecvPooled { .. } = request {
+                // What was left does not lie in its pool. It takes a buffer, and reads it as others do.
+                return Some(self.answer(slot, Fault::CarryFirst.code()));
+            }
             gate.holder.set(index);
             self.note(slot, request);
             if in_turn {
@@ -184,6 +190,9 @@ impl Inner {
         head.region = region.at;
         head.region_len = region.len;
         head.asked = region.asked;
+        if let Request::RecvPooled { group, bound, .. } = request {
+            head.held = pooled_note(*group, *bound);
+        }
     }
 
     /// Hands a request to the backend.
@@ -191,15 +200,28 @@ impl Inner {
     pub(in crate::driver) fn start(
         &mut self,
         slot: NonNull<Slot>,
-        request: Request<'static>,
+        mut request: Request<'static>,
     ) -> Launch {
         self.note(slot, &request);
         let head = self.slots.head_at(slot);
         head.enough = i32::MAX;
-        match self.backend.start(head.id, request) {
+        let (id, is_quiet) = (head.id, request.is_quiet());
+        if is_quiet {
+            if head.marks.begun && head.fd.is_some_and(Self::gives_up) {
+                return self.answer(slot, Fault::Closed.code());
+            }
+            let marks = &mut self.slots.head_at(slot).marks;
+            marks.quiet = !marks.begun;
+            request.set_quiet(marks.quiet);
+        }
+        match self.backend.start(id, request) {
             Started::Queued => {
                 self.started += 1;
-                self.slots.head_at(slot).marks.state = State::InFlight;
+                let marks = &mut self.slots.head_at(slot).marks;
+                marks.state = State::InFlight;
+                if is_quiet && marks.quiet {
+                    self.keep_quiet(id);
+                }
                 Launch::Pending
             }
             Started::Done(result) => self.answer(slot, result),
@@ -244,7 +266,7 @@ impl Plain {
     /// # Safety
     /// As for [`Inner::launch_plain`].
     #[inline(always)]
-    unsafe fn request(self, span: Span<'_>) -> Request<'static> {
+    pub(super) unsafe fn request(self, span: Span<'_>) -> Request<'static> {
         let Span { fd, at, len, offset: at_offset } = span;
         // SAFETY: the operation holds its descriptor, and descriptors in use stay where they are.
         let fd = unsafe { &*ptr::from_ref(fd) };
@@ -259,7 +281,7 @@ impl Plain {
                 Plain::Send { wait_all } => Request::Send {
                     fd,
                     from: slice::from_raw_parts(at.as_ptr(), len),
-                    flags: SendFlags { wait_all },
+                    flags: SendFlags { wait_all, quiet: false },
                 },
                 Plain::Read => Request::Read {
                     fd,

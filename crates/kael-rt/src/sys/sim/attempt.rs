@@ -2,12 +2,13 @@
 
 use super::{
     Backend, Op,
+    buffers::Group,
     memory::{self, Datagram, Payload},
     sockets::{Datagrams, LONGEST_DATAGRAM, Room, Stream},
     world::{Object, Ports},
 };
 use crate::{
-    op::{RecvFlags, Request},
+    op::{RecvFlags, Request, SendFlags},
     sys::event::{COPIED, MORE, NOTIFICATION, buffer_flags},
 };
 use std::{cell::RefCell, net::Shutdown, rc::Rc};
@@ -129,8 +130,11 @@ impl Backend {
                 self.receive_pooled(user, op, group, multishot)
             }
             Request::Send { flags, .. } | Request::SendMessage { flags, .. } => {
-                let all = flags.wait_all;
-                self.send(user, op, all)
+                let SendFlags { wait_all, quiet } = *flags;
+                match self.send(user, op, wait_all && !quiet) {
+                    Outcome::Parked if quiet => Outcome::error(libc::EAGAIN),
+                    outcome => outcome,
+                }
             }
             Request::SendZeroCopy { .. } | Request::SendMessageZeroCopy { .. } => {
                 match self.send(user, op, false) {
@@ -238,10 +242,11 @@ impl Backend {
     }
 
     fn receive_pooled(&mut self, user: u64, op: &mut Op, group: u16, multishot: bool) -> Outcome {
-        let Some(index) = self.groups.iter().position(|g| g.id == group) else {
+        let index = usize::from(group);
+        let Some(Some(size)) = self.groups.get(index).map(|group| group.as_ref().map(Group::size))
+        else {
             return Outcome::error(libc::ENOBUFS);
         };
-        let size = self.groups[index].size();
         let object = op.object.clone();
         // Whether there is something comes first: an idle receive takes no buffer.
         match object.as_deref() {
@@ -263,7 +268,8 @@ impl Backend {
             }
             _ => return Outcome::error(libc::ENOTSOCK),
         }
-        let Some(buffer) = self.groups[index].take(&mut self.random) else {
+        let taken = self.groups[index].as_mut().and_then(|group| group.take(&mut self.random));
+        let Some(buffer) = taken else {
             return Outcome::error(libc::ENOBUFS);
         };
         let bytes = match object.as_deref() {
@@ -282,8 +288,8 @@ impl Backend {
             }
             _ => Vec::new(),
         };
-        let at = self.groups[index].at(buffer);
-        let (result, flags) = (bytes.len() as i32, buffer_flags(group, buffer));
+        let at = self.buffer_at(group, buffer);
+        let (result, flags) = (bytes.len() as i32, buffer_flags(buffer));
         let answer = Answer { result, flags, payload: Payload::Buffer(at, bytes) };
         if multishot && !self.random.chance(self.faults.ended_shots) {
             Outcome::Item(Answer { flags: flags | MORE, ..answer })

@@ -45,6 +45,9 @@ impl Drop for Pinned {
     fn drop(&mut self) {}
 }
 
+/// Memory has no pages here.
+pub(crate) fn advise_huge_pages(_: std::ptr::NonNull<u8>, _: usize) {}
+
 /// Binds nothing, but says no to processors that cannot be.
 pub(crate) fn pin_to_cpu(cpu: usize) -> io::Result<Pinned> {
     if cpu < 1024 { Ok(Pinned) } else { Err(io::ErrorKind::InvalidInput.into()) }

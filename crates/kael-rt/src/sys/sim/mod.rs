@@ -28,7 +28,7 @@ mod sockets;
 mod work;
 mod world;
 
-use super::event::{Event, Started};
+use super::event::{Buffers, Event, Position, Silence, Started};
 use crate::{
     driver::{Descriptor, DriverConfig, NONE, SlotId, Wait},
     op::Request,
@@ -37,7 +37,7 @@ use crate::{
 };
 use attempt::Answer;
 use buffers::Group;
-pub(crate) use calls::{SocketOption, borrow, close_now, pin_to_cpu};
+pub(crate) use calls::{SocketOption, advise_huge_pages, borrow, close_now, pin_to_cpu};
 use control::Faults;
 pub(crate) use pool::{PoolJob, Unpark};
 use random::Random;
@@ -71,7 +71,7 @@ pub(crate) struct Backend {
     woken: Woken,
     /// What was given in the last turn.
     answers: VecDeque<Event>,
-    groups: Vec<Group>,
+    groups: Vec<Option<Group>>,
     unpark: Unpark,
     pool: Arc<BlockingPool>,
     /// Jobs that are with the pool.
@@ -130,6 +130,16 @@ const STEP_NS: u64 = 1000;
 impl Backend {
     /// Time is virtual.
     pub(crate) const MOVES_CLOCK: bool = true;
+    /// Every request is answered.
+    pub(crate) const IS_SILENT: bool = false;
+
+    pub(crate) fn position(&self) -> Position {
+        Position::default()
+    }
+
+    pub(crate) fn silence(&self, _: Position) -> Silence {
+        Silence::Undecided
+    }
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         Ok(Backend {
@@ -391,21 +401,51 @@ impl Backend {
         self.submitted
     }
 
-    pub(crate) fn provide(&mut self, group: u16, count: u16, size: u32) -> io::Result<()> {
-        self.groups.push(Group::new(group, count, size));
+    /// Nothing is registered here.
+    pub(crate) fn register_memory(&mut self, _: NonNull<u8>, _: usize) -> io::Result<Option<u32>> {
+        Ok(None)
+    }
+
+    pub(crate) fn unregister_memory(&mut self, _: u32) {}
+
+    pub(crate) fn registered_transfers(&self) -> u64 {
+        0
+    }
+
+    /// Registers a group of buffers, none of which is given to the kernel yet.
+    pub(crate) fn provide(&mut self, group: u16, buffers: Buffers) -> io::Result<()> {
+        let made = Group::new(buffers);
+        let groups = self.groups.len().max(usize::from(group) + 1);
+        self.groups.resize_with(groups, || None);
+        self.groups[usize::from(group)] = Some(made);
         Ok(())
     }
 
-    pub(crate) fn buffer_at(&self, group: u16, buffer: u16) -> Option<NonNull<u8>> {
-        Some(self.groups.iter().find(|g| g.id == group)?.at(buffer))
+    /// The kernel forgets a group. Nothing that is under way could receive into it.
+    pub(crate) fn withdraw(&mut self, group: u16) {
+        self.groups[usize::from(group)] = None;
     }
 
+    fn group(&mut self, group: u16) -> &mut Group {
+        self.groups[usize::from(group)].as_mut().expect("a group in use is there")
+    }
+
+    pub(crate) fn buffer_at(&mut self, group: u16, buffer: u16) -> NonNull<u8> {
+        self.group(group).at(buffer)
+    }
+
+    /// Lets the kernel pick a buffer.
+    #[inline]
     pub(crate) fn give_back(&mut self, group: u16, buffer: u16) {
-        if let Some(group) = self.groups.iter_mut().find(|g| g.id == group)
-            && !group.give_back(buffer)
-        {
+        if !self.group(group).give_back(buffer) {
             control::violation(format!("L4: buffer {buffer} was given back twice"));
         }
+    }
+
+    /// The kernel has picked a buffer and put `result` bytes there. False: that cannot be.
+    #[inline]
+    pub(crate) fn claim(&mut self, group: u16, buffer: u16, result: i32) -> bool {
+        self.group(group).claim(buffer, result)
     }
 
     /// Makes a table of direct descriptors.

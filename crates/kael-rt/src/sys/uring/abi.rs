@@ -142,6 +142,18 @@ pub(super) struct BufReg {
     pub(super) resv: [u64; 3],
 }
 
+/// `struct io_uring_rsrc_update2`
+#[derive(Default)]
+#[repr(C)]
+pub(super) struct ResourceUpdate2 {
+    pub(super) offset: u32,
+    pub(super) reserved: u32,
+    pub(super) data: u64,
+    pub(super) tags: u64,
+    pub(super) count: u32,
+    pub(super) reserved2: u32,
+}
+
 /// `struct io_uring_buf`: an entry of a ring of provided buffers.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
@@ -238,8 +250,11 @@ pub(super) const REGISTER_PROBE: u32 = 8;
 pub(super) const REGISTER_RESTRICTIONS: u32 = 11;
 pub(super) const REGISTER_ENABLE_RINGS: u32 = 12;
 pub(super) const REGISTER_FILES2: u32 = 13;
+pub(super) const REGISTER_BUFFERS2: u32 = 15;
+pub(super) const REGISTER_BUFFERS_UPDATE: u32 = 16;
 pub(super) const REGISTER_RING_FDS: u32 = 20;
 pub(super) const REGISTER_PBUF_RING: u32 = 22;
+pub(super) const UNREGISTER_PBUF_RING: u32 = 23;
 pub(super) const REGISTER_NAPI: u32 = 27;
 pub(super) const REGISTER_RESIZE_RINGS: u32 = 33;
 pub(super) const REGISTER_MEM_REGION: u32 = 34;
@@ -266,6 +281,7 @@ pub(super) const CQE_SOCK_NONEMPTY: u32 = 1 << 2;
 pub(super) const CQE_NOTIF: u32 = 1 << 3;
 
 pub(super) const RECV_MULTISHOT: u16 = 1 << 1;
+pub(super) const SEND_ZC_FIXED_BUF: u16 = 1 << 2;
 pub(super) const SEND_ZC_REPORT_USAGE: u16 = 1 << 3;
 pub(super) const FSYNC_DATASYNC: u32 = 1;
 pub(super) const POLL_ADD_MULTI: u32 = 1;
@@ -275,6 +291,8 @@ pub(super) const OP_NOP: u8 = 0;
 pub(super) const OP_READV: u8 = 1;
 pub(super) const OP_WRITEV: u8 = 2;
 pub(super) const OP_FSYNC: u8 = 3;
+pub(super) const OP_READ_FIXED: u8 = 4;
+pub(super) const OP_WRITE_FIXED: u8 = 5;
 pub(super) const OP_POLL_ADD: u8 = 6;
 pub(super) const OP_SENDMSG: u8 = 9;
 pub(super) const OP_RECVMSG: u8 = 10;

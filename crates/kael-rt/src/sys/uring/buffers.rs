@@ -1,7 +1,9 @@
-//! Groups of buffers from which the kernel picks one for each receive (provided-buffer rings).
+//! Groups of buffers from which the kernel picks one for each receive (provided-buffer rings,
+//! IORING_REGISTER_PBUF_RING). The buffers are a pool's; the ring of their addresses is ours.
 
 use super::{
-    abi::{BufEntry, BufReg, REGISTER_PBUF_RING},
+    super::event::Buffers,
+    abi::{BufEntry, BufReg, REGISTER_PBUF_RING, UNREGISTER_PBUF_RING},
     ring::Ring,
 };
 use std::{
@@ -11,70 +13,88 @@ use std::{
     sync::atomic::{AtomicU16, Ordering::Release},
 };
 
-/// One group: the ring that the kernel reads, and the buffers.
+/// One group: the ring that the kernel reads, and what we know of the buffers.
 pub(super) struct Group {
-    pub(super) id: u16,
-    count: u16,
-    size: u32,
-    entries: NonNull<BufEntry>,
-    buffers: NonNull<u8>,
+    buffers: Buffers,
+    /// Entries of the ring, a power of two.
+    entries: u16,
+    ring: NonNull<BufEntry>,
     tail: u16,
+    /// Which buffers the kernel has.
+    lent: Box<[bool]>,
 }
 
 const PAGE: usize = 4096;
 
 impl Group {
-    /// Registers `count` (a power of two) buffers of `size` bytes.
-    pub(super) fn new(ring: &mut Ring, id: u16, count: u16, size: u32) -> io::Result<Group> {
-        assert!(count.is_power_of_two() && size > 0, "a group has a power of two of buffers");
-        let (entries, buffers) =
-            (allocate(Self::entries_layout(count)), allocate(Self::buffers_layout(count, size)));
-        let mut group = Group { id, count, size, entries: entries.cast(), buffers, tail: 0 };
+    /// Registers room for all the buffers (32,768 at most); none is lent yet.
+    pub(super) fn new(ring: &mut Ring, id: u16, buffers: Buffers) -> io::Result<Group> {
+        let entries = buffers.count.next_power_of_two();
+        let memory = allocate(Self::layout(entries));
+        // From here on its drop frees it.
+        let lent = vec![false; usize::from(buffers.count)].into();
+        let group = Group { buffers, entries, ring: memory.cast(), tail: 0, lent };
         let mut register = BufReg {
-            ring_addr: entries.as_ptr() as u64,
-            ring_entries: u32::from(count),
+            ring_addr: memory.as_ptr() as u64,
+            ring_entries: u32::from(entries),
             group: id,
             ..BufReg::default()
         };
         ring.register(REGISTER_PBUF_RING, &raw mut register as usize, 1)
             .map_err(io::Error::from_raw_os_error)?;
-        for buffer in 0..count {
-            group.give_back(buffer);
-        }
         Ok(group)
     }
 
-    fn entries_layout(count: u16) -> Layout {
-        Layout::from_size_align(usize::from(count) * size_of::<BufEntry>(), PAGE)
-            .expect("at most 1 MiB")
+    /// The kernel forgets the ring, and then its memory is freed.
+    pub(super) fn end(self, ring: &mut Ring, id: u16) {
+        let mut register = BufReg { group: id, ..BufReg::default() };
+        // If it refuses, it may go on reading: the memory is left to it.
+        if ring.register(UNREGISTER_PBUF_RING, &raw mut register as usize, 1).is_err() {
+            std::mem::forget(self);
+        }
     }
 
-    fn buffers_layout(count: u16, size: u32) -> Layout {
-        Layout::from_size_align(usize::from(count) * size as usize, PAGE).expect("fits memory")
+    fn layout(entries: u16) -> Layout {
+        Layout::from_size_align(usize::from(entries) * size_of::<BufEntry>(), PAGE)
+            .expect("at most 512 KiB")
     }
 
     pub(super) fn at(&self, buffer: u16) -> NonNull<u8> {
-        assert!(buffer < self.count, "the kernel names a buffer that it was given");
-        // SAFETY: in bounds.
-        unsafe { self.buffers.add(usize::from(buffer) * self.size as usize) }
+        self.buffers.get(buffer)
     }
 
-    /// Lets the kernel pick the buffer again.
+    /// Whether the kernel had that buffer, and it has room for so many bytes. It is ours then.
+    #[inline]
+    pub(super) fn claim(&mut self, buffer: u16, result: i32) -> bool {
+        let fits = result >= 0 && result as u32 <= self.buffers.size;
+        match self.lent.get_mut(usize::from(buffer)) {
+            Some(lent) if *lent && fits => {
+                *lent = false;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Lets the kernel pick the buffer.
+    #[inline]
     pub(super) fn give_back(&mut self, buffer: u16) {
         let at = self.at(buffer);
-        let slot = usize::from(self.tail & (self.count - 1));
+        debug_assert!(!self.lent[usize::from(buffer)], "a buffer is given back once");
+        self.lent[usize::from(buffer)] = true;
+        let place = usize::from(self.tail & (self.entries - 1));
         // SAFETY: the entry is in bounds, and the kernel has taken what was there: no more buffers
-        // are given than there are. The tail lies in entry 0 and is written apart.
+        // are given than there are entries. The tail lies in entry 0 and is written apart.
         unsafe {
-            let entry = self.entries.add(slot).as_ptr();
+            let entry = self.ring.add(place).as_ptr();
             (&raw mut (*entry).addr).write(at.as_ptr() as u64);
-            (&raw mut (*entry).len).write(self.size);
+            (&raw mut (*entry).len).write(self.buffers.size);
             (&raw mut (*entry).id).write(buffer);
         }
         self.tail = self.tail.wrapping_add(1);
         // SAFETY: the tail is a u16 in the shared ring. Release: the entry comes before it.
         unsafe {
-            let tail = &raw mut (*self.entries.as_ptr()).tail;
+            let tail = &raw mut (*self.ring.as_ptr()).tail;
             AtomicU16::from_ptr(tail).store(self.tail, Release);
         }
     }
@@ -87,12 +107,9 @@ fn allocate(layout: Layout) -> NonNull<u8> {
 }
 
 impl Drop for Group {
-    /// Only when the ring is gone or nothing is in flight: the driver's end sees to it.
+    /// Only when the kernel has forgotten it, or its ring is gone.
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with these layouts.
-        unsafe {
-            alloc::dealloc(self.entries.as_ptr().cast(), Self::entries_layout(self.count));
-            alloc::dealloc(self.buffers.as_ptr(), Self::buffers_layout(self.count, self.size));
-        }
+        // SAFETY: allocated in `new` with that layout.
+        unsafe { alloc::dealloc(self.ring.as_ptr().cast(), Self::layout(self.entries)) };
     }
 }

@@ -3,7 +3,7 @@
 //! An answer is injected *instead* of the operation: the kernel never sees that submission, so nothing is transferred,
 //! which is what an error means. A short transfer is a real one of fewer bytes.
 
-use super::{Event, MORE, NOTIFICATION, abi::*};
+use super::{super::event::buffer_of, Event, MORE, NOTIFICATION, abi::*};
 use std::cell::RefCell;
 
 /// What happens to a submission.
@@ -11,6 +11,8 @@ use std::cell::RefCell;
 pub(super) enum Fault {
     /// It is answered so, and never reaches the kernel.
     Answer(i32),
+    /// So, and the completion names a buffer besides.
+    AnswerNaming(i32, u16),
     /// It transfers at most so many bytes (or vectors).
     Shorten(u32),
 }
@@ -67,11 +69,16 @@ pub(super) fn hits() -> u32 {
     plan(|plan| plan.hits)
 }
 
-/// A completion that the kernel never made. Its flags are MORE or NOTIFICATION.
+/// A completion that the kernel never made. Its flags are MORE or NOTIFICATION, or name a buffer.
 pub(super) fn forge(event: Event) {
     let raw = |flag, raw| if event.flags & flag != 0 { raw } else { 0 };
-    let flags = raw(MORE, CQE_MORE) | raw(NOTIFICATION, CQE_NOTIF);
+    let buffer = buffer_of(event.flags).map_or(0, naming);
+    let flags = raw(MORE, CQE_MORE) | raw(NOTIFICATION, CQE_NOTIF) | buffer;
     plan(|plan| plan.forged.push(Event { flags, ..event }));
+}
+
+fn naming(buffer: u16) -> u32 {
+    CQE_BUFFER | u32::from(buffer) << 16
 }
 
 /// Keeps the completions that are read from here on.
@@ -103,15 +110,16 @@ pub(super) fn entering(count: u32) -> Option<i32> {
     })
 }
 
-/// Asked for each submission of an operation: what takes its place.
-pub(super) fn starting(sqe: &mut Sqe) -> Option<i32> {
+/// Asked for each submission of an operation: the result and the flags that take its place.
+pub(super) fn starting(sqe: &mut Sqe) -> Option<(i32, u32)> {
     plan(|plan| {
         let rule =
             plan.rules.iter_mut().find(|(opcode, _, times)| *opcode == sqe.opcode && *times > 0)?;
         rule.2 -= 1;
         plan.hits += 1;
         match rule.1 {
-            Fault::Answer(result) => Some(result),
+            Fault::Answer(result) => Some((result, 0)),
+            Fault::AnswerNaming(result, buffer) => Some((result, naming(buffer))),
             Fault::Shorten(most) => {
                 sqe.len = sqe.len.min(most);
                 None

@@ -191,7 +191,7 @@ impl Backend {
         #[cfg(test)]
         let mut sqe = sqe;
         #[cfg(test)]
-        if let Some(result) = super::faults::starting(&mut sqe) {
+        if let Some((result, _)) = super::faults::starting(&mut sqe) {
             self.files.answered(sqe.user_data, result);
             return place;
         }

@@ -1,6 +1,6 @@
 //! Each request as a submission: one arm an operation. A table; no logic beyond it.
 
-use super::{abi::*, files::FileTable, ring::Probe};
+use super::{abi::*, files::FileTable, fixed::Fixed, ring::Probe};
 use crate::{
     driver::Descriptor,
     op::{RecvFlags, Request, SendFlags},
@@ -13,25 +13,34 @@ use std::net::Shutdown;
 pub(super) fn lower(
     request: Request<'static>,
     files: &FileTable,
+    fixed: &Fixed,
     probe: &Probe,
 ) -> Result<Sqe, Request<'static>> {
     let none = Sqe { fd: -1, ..Sqe::default() };
     Ok(match request {
         Request::Nop | Request::Pass { .. } => Sqe { opcode: OP_NOP, ..none },
-        Request::Read { fd, into, at } => Sqe {
-            opcode: OP_READ,
-            addr: into.as_mut_ptr() as u64,
-            len: clamp(into.len()),
-            off: at,
-            ..file(fd, files)
-        },
-        Request::Write { fd, from, at } => Sqe {
-            opcode: OP_WRITE,
-            addr: from.as_ptr() as u64,
-            len: clamp(from.len()),
-            off: at,
-            ..file(fd, files)
-        },
+        Request::Read { fd, into, at } => {
+            let place = fixed.place_of(into.as_ptr().cast(), into.len());
+            Sqe {
+                opcode: if place.is_some() { OP_READ_FIXED } else { OP_READ },
+                buf_group: place.unwrap_or(0),
+                addr: into.as_mut_ptr() as u64,
+                len: clamp(into.len()),
+                off: at,
+                ..file(fd, files)
+            }
+        }
+        Request::Write { fd, from, at } => {
+            let place = fixed.place_of(from.as_ptr(), from.len());
+            Sqe {
+                opcode: if place.is_some() { OP_WRITE_FIXED } else { OP_WRITE },
+                buf_group: place.unwrap_or(0),
+                addr: from.as_ptr() as u64,
+                len: clamp(from.len()),
+                off: at,
+                ..file(fd, files)
+            }
+        }
         Request::ReadVectored { fd, into, at } => Sqe {
             opcode: OP_READV,
             addr: into.vectors.as_ptr() as u64,
@@ -114,7 +123,7 @@ pub(super) fn lower(
             op_flags: recv_flags(flags),
             ..on(fd)
         },
-        Request::RecvPooled { fd, group, multishot } => {
+        Request::RecvPooled { fd, group, multishot, .. } => {
             let mut sqe = Sqe { opcode: OP_RECV, buf_group: group, ..on(fd) };
             sqe.flags |= SQE_BUFFER_SELECT;
             sqe.ioprio = if multishot { RECV_MULTISHOT } else { 0 };
@@ -135,22 +144,27 @@ pub(super) fn lower(
             addr: from.as_ptr() as u64,
             len: clamp(from.len()),
             op_flags: send_flags(flags),
-            ..on(fd)
+            ..sending(fd, flags)
         },
-        Request::SendZeroCopy { fd, from } => Sqe {
-            opcode: OP_SEND_ZC,
-            addr: from.as_ptr() as u64,
-            len: clamp(from.len()),
-            ioprio: zero_copy_flags(probe),
-            op_flags: send_flags(SendFlags::default()),
-            ..on(fd)
-        },
+        Request::SendZeroCopy { fd, from } => {
+            let place = fixed.place_of(from.as_ptr(), from.len());
+            let in_place = if place.is_some() { SEND_ZC_FIXED_BUF } else { 0 };
+            Sqe {
+                opcode: OP_SEND_ZC,
+                buf_group: place.unwrap_or(0),
+                addr: from.as_ptr() as u64,
+                len: clamp(from.len()),
+                ioprio: zero_copy_flags(probe) | in_place,
+                op_flags: send_flags(SendFlags::default()),
+                ..on(fd)
+            }
+        }
         Request::SendMessage { fd, message, flags } => Sqe {
             opcode: OP_SENDMSG,
             addr: message.header as *const _ as u64,
             len: 1,
             op_flags: send_flags(flags),
-            ..on(fd)
+            ..sending(fd, flags)
         },
         Request::SendMessageZeroCopy { fd, message } => Sqe {
             opcode: OP_SENDMSG_ZC,
@@ -197,6 +211,14 @@ fn on(fd: &Descriptor) -> Sqe {
     Sqe { fd: fd.number(), flags, ..Sqe::default() }
 }
 
+/// A socket that is sent to: success may need no completion.
+#[inline(always)]
+fn sending(fd: &Descriptor, flags: SendFlags) -> Sqe {
+    let mut sqe = on(fd);
+    sqe.flags |= if flags.quiet { SQE_CQE_SKIP } else { 0 };
+    sqe
+}
+
 /// A file, by its place in the table if it has one.
 #[inline(always)]
 fn file(fd: &Descriptor, files: &FileTable) -> Sqe {
@@ -225,7 +247,8 @@ fn recv_flags(flags: RecvFlags) -> u32 {
 
 fn send_flags(flags: SendFlags) -> u32 {
     let all = if flags.wait_all { libc::MSG_WAITALL } else { 0 };
-    (all | libc::MSG_NOSIGNAL) as u32
+    let at_once = if flags.quiet { libc::MSG_DONTWAIT } else { 0 };
+    (all | at_once | libc::MSG_NOSIGNAL) as u32
 }
 
 /// The notification shall say whether the kernel had to copy, where it can.

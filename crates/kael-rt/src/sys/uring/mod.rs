@@ -8,8 +8,10 @@ mod buffers;
 #[cfg(test)]
 mod faults;
 mod files;
+mod fixed;
 mod growth;
 mod lower;
+mod memory;
 #[cfg(test)]
 mod pair;
 mod refusal;
@@ -20,7 +22,7 @@ mod syscall;
 mod tests;
 
 use super::{
-    event::{Event, MORE, NOTIFICATION, Started, buffer_flags},
+    event::{Event, MORE, NOTIFICATION, Position, Silence, Started, buffer_flags},
     posix::{Inbox, PoolJob},
 };
 use crate::{
@@ -31,9 +33,10 @@ use crate::{
 use abi::*;
 use buffers::Group;
 use files::FileTable;
+use fixed::Fixed;
 use growth::Growth;
 use ring::{Probe, Ring};
-use std::{io, ptr::NonNull, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 pub(crate) use super::posix::Unpark;
 
@@ -59,8 +62,9 @@ pub(crate) struct Backend {
     batch_wait_us: u32,
     /// Waits busy-poll the network.
     busy_polls: bool,
-    groups: Vec<Group>,
+    groups: Vec<Option<Group>>,
     files: FileTable,
+    fixed: Fixed,
     pool: Arc<BlockingPool>,
     inbox: Arc<Inbox>,
     /// Jobs that are with the pool.
@@ -93,6 +97,8 @@ fn make_ring(entries: u32) -> io::Result<Ring> {
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
+    /// A quiet send says nothing of success.
+    pub(crate) const IS_SILENT: bool = true;
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
@@ -106,6 +112,7 @@ impl Backend {
         ring.restrict(&restrict::allowed(&probe, can_grow));
         ring.register_limit();
         let files = FileTable::new(&mut ring, &probe);
+        let fixed = Fixed::new(&mut ring);
         let busy_poll_us = config.ring.busy_poll_us;
         let busy_polls = busy_poll_us > 0 && ring.busy_poll(busy_poll_us);
         ring.enable().map_err(|errno| {
@@ -126,6 +133,7 @@ impl Backend {
             busy_polls,
             groups: Vec::new(),
             files,
+            fixed,
             pool,
             inbox,
             jobs: 0,
@@ -148,13 +156,13 @@ impl Backend {
         if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
         }
-        match lower::lower(request, &self.files, &self.probe) {
+        match lower::lower(request, &self.files, &self.fixed, &self.probe) {
             Ok(sqe) => {
                 #[cfg(test)]
                 let mut sqe = sqe;
                 #[cfg(test)]
-                if let Some(result) = faults::starting(&mut sqe) {
-                    self.own.push(Event { user: id.0, result, flags: 0 });
+                if let Some((result, flags)) = faults::starting(&mut sqe) {
+                    self.own.push(Event { user: id.0, result, flags });
                     return Started::Queued;
                 }
                 // SAFETY: the driver keeps what the request points at until we report the slot.
@@ -343,10 +351,9 @@ impl Backend {
         if event.flags & CQE_NOTIF != 0 {
             flags |= NOTIFICATION;
         }
-        if event.flags & CQE_BUFFER != 0 {
-            // One group so far; a completion does not name it.
-            let group = self.groups.first().map_or(0, |group| group.id);
-            flags |= buffer_flags(group, (event.flags >> 16) as u16);
+        // Some kernels name one with an error, too, and have taken none (6.1 with ENOBUFS).
+        if event.flags & CQE_BUFFER != 0 && event.result >= 0 {
+            flags |= buffer_flags((event.flags >> 16) as u16);
         }
         flags
     }
@@ -369,6 +376,23 @@ impl Backend {
         }
     }
 
+    /// Where the queue is, behind what was started last.
+    #[inline]
+    pub(crate) fn position(&self) -> Position {
+        Position { tail: self.ring.position(), lost: self.ring.lost() }
+    }
+
+    /// What the silence of a send means behind which the queue was at `position`.
+    #[inline]
+    pub(crate) fn silence(&self, position: Position) -> Silence {
+        let ring = &self.ring;
+        let unread = ring.ready() > 0 || !self.own.is_empty() || ring.has_overflowed();
+        if !ring.has_taken(position.tail) || unread {
+            return Silence::Undecided;
+        }
+        if ring.lost() == position.lost { Silence::Success } else { Silence::Unknown }
+    }
+
     pub(crate) fn unpark(&self) -> Unpark {
         self.unpark.clone()
     }
@@ -379,23 +403,6 @@ impl Backend {
 
     pub(crate) fn submitted(&self) -> u64 {
         self.ring.submitted
-    }
-
-    #[cfg_attr(not(test), expect(dead_code, reason = "public with buffer pools"))]
-    pub(crate) fn provide(&mut self, group: u16, count: u16, size: u32) -> io::Result<()> {
-        assert!(self.groups.is_empty(), "one group a ring so far");
-        self.groups.push(Group::new(&mut self.ring, group, count, size)?);
-        Ok(())
-    }
-
-    pub(crate) fn buffer_at(&self, group: u16, buffer: u16) -> Option<NonNull<u8>> {
-        Some(self.groups.iter().find(|g| g.id == group)?.at(buffer))
-    }
-
-    pub(crate) fn give_back(&mut self, group: u16, buffer: u16) {
-        if let Some(group) = self.groups.iter_mut().find(|g| g.id == group) {
-            group.give_back(buffer);
-        }
     }
 
     /// Behaves as a kernel that lacks ftruncate in the ring (before 6.9).

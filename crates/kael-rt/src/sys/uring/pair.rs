@@ -18,8 +18,8 @@ impl Backend {
             return false;
         }
         let (Ok(mut a), Ok(b)) = (
-            lower::lower(first.1, &self.files, &self.probe),
-            lower::lower(second.1, &self.files, &self.probe),
+            lower::lower(first.1, &self.files, &self.fixed, &self.probe),
+            lower::lower(second.1, &self.files, &self.fixed, &self.probe),
         ) else {
             panic!("only requests of the ring can be linked");
         };

@@ -10,6 +10,8 @@ const OPCODES: &[u8] = &[
     OP_READV,
     OP_WRITEV,
     OP_FSYNC,
+    OP_READ_FIXED,
+    OP_WRITE_FIXED,
     OP_POLL_ADD,
     OP_SENDMSG,
     OP_RECVMSG,
@@ -44,7 +46,9 @@ const FLAGS: u8 = SQE_FIXED_FILE | SQE_BUFFER_SELECT | SQE_CQE_SKIP | SQE_IO_LIN
 /// The opcodes of io_uring_register(2) that are needed once the ring is enabled. What is registered
 /// before (`ring/setup.rs`) is not among them.
 const REGISTERS: &[u32] = &[
+    REGISTER_BUFFERS_UPDATE,
     REGISTER_PBUF_RING,
+    UNREGISTER_PBUF_RING,
     // Tests set places of the file table aside for direct descriptors.
     #[cfg(test)]
     REGISTER_FILE_ALLOC_RANGE,

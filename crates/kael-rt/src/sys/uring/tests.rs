@@ -5,6 +5,7 @@ mod enter;
 mod files;
 mod forged;
 mod measured;
+mod pooled;
 mod resized;
 mod restricted;
 mod results;

@@ -1,0 +1,108 @@
+//! The ring's table of registered memory: pinned once, and not looked up in each transfer.
+//!
+//! That memory is registered is a property of its addresses, so nobody has to say it: a transfer
+//! whose buffer lies in a region that this ring has registered goes by its place. A buffer of another
+//! core's pool lies in none of ours, and is plain memory here.
+
+use super::{abi::*, ring::Ring};
+use std::{cell::Cell, io, ptr::NonNull};
+
+/// The most regions: each is a pool.
+const PLACES: usize = 16;
+
+#[derive(Clone, Copy)]
+struct Region {
+    at: usize,
+    /// 0: the place is free.
+    len: usize,
+}
+
+pub(super) struct Fixed {
+    regions: Vec<Region>,
+    /// Places that have been used, so that a ring without pools looks at none.
+    used: usize,
+    /// Transfers that went by a place.
+    transfers: Cell<u64>,
+}
+
+impl Fixed {
+    /// A table without memory. Before the ring is enabled; where the kernel refuses it, nothing is ever
+    /// registered.
+    pub(super) fn new(ring: &mut Ring) -> Fixed {
+        let register = ResourceRegister {
+            count: PLACES as u32,
+            flags: RESOURCE_SPARSE,
+            ..ResourceRegister::default()
+        };
+        let size = size_of::<ResourceRegister>() as u32;
+        let made = ring.register(REGISTER_BUFFERS2, &raw const register as usize, size).is_ok();
+        let free = Region { at: 0, len: 0 };
+        Fixed {
+            regions: vec![free; if made { PLACES } else { 0 }],
+            used: 0,
+            transfers: Cell::new(0),
+        }
+    }
+
+    pub(super) fn register(
+        &mut self,
+        ring: &mut Ring,
+        at: NonNull<u8>,
+        len: usize,
+    ) -> io::Result<u32> {
+        let place = self.regions.iter().position(|region| region.len == 0);
+        let place = place.ok_or(io::ErrorKind::QuotaExceeded)?;
+        let memory = libc::iovec { iov_base: at.as_ptr().cast(), iov_len: len };
+        Self::update(ring, place, memory)?;
+        self.regions[place] = Region { at: at.as_ptr() as usize, len };
+        self.used = self.used.max(place + 1);
+        Ok(place as u32)
+    }
+
+    /// Nothing that is under way names it: who does holds a buffer of the pool.
+    pub(super) fn unregister(&mut self, ring: &mut Ring, place: u32) {
+        let place = place as usize;
+        self.regions[place].len = 0;
+        while self.used > 0 && self.regions[self.used - 1].len == 0 {
+            self.used -= 1;
+        }
+        // If it fails the pages stay pinned until the place is used again or the ring ends.
+        let none = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        let _ = Self::update(ring, place, none);
+    }
+
+    fn update(ring: &mut Ring, place: usize, memory: libc::iovec) -> io::Result<()> {
+        let update = ResourceUpdate2 {
+            offset: place as u32,
+            data: &raw const memory as u64,
+            count: 1,
+            ..ResourceUpdate2::default()
+        };
+        let size = size_of::<ResourceUpdate2>() as u32;
+        match ring.register(REGISTER_BUFFERS_UPDATE, &raw const update as usize, size) {
+            Ok(_) => Ok(()),
+            Err(errno) => Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
+
+    /// The place of the memory, if it is registered.
+    #[inline(always)]
+    pub(super) fn place_of(&self, at: *const u8, len: usize) -> Option<u16> {
+        if self.used == 0 { None } else { self.find(at as usize, len) }
+    }
+
+    #[inline]
+    fn find(&self, at: usize, len: usize) -> Option<u16> {
+        let within = |region: &Region| {
+            let from = at.wrapping_sub(region.at);
+            from < region.len && len <= region.len - from
+        };
+        let place = self.regions[..self.used].iter().position(within)?;
+        self.transfers.set(self.transfers.get() + 1);
+        Some(place as u16)
+    }
+
+    pub(super) fn transfers(&self) -> u64 {
+        self.transfers.get()
+    }
+}
