@@ -2,6 +2,7 @@
 
 use crate::fail::{Fail, doing};
 use crate::{interrupt, limits};
+use kael_rt::buf::BufferPool;
 use kael_rt::net::{TcpListener, TcpStream};
 use kael_rt::{CancelToken, runtime::Builder};
 use std::cell::Cell;
@@ -16,6 +17,8 @@ pub(crate) struct Options {
     listen: String,
 }
 
+/// The pool of all connections: 16 MiB.
+const BUFFERS: usize = 1024;
 const BUFFER_BYTES: usize = 16 * 1024;
 
 pub(crate) fn run(options: &Options) -> Result<(), Fail> {
@@ -55,6 +58,7 @@ async fn serve(addr: &str, stop: &CancelToken) -> io::Result<Rc<Served>> {
     let listener =
         TcpListener::bind(addr).await.map_err(doing(format!("cannot listen at {addr}")))?;
     eprintln!("listening on {}", listener.local_addr()?);
+    let pool = BufferPool::new(BUFFERS, BUFFER_BYTES)?;
     let served = Rc::new(Served::default());
     let mut starved = false;
     loop {
@@ -64,7 +68,7 @@ async fn serve(addr: &str, stop: &CancelToken) -> io::Result<Rc<Served>> {
                 if std::mem::take(&mut starved) && served.starved.get() == 1 {
                     eprintln!("accepting again, with {} connections open", served.open.get());
                 }
-                kael_rt::spawn(connection(stream, served.clone()));
+                kael_rt::spawn(connection(stream, pool.clone(), served.clone()));
             }
             Err(_) if stop.is_cancelled() => return Ok(served),
             // Out of descriptors or memory. The next accept sleeps until there are some again; those who are connected
@@ -82,10 +86,10 @@ async fn serve(addr: &str, stop: &CancelToken) -> io::Result<Rc<Served>> {
     }
 }
 
-async fn connection(stream: TcpStream, served: Rc<Served>) {
+async fn connection(stream: TcpStream, pool: BufferPool, served: Rc<Served>) {
     add(&served.connections, 1);
     add(&served.open, 1);
-    if let Err(error) = echo(&stream, &served).await {
+    if let Err(error) = echo(&stream, &pool, &served).await {
         add(&served.errors, 1);
         // A thousand connections may end at once, of the same cause.
         if served.errors.get() == 1 {
@@ -95,18 +99,13 @@ async fn connection(stream: TcpStream, served: Rc<Served>) {
     served.open.set(served.open.get() - 1);
 }
 
-async fn echo(stream: &TcpStream, served: &Served) -> io::Result<()> {
+/// What is received goes back from where it lies. The answer rides along with the wait for the next request.
+async fn echo(stream: &TcpStream, pool: &BufferPool, served: &Served) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut buf = Vec::with_capacity(BUFFER_BYTES);
-    loop {
-        let (result, received) = stream.read(buf).await;
-        let n = result?;
-        if n == 0 {
-            return Ok(());
-        }
-        let (result, sent) = stream.write_all(received).await;
-        result?;
-        add(&served.bytes, n as u64);
-        buf = sent;
+    let mut pieces = stream.recv_stream(pool);
+    while let Some(piece) = pieces.next().await? {
+        add(&served.bytes, piece.len() as u64);
+        stream.write_queued(piece).await?;
     }
+    stream.flush().await
 }

@@ -17,7 +17,7 @@ pub(crate) struct Options {
     what: What,
     #[arg(long)]
     rounds: u64,
-    /// The echo server of `tcp`; in another process, so that its calls are not seen here.
+    /// The echo server of `tcp` and `queued`; in another process, so that its calls are not seen here.
     #[arg(long)]
     peer: Option<SocketAddr>,
     /// The file of `read1` and `read64`, of at least 4 KiB.
@@ -28,6 +28,8 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
     Tcp,
+    /// As `tcp`, with queued writes.
+    Queued,
     Read1,
     Read64,
     Sleep,
@@ -42,6 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Fail> {
     runtime.block_on(async {
         match options.what {
             What::Tcp => ping_pong(options.peer, rounds).await,
+            What::Queued => queued_ping_pong(options.peer, rounds).await,
             What::Read1 => reads(options.file.as_ref(), rounds, 1).await,
             What::Read64 => reads(options.file.as_ref(), rounds, 64).await,
             What::Sleep => {
@@ -72,6 +75,19 @@ async fn ping_pong(peer: Option<SocketAddr>, rounds: u64) -> io::Result<()> {
         let (result, buf) = stream.write_all(out).await;
         result?;
         out = buf;
+        let (result, buf) = stream.read_exact(back).await;
+        result?;
+        back = buf;
+    }
+    Ok(())
+}
+
+async fn queued_ping_pong(peer: Option<SocketAddr>, rounds: u64) -> io::Result<()> {
+    let stream = TcpStream::connect(peer.ok_or_else(|| missing("--peer"))?).await?;
+    stream.set_nodelay(true)?;
+    let mut back = vec![0; 64];
+    for _ in 0..rounds {
+        stream.write_queued(&[1; 64][..]).await?;
         let (result, buf) = stream.read_exact(back).await;
         result?;
         back = buf;

@@ -92,6 +92,15 @@ fn strace_tcp_ping_pong() {
 }
 
 #[test]
+fn strace_queued_ping_pong() {
+    if is_missing() {
+        return;
+    }
+    let each = agree("queued", &format!("queued --peer {}", serve()), 2_000);
+    assert!((each - 1.0).abs() <= AGREEMENT, "{each} calls a round trip");
+}
+
+#[test]
 fn strace_reads_one_in_flight() {
     if is_missing() {
         return;

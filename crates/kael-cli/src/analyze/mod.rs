@@ -1,9 +1,11 @@
 //! `kael analyze`: runs every public operation on this machine, counts what each costs, and prints a Platform Analysis.
 
 mod advice;
+mod buffers;
 mod files;
 mod machine;
 mod meter;
+mod queued;
 mod rate;
 mod report;
 mod scratch;
@@ -12,6 +14,7 @@ mod tasks;
 mod tcp;
 mod timers;
 mod udp;
+mod ways;
 
 use crate::fail::{Fail, doing};
 use crate::{interrupt, limits};
@@ -40,7 +43,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Which operations are measured
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Ops::File, Ops::Socket, Ops::Timer, Ops::Task])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Ops::File, Ops::Socket, Ops::Buffers, Ops::Timer, Ops::Task])]
     ops: Vec<Ops>,
     /// How long the measurements take in all, in seconds
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=3600))]
@@ -60,6 +63,8 @@ enum Format {
 enum Ops {
     File,
     Socket,
+    /// Pools, and each way to receive and to send
+    Buffers,
     Timer,
     Task,
 }
@@ -99,7 +104,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Fail> {
 
 fn enough_descriptors(options: &Options) -> Result<(), Fail> {
     let limit = limits::raise_descriptors(DESCRIPTORS);
-    if limit.is_at_least(DESCRIPTORS) || !options.ops.contains(&Ops::Socket) {
+    let uses_sockets = [Ops::Socket, Ops::Buffers].iter().any(|ops| options.ops.contains(ops));
+    if limit.is_at_least(DESCRIPTORS) || !uses_sockets {
         return Ok(());
     }
     Err(Fail::Use(format!(
@@ -124,6 +130,7 @@ impl Options {
         [
             (Ops::File, Area::File),
             (Ops::Socket, Area::Socket),
+            (Ops::Buffers, Area::Buffer),
             (Ops::Timer, Area::Timer),
             (Ops::Task, Area::Task),
         ]
@@ -142,8 +149,9 @@ async fn measure(options: &Options, runtime: &Runtime, dir: &ScratchDir) -> io::
     let rates =
         [Area::File, Area::Socket].iter().filter(|area| areas.contains(area)).count() as u32;
     let rate_time = time.mul_f64(RATE_SHARE);
+    let measured_ways = if areas.contains(&Area::Buffer) { ways::COUNT } else { 0 };
     let bar = progress(u64::from(rows * 2 + rates));
-    let time_per_row = (time - rate_time * rates) / (rows * 2);
+    let time_per_row = (time - rate_time * rates) / (rows * 2 + measured_ways);
 
     let mut meter = Meter::new(runtime.handle(), time_per_row, bar.clone());
     let mut open_loops = Vec::new();
@@ -154,6 +162,7 @@ async fn measure(options: &Options, runtime: &Runtime, dir: &ScratchDir) -> io::
                 tcp::measure(&mut meter).await?;
                 udp::measure(&mut meter).await?;
             }
+            Area::Buffer => buffers::measure(&mut meter, dir).await?,
             Area::Timer => timers::measure(&mut meter, dir).await?,
             _ => tasks::measure(&mut meter, &runtime.handle()).await?,
         }
@@ -166,6 +175,10 @@ async fn measure(options: &Options, runtime: &Runtime, dir: &ScratchDir) -> io::
         open_loops.push(rate::tcp_round_trips(ROUND_TRIPS_PER_SECOND, rate_time).await?);
         bar.inc(1);
     }
+    let mut costs = Vec::new();
+    if areas.contains(&Area::Buffer) {
+        costs = ways::measure(&runtime.handle(), time_per_row).await?;
+    }
     bar.finish_and_clear();
     let rows = std::mem::take(&mut meter.rows);
     let unmeasured = budget::TABLE.iter().find(|row| {
@@ -175,7 +188,7 @@ async fn measure(options: &Options, runtime: &Runtime, dir: &ScratchDir) -> io::
         Some(row) => {
             Err(io::Error::other(format!("the row `{}` has no measurement", row.operation)))
         }
-        None => Ok(Report { machine, areas, rows, rates: open_loops }),
+        None => Ok(Report { machine, areas, rows, rates: open_loops, ways: costs }),
     }
 }
 

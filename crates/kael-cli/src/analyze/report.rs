@@ -3,6 +3,7 @@
 use super::machine::{Direct, Machine};
 use super::meter::Row;
 use super::rate::AtRate;
+use super::ways::Cost;
 use super::{advice, signatures};
 use crate::latency::Latency;
 use kael_rt::budget::{Area, Budget};
@@ -19,6 +20,7 @@ pub(crate) struct Report {
     pub(crate) areas: Vec<Area>,
     pub(crate) rows: Vec<Row>,
     pub(crate) rates: Vec<AtRate>,
+    pub(super) ways: Vec<Cost>,
 }
 
 impl Row {
@@ -98,6 +100,7 @@ impl Report {
         writeln!(out, "### Syscall Budget\n")?;
         self.write_budget(out)?;
         self.write_rates(out)?;
+        self.write_ways(out)?;
         let broken = self.broken();
         if broken.is_empty() {
             writeln!(out, "All {} rows are within their budgets.", self.rows.len())?;
@@ -185,6 +188,28 @@ impl Report {
         writeln!(out)
     }
 
+    fn write_ways(&self, out: &mut String) -> std::fmt::Result {
+        if self.ways.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "What a MiB costs over the loopback device, by the way it is received or sent and the size of a message. Processor \
+             time is this core's alone, and that of the kernel on its account.\n"
+        )?;
+        let columns =
+            ["Way", "Message bytes", "System calls/MiB", "CPU µs/MiB", "Copies of a byte"];
+        write_head(out, columns.iter())?;
+        for cost in &self.ways {
+            let Cost { way, message_bytes, calls_per_mib, cpu_us_per_mib, copies } = cost;
+            writeln!(
+                out,
+                "| {way} | {message_bytes} | {calls_per_mib:.1} | {cpu_us_per_mib:.0} | {copies:.2} |"
+            )?;
+        }
+        writeln!(out)
+    }
+
     pub(crate) fn json(&self) -> Value {
         let machine = &self.machine;
         let direct = match &machine.direct {
@@ -223,6 +248,7 @@ impl Report {
                 .collect::<Vec<_>>(),
             "implementation": self.areas.iter().map(|area| signatures::of(*area)).collect::<String>(),
             "syscall_budget": self.rows.iter().map(row_json).collect::<Vec<_>>(),
+            "ways": self.ways.iter().map(way_json).collect::<Vec<_>>(),
             "open_loop": self.rates.iter().map(rate_json).collect::<Vec<_>>(),
             "broken": self.broken(),
         })
@@ -252,6 +278,16 @@ fn row_json(row: &Row) -> Value {
         "latency_ns": row.latency.to_json(),
         "within_budget": row.broken().is_none(),
         "why": row.budget.why,
+    })
+}
+
+fn way_json(cost: &Cost) -> Value {
+    json!({
+        "way": cost.way,
+        "message_bytes": cost.message_bytes,
+        "system_calls_per_mib": cost.calls_per_mib,
+        "cpu_us_per_mib": cost.cpu_us_per_mib,
+        "copies": cost.copies,
     })
 }
 

@@ -6,6 +6,7 @@ pub(crate) fn of(area: Area) -> &'static str {
     match area {
         Area::File => FILE,
         Area::Socket => SOCKET,
+        Area::Buffer => BUFFER,
         Area::Timer => TIMER,
         Area::Task => TASK,
         _ => "",
@@ -29,10 +30,19 @@ fn TcpListener::accept(&self) -> Operation<Accept>;                             
 async fn TcpStream::connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream>;
 fn TcpStream::read<B: IoBufMut>(&self, buf: B) -> Operation<Recv<B>>;           // (io::Result<usize>, B)
 fn TcpStream::write_all<B: IoBuf>(&self, buf: B) -> Operation<WriteAll<B>>;
+fn TcpStream::write_queued<B: IoBuf>(&self, buf: B) -> Queue<WriteAll<B>>;      // io::Result<usize>; rides along with the next call
 fn TcpStream::send_zc<B: IoBuf>(&self, buf: B) -> Operation<SendZc<B>>;         // without a copy
 fn TcpStream::into_split(self) -> (OwnedReadHalf, OwnedWriteHalf);
 fn UdpSocket::send_to<B: IoBuf>(&self, buf: B, to: SocketAddr) -> Operation<SendTo<B>>;
 fn UdpSocket::recv_from<B: IoBufMut>(&self, buf: B) -> Operation<RecvFrom<B>>;
+";
+
+const BUFFER: &str = "\
+// kael_rt::buf: buffers made once, known to the ring; dropping one gives it back.
+fn BufferPool::new(count: usize, size: usize) -> io::Result<BufferPool>;
+fn BufferPool::get(&self) -> Get;                                               // PoolBuf
+fn TcpStream::recv_pooled(&self, pool: &BufferPool) -> RecvPooled;              // io::Result<Option<PoolBuf>>
+fn TcpStream::recv_stream(&self, pool: &BufferPool) -> RecvStream;              // next().await, one request for all
 ";
 
 const TIMER: &str = "\

@@ -3,6 +3,7 @@
 
 use super::files::whole;
 use super::meter::{Lane, Meter, Ready, plain, prepared};
+use super::queued;
 use crate::peer::{self, Peer};
 use kael_rt::net::{self, TcpListener, TcpStream};
 use std::cell::RefCell;
@@ -15,10 +16,11 @@ use std::time::Duration;
 pub(crate) const MESSAGE_BYTES: usize = 64;
 const LOCALHOST: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-type Std = std::net::TcpStream;
+pub(super) type Std = std::net::TcpStream;
 
 pub(crate) async fn measure(meter: &mut Meter) -> io::Result<()> {
     round_trips(meter).await?;
+    queued::measure(meter).await?;
     reads(meter).await?;
     writes(meter).await?;
     sends_without_copy(meter).await?;
@@ -27,19 +29,19 @@ pub(crate) async fn measure(meter: &mut Meter) -> io::Result<()> {
 }
 
 /// Makes pairs of connected streams: one end is measured, the other is the standard library's.
-struct Pairs {
+pub(super) struct Pairs {
     listener: std::net::TcpListener,
     addr: SocketAddr,
 }
 
 impl Pairs {
-    fn new() -> io::Result<Pairs> {
+    pub(super) fn new() -> io::Result<Pairs> {
         let listener = std::net::TcpListener::bind(LOCALHOST)?;
         let addr = listener.local_addr()?;
         Ok(Pairs { listener, addr })
     }
 
-    fn std_pair(&self) -> io::Result<(Std, Std)> {
+    pub(super) fn std_pair(&self) -> io::Result<(Std, Std)> {
         let ours = Std::connect(self.addr)?;
         let (theirs, _) = self.listener.accept()?;
         ours.set_nodelay(true)?;
@@ -47,7 +49,7 @@ impl Pairs {
         Ok((ours, theirs))
     }
 
-    fn pair(&self) -> io::Result<(TcpStream, Std)> {
+    pub(super) fn pair(&self) -> io::Result<(TcpStream, Std)> {
         let (ours, theirs) = self.std_pair()?;
         Ok((TcpStream::from_std(ours)?, theirs))
     }
@@ -246,7 +248,7 @@ fn send_zc_vectored(
     })
 }
 
-fn drain(mut theirs: Std) -> impl FnMut() -> io::Result<()> + 'static {
+pub(super) fn drain(mut theirs: Std) -> impl FnMut() -> io::Result<()> + 'static {
     let mut sent = 0;
     let mut bytes = [0; MESSAGE_BYTES];
     move || {
