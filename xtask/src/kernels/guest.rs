@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// For one program. Tests have limits of their own, of 150 s at most.
 const PROGRAM_LIMIT_S: u64 = 240;
 /// For all programs on one kernel: three times what they take on an idle machine.
-const LIMIT: Duration = Duration::from_secs(10 * 60);
+const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// The guest's folder for what is written. Not `/tmp`: the programs lie where they do here, and that may be below it.
 pub(super) const SCRATCH: &str = "/scratch";
