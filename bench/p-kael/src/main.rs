@@ -5,8 +5,9 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use common::file::{FileRun, measure, page_buffer};
+use common::file::{FileRun, measure};
 use common::{Counting, FileConfig, Joined, Peer, ThreadTimer, Work, net};
+use kael_rt::buf::BufferPool;
 use kael_rt::fs::File;
 use kael_rt::net::{TcpListener, TcpStream};
 
@@ -101,7 +102,9 @@ impl Peer for Kael {
         let file =
             File::options().read(true).direct(config.direct).open(&config.path).await.unwrap();
         let file = Rc::new(file);
-        measure::<Kael, _>(&config, |run, _| read_pages(file.clone(), run)).await;
+        // Two runs of the deepest queue overlap at most.
+        let pool = BufferPool::new(2 * 128, 4096).unwrap();
+        measure::<Kael, _>(&config, |run, _| read_pages(file.clone(), pool.clone(), run)).await;
     }
 }
 
@@ -118,12 +121,11 @@ async fn echo_connection(stream: TcpStream) {
     }
 }
 
-async fn read_pages(file: Rc<File>, run: Rc<FileRun>) {
-    let mut buffer = page_buffer();
+async fn read_pages(file: Rc<File>, pool: BufferPool, run: Rc<FileRun>) {
+    let mut buffer = pool.get().await;
     while let Some(page) = run.next() {
         let (result, returned) = file.read_at(buffer, page * 4096).await;
         buffer = returned;
         run.done(page, result.unwrap(), &buffer);
     }
-    std::mem::forget(buffer);
 }
