@@ -26,9 +26,15 @@ pub(super) struct Group {
 
 const PAGE: usize = 4096;
 
+/// The kernel's number of a group. Older kernels (6.1 is one) keep a list for each of the first 64 numbers, and with
+/// it how far the last ring of that number had been read: of the next one they would use buffers that nobody gave them.
+pub(super) fn number(place: u16) -> u16 {
+    64 + place
+}
+
 impl Group {
     /// Registers room for all the buffers (32,768 at most); none is lent yet.
-    pub(super) fn new(ring: &mut Ring, id: u16, buffers: Buffers) -> io::Result<Group> {
+    pub(super) fn new(ring: &mut Ring, place: u16, buffers: Buffers) -> io::Result<Group> {
         let entries = buffers.count.next_power_of_two();
         let memory = allocate(Self::layout(entries));
         // From here on its drop frees it.
@@ -37,7 +43,7 @@ impl Group {
         let mut register = BufReg {
             ring_addr: memory.as_ptr() as u64,
             ring_entries: u32::from(entries),
-            group: id,
+            group: number(place),
             ..BufReg::default()
         };
         ring.register(REGISTER_PBUF_RING, &raw mut register as usize, 1)
@@ -46,8 +52,8 @@ impl Group {
     }
 
     /// The kernel forgets the ring, and then its memory is freed.
-    pub(super) fn end(self, ring: &mut Ring, id: u16) {
-        let mut register = BufReg { group: id, ..BufReg::default() };
+    pub(super) fn end(self, ring: &mut Ring, place: u16) {
+        let mut register = BufReg { group: number(place), ..BufReg::default() };
         // If it refuses, it may go on reading: the memory is left to it.
         if ring.register(UNREGISTER_PBUF_RING, &raw mut register as usize, 1).is_err() {
             std::mem::forget(self);

@@ -1,6 +1,6 @@
 //! Each request as a submission: one arm an operation. A table; no logic beyond it.
 
-use super::{abi::*, files::FileTable, fixed::Fixed, ring::Probe};
+use super::{abi::*, buffers, files::FileTable, fixed::Fixed, ring::Probe};
 use crate::{
     driver::Descriptor,
     op::{RecvFlags, Request, SendFlags},
@@ -124,7 +124,7 @@ pub(super) fn lower(
             ..on(fd)
         },
         Request::RecvPooled { fd, group, multishot, .. } => {
-            let mut sqe = Sqe { opcode: OP_RECV, buf_group: group, ..on(fd) };
+            let mut sqe = Sqe { opcode: OP_RECV, buf_group: buffers::number(group), ..on(fd) };
             sqe.flags |= SQE_BUFFER_SELECT;
             sqe.ioprio = if multishot { RECV_MULTISHOT } else { 0 };
             sqe

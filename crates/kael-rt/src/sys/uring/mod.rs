@@ -351,7 +351,7 @@ impl Backend {
         if event.flags & CQE_NOTIF != 0 {
             flags |= NOTIFICATION;
         }
-        // Some kernels name one with an error, too, and have taken none (6.1 with ENOBUFS).
+        // An error that names one has put nothing there.
         if event.flags & CQE_BUFFER != 0 && event.result >= 0 {
             flags |= buffer_flags((event.flags >> 16) as u16);
         }

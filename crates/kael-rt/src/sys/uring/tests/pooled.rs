@@ -1,6 +1,6 @@
 //! Pooled receives when the kernel ends them for a reason of its own, or says what cannot be.
 
-use super::super::abi::OP_RECV;
+use super::super::{abi::OP_RECV, buffers::number};
 use super::faults::{self, Fault};
 use super::{counters, in_time, pair};
 use crate::buf::BufferPool;
@@ -131,7 +131,7 @@ fn b14_buffers_that_the_kernel_keeps_are_lost_and_no_more() {
     });
 }
 
-/// Linux 6.1 names a buffer when it says that there is none. It has not taken it: it comes with a later receive.
+/// An error that names a buffer has not taken it: it comes with a later receive.
 #[test]
 fn r13_an_error_that_names_a_buffer_takes_none() {
     in_time(|| {
@@ -190,4 +190,12 @@ fn r13_a_flood_of_answers_waits_in_order() {
             assert_eq!(&pieces.next().await.unwrap().unwrap()[..], b"after");
         });
     });
+}
+
+/// What Linux 6.1 keeps of a group that has ended is not met by the next. There, the other tests with pools fail without
+/// that; here, it can only be seen in the numbers.
+#[test]
+fn r13_groups_have_numbers_that_no_kernel_remembers() {
+    let numbers: std::collections::HashSet<_> = (0..256).map(number).collect();
+    assert!(numbers.len() == 256 && numbers.iter().all(|number| *number >= 64));
 }
