@@ -210,8 +210,11 @@ impl Fd {
         driver.clone().expect("a descriptor in use has a driver")
     }
 
-    /// Has the backend keep the file in its table, if it has one and a free place.
+    /// Has the backend keep the file or socket in its table, if it has one and a free place.
     pub(crate) fn enter_table(&self) {
+        if self.is_direct() {
+            return;
+        }
         let driver = self.driver();
         if let Some(place) = driver.with(|inner| inner.backend.enter_table(self.number())) {
             self.place.set(place);

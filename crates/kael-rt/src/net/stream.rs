@@ -189,6 +189,7 @@ impl TcpStream {
         addr::each(addr, async |to| {
             let number = driver.control(|backend| backend.stream_socket(to))?;
             let fd = driver.adopt(number, Kind::Stream, false);
+            fd.enter_table();
             Operation::new(Connect { fd, to }).await
         })
         .await
@@ -499,7 +500,9 @@ impl TcpStream {
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         let driver = context::with("TcpStream::from_std", |core| core.driver.clone());
         driver.control(|backend| backend.make_blocking(&stream))?;
-        Ok(TcpStream { fd: driver.adopt_owned(stream.into(), Kind::Stream) })
+        let fd = driver.adopt_owned(stream.into(), Kind::Stream);
+        fd.enter_table();
+        Ok(TcpStream { fd })
     }
 
     /// Ends what dropped futures left under way and takes the stream out of the runtime, with the

@@ -55,7 +55,9 @@ impl UdpSocket {
         let driver = context::with("UdpSocket::bind", |core| core.driver.clone());
         addr::each(addr, async |addr| {
             let number = driver.control(|backend| backend.datagram_socket(addr))?;
-            Ok(UdpSocket { fd: driver.adopt(number, Kind::Datagram, false) })
+            let fd = driver.adopt(number, Kind::Datagram, false);
+            fd.enter_table();
+            Ok(UdpSocket { fd })
         })
         .await
     }

@@ -529,6 +529,7 @@ impl Op for Accept {
         let peer = completion.peer().get();
         let fd = completion.into_fd(Kind::Stream)?;
         let peer = peer.ok_or(io::ErrorKind::InvalidData)?;
+        fd.enter_table();
         Ok((TcpStream::from_fd(fd), peer))
     }
 }

@@ -249,6 +249,7 @@ pub(super) const ENTER_NO_IOWAIT: u32 = 1 << 7;
 pub(super) const REGISTER_PROBE: u32 = 8;
 pub(super) const REGISTER_RESTRICTIONS: u32 = 11;
 pub(super) const REGISTER_ENABLE_RINGS: u32 = 12;
+pub(super) const UNREGISTER_FILES: u32 = 3;
 pub(super) const REGISTER_FILES2: u32 = 13;
 pub(super) const REGISTER_BUFFERS2: u32 = 15;
 pub(super) const REGISTER_BUFFERS_UPDATE: u32 = 16;

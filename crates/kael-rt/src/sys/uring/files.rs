@@ -22,7 +22,7 @@ use super::{
 use crate::driver::NONE;
 
 /// The most places.
-const PLACES: u32 = 1024;
+const PLACES: u32 = 8192;
 
 /// `user_data` of the first change; those of the others follow, two for each place.
 pub(super) const FIRST: u64 = u64::MAX - 1 - 2 * PLACES as u64;
@@ -208,14 +208,21 @@ impl Backend {
         }
     }
 
-    /// At the end: the kernel frees an ended ring some time after it was closed, and a file that was
-    /// in its table would be open until then, even if its last owner closes it.
+    /// At the end: the kernel frees an ended ring some time after it was closed, and what was in its table would
+    /// be open until then, even if its last owner closes it.
     pub(super) fn leave_nothing(&mut self) {
-        if self.files.is_used() && self.has_room() {
+        if !self.files.is_used() {
+            return;
+        }
+        if self.has_room() {
             let sqe = self.files.all_leave();
             // SAFETY: it points into the table, which stays as long as the ring.
             unsafe { self.ring.push(sqe) };
             self.flush();
+        }
+        if self.ring.unsubmitted() > 0 {
+            // The kernel takes no submission.
+            let _ = self.ring.register(UNREGISTER_FILES, 0, 0);
         }
     }
 

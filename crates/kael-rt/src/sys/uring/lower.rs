@@ -121,30 +121,34 @@ pub(super) fn lower(
             addr: into.as_mut_ptr() as u64,
             len: clamp(into.len()),
             op_flags: recv_flags(flags),
-            ..on(fd)
+            ..file(fd, files)
         },
         Request::RecvPooled { fd, group, multishot, .. } => {
-            let mut sqe = Sqe { opcode: OP_RECV, buf_group: buffers::number(group), ..on(fd) };
+            let mut sqe =
+                Sqe { opcode: OP_RECV, buf_group: buffers::number(group), ..file(fd, files) };
             sqe.flags |= SQE_BUFFER_SELECT;
             sqe.ioprio = if multishot { RECV_MULTISHOT } else { 0 };
             sqe
         }
-        Request::RecvVectored { fd, message } => {
-            Sqe { opcode: OP_RECVMSG, addr: message.header as *mut _ as u64, len: 1, ..on(fd) }
-        }
+        Request::RecvVectored { fd, message } => Sqe {
+            opcode: OP_RECVMSG,
+            addr: message.header as *mut _ as u64,
+            len: 1,
+            ..file(fd, files)
+        },
         Request::RecvMessage { fd, message, flags } => Sqe {
             opcode: OP_RECVMSG,
             addr: message.header as *mut _ as u64,
             len: 1,
             op_flags: recv_flags(flags),
-            ..on(fd)
+            ..file(fd, files)
         },
         Request::Send { fd, from, flags } => Sqe {
             opcode: OP_SEND,
             addr: from.as_ptr() as u64,
             len: clamp(from.len()),
             op_flags: send_flags(flags),
-            ..sending(fd, flags)
+            ..sending(fd, files, flags)
         },
         Request::SendZeroCopy { fd, from } => {
             let place = fixed.place_of(from.as_ptr(), from.len());
@@ -156,7 +160,7 @@ pub(super) fn lower(
                 len: clamp(from.len()),
                 ioprio: zero_copy_flags(probe) | in_place,
                 op_flags: send_flags(SendFlags::default()),
-                ..on(fd)
+                ..file(fd, files)
             }
         }
         Request::SendMessage { fd, message, flags } => Sqe {
@@ -164,7 +168,7 @@ pub(super) fn lower(
             addr: message.header as *const _ as u64,
             len: 1,
             op_flags: send_flags(flags),
-            ..sending(fd, flags)
+            ..sending(fd, files, flags)
         },
         Request::SendMessageZeroCopy { fd, message } => Sqe {
             opcode: OP_SENDMSG_ZC,
@@ -172,7 +176,7 @@ pub(super) fn lower(
             len: 1,
             ioprio: zero_copy_flags(probe),
             op_flags: send_flags(SendFlags::default()),
-            ..on(fd)
+            ..file(fd, files)
         },
         Request::Accept { fd, peer, direct } => Sqe {
             opcode: OP_ACCEPT,
@@ -213,8 +217,8 @@ fn on(fd: &Descriptor) -> Sqe {
 
 /// A socket that is sent to: success may need no completion.
 #[inline(always)]
-fn sending(fd: &Descriptor, flags: SendFlags) -> Sqe {
-    let mut sqe = on(fd);
+fn sending(fd: &Descriptor, files: &FileTable, flags: SendFlags) -> Sqe {
+    let mut sqe = file(fd, files);
     sqe.flags |= if flags.quiet { SQE_CQE_SKIP } else { 0 };
     sqe
 }

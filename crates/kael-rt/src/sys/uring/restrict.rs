@@ -46,6 +46,7 @@ const FLAGS: u8 = SQE_FIXED_FILE | SQE_BUFFER_SELECT | SQE_CQE_SKIP | SQE_IO_LIN
 /// The opcodes of io_uring_register(2) that are needed once the ring is enabled. What is registered
 /// before (`ring/setup.rs`) is not among them.
 const REGISTERS: &[u32] = &[
+    UNREGISTER_FILES,
     REGISTER_BUFFERS_UPDATE,
     REGISTER_PBUF_RING,
     UNREGISTER_PBUF_RING,

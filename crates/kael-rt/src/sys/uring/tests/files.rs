@@ -2,9 +2,11 @@
 
 use super::super::{Backend, abi::*};
 use super::faults::{self, Fault};
-use super::{TempPath, in_time, kernel_has};
+use super::{TempPath, in_time, kernel_has, pair};
 use crate::fs::File;
+use crate::net::UdpSocket;
 use crate::task::context;
+use crate::time::{Duration, sleep};
 
 fn with_backend<R>(f: impl FnOnce(&mut Backend) -> R) -> R {
     let done = context::with("a test", |core| core.driver.control(|backend| Ok(f(backend))));
@@ -87,6 +89,42 @@ fn r07_places_are_free_again_after_their_files() {
             crate::fs::metadata(&path.0).await.unwrap();
             crate::yield_now().await;
             assert_eq!(with_backend(|backend| backend.files.free_places()), free);
+        });
+    });
+}
+
+/// Sockets are named by their places as files are, and leave them as files do.
+#[test]
+fn r07_a_socket_has_its_place_while_it_lives() {
+    if !has_table() {
+        return;
+    }
+    in_time(|| {
+        crate::block_on(async {
+            let free = || with_backend(|backend| backend.files.free_places());
+            let before = free();
+            for round in 0..30 {
+                let (a, b) = pair().await;
+                let c = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+                for _ in 0..2 {
+                    a.write_all("there").await.0.unwrap();
+                    assert_eq!(b.read_exact(vec![0; 5]).await.1, b"there");
+                    b.write_all("back").await.0.unwrap();
+                    assert_eq!(a.read_exact(vec![0; 4]).await.1, b"back");
+                }
+                assert_eq!(before - free(), 3, "sockets have no places");
+                match round % 3 {
+                    0 => drop((a, b)),
+                    1 => {
+                        a.close().await.unwrap();
+                        b.close().await.unwrap();
+                    }
+                    _ => drop((a.into_std().unwrap(), b.into_std().unwrap())),
+                }
+                drop(c);
+                sleep(Duration::from_millis(1)).await;
+                assert_eq!(free(), before, "in round {round}");
+            }
         });
     });
 }
