@@ -20,7 +20,7 @@ use crate::{
     buf::PoolShared,
     error::Fault,
     op::{Gives, Side},
-    sys::{Backend, Position},
+    sys::Backend,
 };
 use std::{
     any::Any,
@@ -75,7 +75,8 @@ pub(super) struct Inner {
     zero_copy_copied: u64,
     /// Sends that say nothing of their success, in the order in which they were handed over, each with
     /// where the backend's queue was.
-    quiet: VecDeque<(SlotId, Position)>,
+    /// Queued sends whose answers have not been read.
+    quiet: u32,
     hurried: bool,
     queued_sends: u64,
     pub(super) ending: bool,
@@ -94,13 +95,8 @@ pub(super) enum Act {
     Pump(Waker, NonNull<Descriptor>),
     /// The operation's own code, or the end of an orphan.
     Follow(SlotId),
-}
-
-/// What is to be done about a quiet send that is over.
-pub(super) enum Settled {
-    /// Its slot is free already; it only has to be dropped, at once.
-    Over(unsafe fn(NonNull<Body>), NonNull<Body>),
-    Closely(SlotId),
+    /// An operation of nobody's is over. Its slot is free already; it only has to be dropped, at once.
+    Discard(unsafe fn(NonNull<Body>), NonNull<Body>),
 }
 
 /// What a turn has to do next.
@@ -169,7 +165,7 @@ impl Inner {
             starved: 0,
             zero_copy_sends: 0,
             zero_copy_copied: 0,
-            quiet: VecDeque::with_capacity(64),
+            quiet: 0,
             hurried: false,
             queued_sends: 0,
             ending: false,
@@ -295,10 +291,8 @@ impl Inner {
             let soon = self.backend.now_ns() + NO_ROOM_NS;
             wait = Wait::Until(Some(until.map_or(soon, |until| until.min(soon))));
         }
-        if self.may_not_wait() {
-            wait = Wait::No;
-        }
-        Turn::Over(self.backend.turn(wait))
+        let patient = self.is_patient();
+        Turn::Over(self.backend.turn(wait, patient))
     }
 
     pub(super) fn flush(&mut self) {

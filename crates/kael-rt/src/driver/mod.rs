@@ -44,7 +44,7 @@ use crate::{
 };
 use descriptor::Descriptors;
 use guarded::{Borrowed, Guarded};
-use inner::{Act, Inner, Launch, Settled, Taken, Turn};
+use inner::{Act, Inner, Launch, Taken, Turn};
 use ops::Vtable;
 use slot::{Body, Slot, State};
 use std::{
@@ -368,14 +368,9 @@ impl Driver {
                     waker.wake();
                 }
                 Act::Follow(id) => self.follow_to_the_end(id),
-            }
-        }
-        while let Some(settled) = self.borrow().and_then(|mut inner| inner.next_settled()) {
-            match settled {
                 // SAFETY: the kernel has let go of the operation, which is nobody's. Its slot is free, and
                 // nothing has run since that could have used it again.
-                Settled::Over(discard, body) => unsafe { discard(body) },
-                Settled::Closely(id) => self.conclude(id),
+                Act::Discard(discard, body) => unsafe { discard(body) },
             }
         }
         self.return_buffers();

@@ -52,28 +52,6 @@ pub(crate) struct Event {
     pub(crate) flags: u32,
 }
 
-/// A place in the order in which requests are handed over.
-#[derive(Clone, Copy, Default)]
-#[allow(dead_code, reason = "the simulator always answers")]
-pub(crate) struct Position {
-    /// Behind the last one in the submission queue.
-    pub(crate) tail: u32,
-    /// Completions that had been lost by then.
-    pub(crate) lost: u32,
-}
-
-/// What it means that a quiet send has said nothing, see `driver/inner/quiet.rs`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Silence {
-    /// The kernel does not have it yet, or what it said may be unread.
-    Undecided,
-    #[allow(dead_code, reason = "as above")]
-    Success,
-    /// Completions were lost, perhaps its own.
-    #[allow(dead_code, reason = "as above")]
-    Unknown,
-}
-
 /// What became of a request.
 pub(crate) enum Started {
     /// A completion will come.

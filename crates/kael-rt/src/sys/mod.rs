@@ -3,7 +3,7 @@
 //! * `Backend`: `new`, `start`, `cancel`, `turn`, `next_own`, `next`,
 //!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
 //!   `enter_table`, `leave_table`, `close`, `shut_down`, `provide`, `withdraw`, `buffer_at`, `give_back`, `claim`, `register_memory`,
-//!   `unregister_memory`, `registered_transfers`, `IS_SILENT`, `position`, `silence`, `syscalls`, `submitted`; and the
+//!   `unregister_memory`, `registered_transfers`, `syscalls`, `submitted`; and the
 //!   calls that never block: `socket`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
 //!   `duplicate`.
 //! * `Unpark`: wakes a core that sleeps in `turn`; Send and Sync.
@@ -88,7 +88,7 @@ compile_error!(
 );
 
 pub(crate) use event::{
-    Buffers, COPIED, Event, MORE, MOST, NOTIFICATION, Position, Region, Silence, Started, buffer_of,
+    Buffers, COPIED, Event, MORE, MOST, NOTIFICATION, Region, Started, buffer_of,
 };
 pub(crate) use options::RingOptions;
 pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, StatBuf, Vectors, VectorsMut};

@@ -28,7 +28,10 @@ impl Inner {
             }
         }
         while *left > 0 {
-            let event = self.backend.next()?;
+            let Some(event) = self.backend.next() else {
+                self.hurried &= self.quiet > 0;
+                break;
+            };
             *left -= 1;
             match self.complete(event) {
                 // No user code runs for a task of this core: it goes to the end of the run queue.
@@ -92,13 +95,17 @@ impl Inner {
     /// another, or that brings a buffer.
     #[inline(never)]
     fn complete_closely(&mut self, slot: NonNull<Slot>, event: Event) -> Act {
+        if self.slots.head_at(slot).marks.quiet
+            && let Some(act) = self.let_go(slot, event.result, event.flags)
+        {
+            return act;
+        }
         let flags = self.backend.flags(event);
         let mut event = Event { flags, ..event };
         if buffer_of(flags).is_some() || self.slots.head_at(slot).vtable.traits.pooled {
             self.take_buffer(slot, &mut event);
         }
         let head = self.slots.head_at(slot);
-        head.marks.quiet = false;
         if event.flags & NOTIFICATION != 0 {
             if head.marks.flags & MORE == 0 {
                 // No result came before, so the kernel has the buffer still.

@@ -219,9 +219,7 @@ impl Inner {
                 self.started += 1;
                 let marks = &mut self.slots.head_at(slot).marks;
                 marks.state = State::InFlight;
-                if is_quiet && marks.quiet {
-                    self.keep_quiet(id);
-                }
+                self.quiet += u32::from(is_quiet && marks.quiet);
                 Launch::Pending
             }
             Started::Done(result) => self.answer(slot, result),

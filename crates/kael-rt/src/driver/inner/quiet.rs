@@ -1,20 +1,20 @@
-//! Sends that say nothing when they succeed.
+//! Sends of which nobody waits to hear.
 //!
-//! A queued send concerns nobody while it works, so it shall not end a wait either: its submission
-//! asks for no completion of success (IOSQE_CQE_SKIP_SUCCESS). How its buffer comes back all the
-//! same: it may not wait in the kernel (MSG_DONTWAIT) and wants all or an error (MSG_WAITALL), so it
-//! is over when the call that took its submission has returned. Either its completion is in the
-//! queue then (an error, or how far it came), or it has succeeded.
+//! A queued send concerns nobody while it works, so it shall not end a wait either. It may not wait in
+//! the kernel (MSG_DONTWAIT) and wants all or an error (MSG_WAITALL): its answer is there when the call
+//! that took its submission begins to wait. So a wait is for one answer more than there are such sends.
 //!
 //! ```text
-//!            start                taken, and no completion is unread
-//!   (slot) ────────▶ quiet ───────────────────────────────────────────▶ done
-//!                      │ a completion: the socket is full, or an error
+//!            start            answered: all of it
+//!   (slot) ────────▶ quiet ───────────────────────▶ over; the gate, the slot and the buffer are free
+//!                      │ answered: the socket is full, or an error
 //!                      ▼
-//!                    asked again, as a send that waits and answers
+//!                    asked again, as a send that waits in the kernel
 //! ```
 //!
-//! Silence is not believed while completions are unread, or when the kernel has dropped some.
+//! Their completions could be spared (IOSQE_CQE_SKIP_SUCCESS), and silence be taken for success. But each
+//! submission with that flag writes to memory of the ring that other processors read when they wake us, and that
+//! costs more than a completion.
 
 use super::{
     super::{
@@ -22,20 +22,15 @@ use super::{
         ops::Vtable,
         slot::{NONE, Slot, SlotId, State},
     },
-    Inner, Settled,
+    Act, Inner,
 };
 use crate::{
     op::{Plain, Side, Span, Traits},
-    sys::{Backend, Silence, Started},
+    sys::Started,
 };
 use std::ptr::NonNull;
 
 impl Inner {
-    /// Notes a send that was just handed to the backend and will say nothing of its success.
-    pub(super) fn keep_quiet(&mut self, id: SlotId) {
-        self.quiet.push_back((id, self.backend.position()));
-    }
-
     /// Somebody waits for what a quiet send holds: its gate, its slot or its buffer.
     pub(in crate::driver) fn hurry(&mut self) {
         self.hurried = true;
@@ -61,12 +56,10 @@ impl Inner {
         true
     }
 
-    /// A turn must not wait: nothing would tell it that somebody can go on.
+    /// Nobody waits for what a quiet send holds: its answer need not end a wait.
     #[inline]
-    pub(super) fn may_not_wait(&self) -> bool {
-        Backend::IS_SILENT
-            && !self.quiet.is_empty()
-            && (self.hurried || self.waiting_futures > 0 || self.ending)
+    pub(super) fn is_patient(&self) -> bool {
+        !self.hurried && self.waiting_futures == 0 && !self.ending
     }
 
     /// Hands a send, whose gate is open, to the backend, and leaves it to itself. It must be placed in the
@@ -95,7 +88,7 @@ impl Inner {
         match self.backend.start(id, request) {
             Started::Queued => {
                 self.started += 1;
-                self.keep_quiet(id);
+                self.quiet += 1;
                 Some((slot, None))
             }
             Started::Done(result) => {
@@ -111,57 +104,32 @@ impl Inner {
         }
     }
 
-    /// A quiet send that is over.
+    /// A quiet send is answered. Mostly it has succeeded, and nobody waits for what it had: then its gate and
+    /// its slot are free at once. `None`: it goes on, or ends, as any other.
     #[inline]
-    pub(in crate::driver) fn next_settled(&mut self) -> Option<Settled> {
-        while let Some(&(id, position)) = self.quiet.front() {
-            // If it has spoken, it is over, or asked again as any other.
-            let Some(slot) = self.slots.find(id) else {
-                self.quiet.pop_front();
-                continue;
-            };
-            if !self.slots.head_at(slot).marks.quiet {
-                self.quiet.pop_front();
-                continue;
-            }
-            let silence = self.backend.silence(position);
-            if silence == Silence::Undecided {
-                return None;
-            }
-            self.quiet.pop_front();
-            self.ended += 1;
-            let head = self.slots.head_at(slot);
-            head.marks.quiet = false;
-            head.marks.state = State::Done;
-            if silence != Silence::Success {
-                head.result = -libc::EIO;
-                return Some(Settled::Closely(id));
-            }
-            head.result = head.asked.min(i32::MAX as u32) as i32;
-            self.queued_sends += 1;
-            return Some(self.let_go(slot, id));
-        }
-        self.hurried = false;
-        None
-    }
-
-    /// Nobody waits for what a send had, mostly: then its gate and its slot are free at once.
-    #[inline]
-    fn let_go(&mut self, slot: NonNull<Slot>, id: SlotId) -> Settled {
+    pub(super) fn let_go(&mut self, slot: NonNull<Slot>, result: i32, flags: u32) -> Option<Act> {
+        self.quiet -= 1;
         let head = self.slots.head_at(slot);
-        let (Some(node), false) = (head.fd, self.waiting_futures > 0 || self.ending) else {
-            return Settled::Closely(id);
-        };
-        // SAFETY: the operation in the slot uses the descriptor.
-        let fd = unsafe { node.as_ref() };
-        if fd.write.first.get() != NONE || !head.marks.orphan {
-            return Settled::Closely(id);
+        head.marks.quiet = false;
+        if result < 0 || result as u32 != head.asked || flags != 0 {
+            return None;
         }
-        debug_assert_eq!(fd.write.holder.get(), id.index(), "it has its gate");
+        self.queued_sends += 1;
+        if self.waiting_futures > 0 || self.ending || !head.marks.orphan {
+            return None;
+        }
+        // SAFETY: the operation in the slot uses the descriptor.
+        let fd = unsafe { head.fd?.as_ref() };
+        if fd.write.first.get() != NONE {
+            return None;
+        }
+        debug_assert_eq!(fd.write.holder.get(), head.id.index(), "it has its gate");
+        self.ended += 1;
         let discard = head.vtable.discard;
+        head.marks.state = State::Done;
         fd.write.holder.set(NONE);
         fd.end_orphan();
         self.slots.release(slot, false);
-        Settled::Over(discard, Slot::body(slot))
+        Some(Act::Discard(discard, Slot::body(slot)))
     }
 }

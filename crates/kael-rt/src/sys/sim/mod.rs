@@ -28,7 +28,7 @@ mod sockets;
 mod work;
 mod world;
 
-use super::event::{Buffers, Event, Position, Silence, Started};
+use super::event::{Buffers, Event, Started};
 use crate::{
     driver::{Descriptor, DriverConfig, NONE, SlotId, Wait},
     op::Request,
@@ -130,17 +130,6 @@ const STEP_NS: u64 = 1000;
 impl Backend {
     /// Time is virtual.
     pub(crate) const MOVES_CLOCK: bool = true;
-    /// Every request is answered.
-    pub(crate) const IS_SILENT: bool = false;
-
-    pub(crate) fn position(&self) -> Position {
-        Position::default()
-    }
-
-    pub(crate) fn silence(&self, _: Position) -> Silence {
-        Silence::Undecided
-    }
-
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         Ok(Backend {
             world: control::world(),
@@ -291,7 +280,7 @@ impl Backend {
     }
 
     /// Hands over what is queued, waits as told, and has the answers that are due ready.
-    pub(crate) fn turn(&mut self, wait: Wait) -> io::Result<()> {
+    pub(crate) fn turn(&mut self, wait: Wait, _: bool) -> io::Result<()> {
         self.turns += 1;
         if self.turns == self.faults.max_turns {
             control::violation(format!("L5: {} turns, and no end", self.turns));

@@ -148,7 +148,7 @@ pub(super) fn lower(
             addr: from.as_ptr() as u64,
             len: clamp(from.len()),
             op_flags: send_flags(flags),
-            ..sending(fd, files, flags)
+            ..file(fd, files)
         },
         Request::SendZeroCopy { fd, from } => {
             let place = fixed.place_of(from.as_ptr(), from.len());
@@ -168,7 +168,7 @@ pub(super) fn lower(
             addr: message.header as *const _ as u64,
             len: 1,
             op_flags: send_flags(flags),
-            ..sending(fd, files, flags)
+            ..file(fd, files)
         },
         Request::SendMessageZeroCopy { fd, message } => Sqe {
             opcode: OP_SENDMSG_ZC,
@@ -213,14 +213,6 @@ const STAT_MASK: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX
 fn on(fd: &Descriptor) -> Sqe {
     let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
     Sqe { fd: fd.number(), flags, ..Sqe::default() }
-}
-
-/// A socket that is sent to: success may need no completion.
-#[inline(always)]
-fn sending(fd: &Descriptor, files: &FileTable, flags: SendFlags) -> Sqe {
-    let mut sqe = file(fd, files);
-    sqe.flags |= if flags.quiet { SQE_CQE_SKIP } else { 0 };
-    sqe
 }
 
 /// A file, by its place in the table if it has one.

@@ -22,7 +22,7 @@ mod syscall;
 mod tests;
 
 use super::{
-    event::{Event, MORE, NOTIFICATION, Position, Silence, Started, buffer_flags},
+    event::{Event, MORE, NOTIFICATION, Started, buffer_flags},
     posix::{Inbox, PoolJob},
 };
 use crate::{
@@ -63,6 +63,8 @@ pub(crate) struct Backend {
     /// Waits busy-poll the network.
     busy_polls: bool,
     groups: Vec<Option<Group>>,
+    /// Quiet sends that are queued: the call that takes them answers them.
+    quiet: u32,
     files: FileTable,
     fixed: Fixed,
     pool: Arc<BlockingPool>,
@@ -97,9 +99,6 @@ fn make_ring(entries: u32) -> io::Result<Ring> {
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
-    /// A quiet send says nothing of success.
-    pub(crate) const IS_SILENT: bool = true;
-
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
         let mut ring = make_ring(entries)?;
@@ -132,6 +131,7 @@ impl Backend {
             batch_wait_us,
             busy_polls,
             groups: Vec::new(),
+            quiet: 0,
             files,
             fixed,
             pool,
@@ -156,6 +156,7 @@ impl Backend {
         if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
         }
+        let is_quiet = request.is_quiet();
         match lower::lower(request, &self.files, &self.fixed, &self.probe) {
             Ok(sqe) => {
                 #[cfg(test)]
@@ -167,6 +168,7 @@ impl Backend {
                 }
                 // SAFETY: the driver keeps what the request points at until we report the slot.
                 unsafe { self.ring.push(Sqe { user_data: id.0, ..sqe }) };
+                self.quiet += u32::from(is_quiet);
                 Started::Queued
             }
             Err(request) => self.start_job(id, request),
@@ -203,8 +205,16 @@ impl Backend {
     pub(crate) fn flush(&mut self) {
         if self.ring.unsubmitted() > 0 {
             // What the kernel does not take stays queued, and the next turn tries again.
-            let _ = self.ring.enter(true, 0, None);
+            let _ = self.hand_over(0, None);
         }
+    }
+
+    fn hand_over(&mut self, want: u32, timeout_ns: Option<u64>) -> Result<u32, i32> {
+        let result = self.ring.enter(true, want, timeout_ns);
+        if self.ring.unsubmitted() == 0 {
+            self.quiet = 0;
+        }
+        result
     }
 
     /// Asks the kernel to stop an operation. `Err`: there is no room now.
@@ -262,9 +272,9 @@ impl Backend {
             || self.inbox.is_filled()
     }
 
-    /// Hands over what is queued, and waits as told.
+    /// Hands over what is queued, and waits as told; a patient wait is for an answer that is not a quiet send's.
     #[inline]
-    pub(crate) fn turn(&mut self, wait: Wait) -> io::Result<()> {
+    pub(crate) fn turn(&mut self, wait: Wait, patient: bool) -> io::Result<()> {
         if !self.wake_armed {
             self.arm_wake();
         }
@@ -276,7 +286,10 @@ impl Backend {
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.inbox.is_filled();
         let (mut want, mut until) = match wait {
             // The answers to changes of the table come at once, and are not what is waited for.
-            Wait::Until(until) if !ready => (1 + self.files.outstanding(), until),
+            Wait::Until(until) if !ready => {
+                let quiet = if patient { self.quiet } else { 0 };
+                (1 + quiet + self.files.outstanding(), until)
+            }
             _ => (0, None),
         };
         if self.batch_wait_us > 0 && want > 0 {
@@ -284,7 +297,7 @@ impl Backend {
         }
         if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
             let timeout = until.map(|until| until.saturating_sub(self.now_ns()));
-            match self.ring.enter(true, want, timeout) {
+            match self.hand_over(want, timeout) {
                 Ok(_) | Err(libc::EINTR | libc::ETIME) => {}
                 Err(libc::EAGAIN | libc::EBUSY | libc::ENOMEM) => {
                     // The kernel could not take a submission. What is in flight may free memory:
@@ -374,23 +387,6 @@ impl Backend {
             unsafe { self.ring.push(sqe) };
             self.wake_armed = true;
         }
-    }
-
-    /// Where the queue is, behind what was started last.
-    #[inline]
-    pub(crate) fn position(&self) -> Position {
-        Position { tail: self.ring.position(), lost: self.ring.lost() }
-    }
-
-    /// What the silence of a send means behind which the queue was at `position`.
-    #[inline]
-    pub(crate) fn silence(&self, position: Position) -> Silence {
-        let ring = &self.ring;
-        let unread = ring.ready() > 0 || !self.own.is_empty() || ring.has_overflowed();
-        if !ring.has_taken(position.tail) || unread {
-            return Silence::Undecided;
-        }
-        if ring.lost() == position.lost { Silence::Success } else { Silence::Unknown }
     }
 
     pub(crate) fn unpark(&self) -> Unpark {

@@ -148,19 +148,6 @@ impl Ring {
         self.sq.entries - self.room()
     }
 
-    /// Behind the last entry that was queued.
-    #[inline]
-    pub(super) fn position(&self) -> u32 {
-        self.sq_tail
-    }
-
-    /// The kernel has taken all entries before `position`.
-    #[inline]
-    pub(super) fn has_taken(&self, position: u32) -> bool {
-        let taken = self.sq_limit.wrapping_sub(self.sq.entries);
-        taken.wrapping_sub(position) as i32 >= 0
-    }
-
     /// Queues a submission. The queue must have room.
     ///
     /// # Safety
