@@ -234,7 +234,30 @@ impl RecvStream {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
+    #[inline(always)]
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<PoolBuf>>> {
+        let mut first = None;
+        // Mostly a multishot is with the kernel, and has brought something or nothing yet.
+        if let Pieces::Shots(key) = &self.pieces {
+            match key.poll_piece(cx.waker()) {
+                Piece::Item(result @ 1.., Some(buffer)) => {
+                    let shared = self.pool.shared().clone();
+                    let piece = PoolBuf::received(shared, buffer, result as usize);
+                    return Poll::Ready(Ok(Some(self.seen(piece))));
+                }
+                Piece::Pending => return Poll::Pending,
+                other => first = Some(other),
+            }
+        }
+        self.poll_closely(cx, first)
+    }
+
+    #[inline(never)]
+    fn poll_closely(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut first: Option<Piece>,
+    ) -> Poll<io::Result<Option<PoolBuf>>> {
         loop {
             match &mut self.pieces {
                 Pieces::Idle => {
@@ -243,7 +266,7 @@ impl RecvStream {
                     }
                 }
                 Pieces::Shots(key) => {
-                    match key.poll_piece(cx.waker()) {
+                    match first.take().unwrap_or_else(|| key.poll_piece(cx.waker())) {
                         Piece::Item(result, buffer) => {
                             match Received::of(&self.pool, result, buffer) {
                                 Received::Bytes(piece) => {

@@ -33,14 +33,34 @@ use std::{
 /// ```
 pub struct PoolBuf {
     shared: Rc<Shared>,
-    index: u16,
-    len: u32,
+    place: Place,
+}
+
+/// Which buffer it is, and how much of it is filled: one number, so that a buffer is moved in two registers.
+#[derive(Clone, Copy)]
+struct Place(u64);
+
+impl Place {
+    #[inline]
+    fn new(index: u16, len: u32) -> Place {
+        Place(u64::from(index) << 32 | u64::from(len))
+    }
+
+    #[inline]
+    fn index(self) -> u16 {
+        (self.0 >> 32) as u16
+    }
+
+    #[inline]
+    fn len(self) -> u32 {
+        self.0 as u32
+    }
 }
 
 impl PoolBuf {
     #[inline]
     pub(super) fn new(shared: Rc<Shared>, index: u16, len: u32) -> PoolBuf {
-        PoolBuf { shared, index, len }
+        PoolBuf { shared, place: Place::new(index, len) }
     }
 
     /// One that the kernel had, with the first `len` bytes filled.
@@ -48,7 +68,7 @@ impl PoolBuf {
     pub(crate) fn received(shared: Rc<Shared>, index: u16, len: usize) -> PoolBuf {
         debug_assert!(len <= shared.size());
         shared.received();
-        PoolBuf { shared, index, len: len as u32 }
+        PoolBuf { shared, place: Place::new(index, len as u32) }
     }
 
     /// How many bytes it has room for.
@@ -60,28 +80,33 @@ impl PoolBuf {
     /// Makes it empty.
     #[inline]
     pub fn clear(&mut self) {
-        self.len = 0;
+        self.set_len(0);
     }
 
     /// Leaves the first `len` bytes, if there are more.
     pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(u32::try_from(len).unwrap_or(u32::MAX));
+        self.set_len(self.place.len().min(u32::try_from(len).unwrap_or(u32::MAX)));
     }
 
     /// Appends as many of `bytes` as there is room for, and says how many.
     pub fn put(&mut self, bytes: &[u8]) -> usize {
-        let len = self.len as usize;
+        let len = self.place.len() as usize;
         let n = bytes.len().min(self.capacity() - len);
         // SAFETY: the room of this buffer, which nobody else uses; all of it is initialised (zeros at first).
         let room = unsafe { slice::from_raw_parts_mut(self.at().add(len), n) };
         room.copy_from_slice(&bytes[..n]);
-        self.len += n as u32;
+        self.set_len((len + n) as u32);
         n
     }
 
     #[inline]
     fn at(&self) -> *mut u8 {
-        self.shared.at(self.index).as_ptr()
+        self.shared.at(self.place.index()).as_ptr()
+    }
+
+    #[inline]
+    fn set_len(&mut self, len: u32) {
+        self.place = Place::new(self.place.index(), len);
     }
 }
 
@@ -91,7 +116,7 @@ impl Deref for PoolBuf {
     fn deref(&self) -> &[u8] {
         // SAFETY: this buffer's bytes: of the pool's memory, which `shared` keeps, initialised, and nobody
         // else's while this value lives.
-        unsafe { slice::from_raw_parts(self.at(), self.len as usize) }
+        unsafe { slice::from_raw_parts(self.at(), self.place.len() as usize) }
     }
 }
 
@@ -99,7 +124,7 @@ impl DerefMut for PoolBuf {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as in `deref`; and `self` is borrowed for as long.
-        unsafe { slice::from_raw_parts_mut(self.at(), self.len as usize) }
+        unsafe { slice::from_raw_parts_mut(self.at(), self.place.len() as usize) }
     }
 }
 
@@ -127,21 +152,21 @@ unsafe impl IoBufMut for PoolBuf {
 
     #[inline]
     unsafe fn set_init(&mut self, n: usize) {
-        self.len = n as u32;
+        self.set_len(n as u32);
     }
 }
 
 impl Drop for PoolBuf {
     #[inline]
     fn drop(&mut self) {
-        self.shared.put_back(self.index);
+        self.shared.put_back(self.place.index());
     }
 }
 
 impl std::fmt::Debug for PoolBuf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PoolBuf")
-            .field("len", &self.len)
+            .field("len", &self.place.len())
             .field("capacity", &self.capacity())
             .finish()
     }

@@ -59,6 +59,11 @@ impl Inner {
         let Some(slot) = self.slots.find_out(id) else { return self.ignore() };
         let head = self.slots.head_at(slot);
         if event.flags != 0 || event.result < head.enough {
+            if head.marks.quiet
+                && let Some(act) = self.let_go(slot, event.result, event.flags)
+            {
+                return act;
+            }
             return self.complete_closely(slot, event);
         }
         // A plain transfer got what it wanted, and its future is there.
@@ -95,11 +100,6 @@ impl Inner {
     /// another, or that brings a buffer.
     #[inline(never)]
     fn complete_closely(&mut self, slot: NonNull<Slot>, event: Event) -> Act {
-        if self.slots.head_at(slot).marks.quiet
-            && let Some(act) = self.let_go(slot, event.result, event.flags)
-        {
-            return act;
-        }
         let flags = self.backend.flags(event);
         let mut event = Event { flags, ..event };
         if buffer_of(flags).is_some() || self.slots.head_at(slot).vtable.traits.pooled {

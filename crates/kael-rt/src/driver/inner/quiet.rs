@@ -106,7 +106,7 @@ impl Inner {
 
     /// A quiet send is answered. Mostly it has succeeded, and nobody waits for what it had: then its gate and
     /// its slot are free at once. `None`: it goes on, or ends, as any other.
-    #[inline]
+    #[inline(always)]
     pub(super) fn let_go(&mut self, slot: NonNull<Slot>, result: i32, flags: u32) -> Option<Act> {
         self.quiet -= 1;
         let head = self.slots.head_at(slot);
