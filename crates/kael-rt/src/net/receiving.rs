@@ -122,12 +122,13 @@ impl RecvPooled {
                     Received::Stopped => self.state = State::Fresh,
                 },
                 State::Starving(get, again) => {
-                    if let Poll::Ready(buf) = Pin::new(get).poll(cx) {
-                        let fd = self.fd.clone();
-                        self.state = State::Reading(Operation::new(Recv { fd, buf }));
-                        continue;
-                    }
                     if let Again::NotYet = again {
+                        // First the place in the queue.
+                        if let Poll::Ready(buf) = Pin::new(&mut *get).poll(cx) {
+                            let fd = self.fd.clone();
+                            self.state = State::Reading(Operation::new(Recv { fd, buf }));
+                            continue;
+                        }
                         *again = match self.pool.shared().group() {
                             Some(group) if self.pool.lent() > 0 => {
                                 let (fd, pool) = (self.fd.clone(), self.pool.clone());
@@ -136,17 +137,24 @@ impl RecvPooled {
                             _ => Again::Never,
                         };
                     }
-                    let Again::Asked(operation) = again else { return Poll::Pending };
-                    match ready!(Pin::new(operation).poll(cx)) {
-                        Received::Bytes(bytes) => return self.over(Ok(Some(bytes))),
-                        Received::End => return self.over(Ok(None)),
-                        Received::Failed(error) => return self.over(Err(error)),
-                        Received::NoBuffer => *again = Again::Never,
-                        Received::Stopped => *again = Again::NotYet,
-                        Received::LiesElsewhere => {
-                            self.state = State::elsewhere(&self.fd, &self.pool);
+                    // There is something to be received, so the answer comes soon. Until then a buffer of the queue
+                    // stays ours: given up now, what the kernel has received would have to be copied.
+                    if let Again::Asked(operation) = again {
+                        match ready!(Pin::new(operation).poll(cx)) {
+                            Received::Bytes(bytes) => return self.over(Ok(Some(bytes))),
+                            Received::End => return self.over(Ok(None)),
+                            Received::Failed(error) => return self.over(Err(error)),
+                            Received::NoBuffer => *again = Again::Never,
+                            Received::Stopped => *again = Again::NotYet,
+                            Received::LiesElsewhere => {
+                                self.state = State::elsewhere(&self.fd, &self.pool);
+                            }
                         }
+                        continue;
                     }
+                    let buf = ready!(Pin::new(get).poll(cx));
+                    let fd = self.fd.clone();
+                    self.state = State::Reading(Operation::new(Recv { fd, buf }));
                 }
                 State::Reading(operation) => {
                     let (n, bytes) = ready!(Pin::new(operation).poll(cx));
