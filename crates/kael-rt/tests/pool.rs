@@ -5,9 +5,11 @@ mod rig;
 use kael_rt::buf::BufferPool;
 use kael_rt::net::{TcpListener, TcpStream};
 use kael_rt::runtime::Builder;
+use kael_rt::time::{Duration, sleep};
 use rig::{pair, within_limit};
 use std::future::Future;
 use std::io::ErrorKind;
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 fn runs<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
@@ -121,5 +123,40 @@ fn r14_the_kernel_is_lent_what_receives_use() {
         });
         let starved = runtime.handle().metrics().cores[0].pool_starved;
         assert_eq!(starved, 0, "there was always a buffer, and the kernel had none");
+    });
+}
+
+/// A buffer for a receive that waits in the queue comes back while the kernel receives into another: what it has
+/// received is taken from where it lies.
+#[test]
+fn r14_a_starving_receive_takes_what_the_kernel_received() {
+    runs(|| async {
+        let pool = BufferPool::new(4, 64).unwrap();
+        let (a, b) = pair().await;
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            a.write_all("early").await.0.unwrap();
+            held.push(b.recv_pooled(&pool).await.unwrap().unwrap());
+        }
+        let own = pool.try_get().unwrap();
+        a.write_all("late").await.0.unwrap();
+        let mut receive = pin!(b.recv_pooled(&pool));
+        let mut poll = || receive.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(poll().is_pending());
+        // The kernel says that it has no buffer.
+        sleep(Duration::from_millis(1)).await;
+        let first = held.pop().unwrap();
+        let lent_again = first.as_ptr();
+        drop(first);
+        // It is asked again, with a place in the queue.
+        assert!(poll().is_pending());
+        drop(held.pop());
+        sleep(Duration::from_millis(1)).await;
+        let Poll::Ready(received) = poll() else { panic!("there is a buffer, and another") };
+        let received = received.unwrap().unwrap();
+        assert_eq!(&received[..], b"late");
+        assert_eq!(received.as_ptr(), lent_again, "what was received was copied");
+        drop((own, received, held));
+        assert_eq!(pool.available() + pool.lent(), 4);
     });
 }
