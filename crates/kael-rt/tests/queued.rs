@@ -339,3 +339,23 @@ fn queued_send_round_trips_enter_once() {
         });
     });
 }
+
+/// More than the socket takes at once, and nobody behind it.
+#[test]
+fn queued_send_of_much_is_sent_whole() {
+    within_limit(|| {
+        kael_rt::block_on(async {
+            let (a, b) = pair().await;
+            let alive = Rc::new(Cell::new(0));
+            let total = size(8, 32) << 20;
+            a.write_queued(Counted::new(sequence(0, total), &alive)).await.unwrap();
+            for _ in 0..10 {
+                kael_rt::yield_now().await;
+            }
+            assert_eq!(alive.get(), 1, "the buffer is gone before all of it was sent");
+            expect_sequence(&b, total).await;
+            a.flush().await.unwrap();
+            assert_eq!(alive.get(), 0);
+        });
+    });
+}
