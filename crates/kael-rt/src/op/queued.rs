@@ -220,7 +220,7 @@ impl<V: IoBufs> Op for QueuedVectored<V> {
         if self.sent >= len {
             return Request::Pass { fd };
         }
-        // One call must be able to take all, or its silence would mean less than all.
+        // One call must be able to take all, or its answer could not mean all.
         let quiet = self.bufs.count() <= MAX_VECTORS && len <= MOST;
         let message = scratch.message_from(&self.bufs, self.sent);
         Request::SendMessage { fd, message, flags: SendFlags { wait_all: true, quiet } }
