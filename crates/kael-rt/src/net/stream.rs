@@ -299,7 +299,7 @@ impl TcpStream {
     /// Hands the buffer to the runtime, which sends all of it behind what was written before, and drops
     /// it when the kernel has let go of it. Gives the number of bytes that will be sent, at once.
     ///
-    /// Success wakes nobody and ends no wait, so a loop of requests and answers enters the
+    /// Success wakes nobody and, of less than 8 KiB, ends no wait, so a loop of requests and answers enters the
     /// kernel once a round: the next read's call carries the answer. It is handed over with the next
     /// call that the core makes, at the latest when it has nothing to run. See send(2), MSG_DONTWAIT.
     ///

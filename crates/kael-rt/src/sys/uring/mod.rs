@@ -96,6 +96,14 @@ fn make_ring(entries: u32) -> io::Result<Ring> {
     }
 }
 
+/// A quiet send of so many bytes ends a wait as any other does: while few calls carry much, what was received is better
+/// sent on from the cache than held back until more has come.
+const LARGE: usize = 8 * 1024;
+
+fn is_large(request: &Request<'_>) -> bool {
+    matches!(request, Request::Send { from, .. } if from.len() >= LARGE)
+}
+
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
@@ -156,7 +164,7 @@ impl Backend {
         if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
         }
-        let is_quiet = request.is_quiet();
+        let is_quiet = request.is_quiet() && !is_large(&request);
         match lower::lower(request, &self.files, &self.fixed, &self.probe) {
             Ok(sqe) => {
                 #[cfg(test)]
@@ -287,7 +295,7 @@ impl Backend {
         let (mut want, mut until) = match wait {
             // The answers to changes of the table come at once, and are not what is waited for.
             Wait::Until(until) if !ready => {
-                let quiet = if patient { self.quiet } else { 0 };
+                let quiet = if patient && self.quiet <= 4 { self.quiet } else { 0 };
                 (1 + quiet + self.files.outstanding(), until)
             }
             _ => (0, None),
