@@ -295,7 +295,7 @@ impl Backend {
         let (mut want, mut until) = match wait {
             // The answers to changes of the table come at once, and are not what is waited for.
             Wait::Until(until) if !ready => {
-                let quiet = if patient && self.quiet <= 4 { self.quiet } else { 0 };
+                let quiet = if patient { self.quiet } else { 0 };
                 (1 + quiet + self.files.outstanding(), until)
             }
             _ => (0, None),
