@@ -31,6 +31,8 @@ fn resident_kib() -> usize {
 fn r15_many_receives_of_which_some_are_dropped() {
     within_limit(|| {
         kael_rt::block_on(async {
+            // Looked at first: that the environment names a size costs an allocation.
+            let rounds = size(200_000, 10_000_000);
             let pool = BufferPool::new(64, 1024).unwrap();
             let (a, b) = pair().await;
             let (mut received, mut dropped) = (0, 0);
@@ -55,7 +57,6 @@ fn r15_many_receives_of_which_some_are_dropped() {
             };
             receive(20_000).await;
             let (resident, before) = (resident_kib(), allocations());
-            let rounds = size(200_000, 10_000_000);
             receive(rounds).await;
             let allocated = allocations() - before;
             let grown = resident_kib().saturating_sub(resident);
