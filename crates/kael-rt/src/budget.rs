@@ -126,7 +126,7 @@ budgets! {
     tcp_send_zc_vectored: Socket "TcpStream::send_zc_vectored", at_most 2.0, 0.1, 0.0, "as send_zc";
     tcp_shutdown: Socket "TcpStream::shutdown", exact 1.0, 1.0, 0.0, "a worker of the kernel does it";
     tcp_close: Socket "TcpStream::close", exact 3.0, 0.1, 0.0, "what was written ends, what is read ends, the close";
-    tcp_detach: Socket "TcpStream::detach", exact 2.0, 0.1, 0.0, "what was written ends, what is read ends";
+    tcp_detach: Socket "TcpStream::detach", exact 2.0, 0.1, 0.0, "what was written ends, what is read ends; one call more for a stream that was accepted or connected";
     tcp_std: Socket "TcpStream::from_std + into_std", exact 1.0, 1.0, 0.0, "ioctl(2) makes it wait in the kernel; else the descriptor changes hands";
     lookup_host: Socket "net::lookup_host (an address)", exact 0.0, 0.0, 1.0, "nothing is looked up; a name goes to the blocking pool";
     tcp_option: Socket "TcpStream::set_nodelay", exact 1.0, 1.0, 0.0, "setsockopt(2); other options and addresses alike";

@@ -500,9 +500,7 @@ impl TcpStream {
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         let driver = context::with("TcpStream::from_std", |core| core.driver.clone());
         driver.control(|backend| backend.make_blocking(&stream))?;
-        let fd = driver.adopt_owned(stream.into(), Kind::Stream);
-        fd.enter_table();
-        Ok(TcpStream { fd })
+        Ok(TcpStream { fd: driver.adopt_owned(stream.into(), Kind::Stream) })
     }
 
     /// Ends what dropped futures left under way and takes the stream out of the runtime, with the
