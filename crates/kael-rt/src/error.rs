@@ -195,21 +195,16 @@ impl Error {
     }
 
     pub(crate) fn pool_not_registered(error: io::Error, bytes: usize) -> io::Error {
-        let why = match error.raw_os_error() {
+        let why: &dyn fmt::Display = match error.raw_os_error() {
             Some(libc::ENOMEM) => {
-                "RLIMIT_MEMLOCK does not allow this user to pin so much: raise it (ulimit -l) or make \
-                                   the pool smaller"
+                &"RLIMIT_MEMLOCK does not allow this user to pin so much: raise it (ulimit -l) or make \
+                  the pool smaller"
             }
-            Some(libc::EPERM | libc::EACCES) => "the system does not allow it",
+            Some(libc::EPERM | libc::EACCES) => &"the system does not allow it",
             _ if error.kind() == io::ErrorKind::QuotaExceeded => {
-                "a core registers 16 pools at most: make fewer and larger ones"
+                &"a core registers 16 pools at most: make fewer and larger ones"
             }
-            _ => {
-                return Error::pool(
-                    error.kind(),
-                    format!("the pool's {bytes} bytes are not registered with the ring: {error}"),
-                );
-            }
+            _ => &error,
         };
         Error::pool(
             error.kind(),

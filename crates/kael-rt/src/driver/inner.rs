@@ -73,11 +73,11 @@ pub(super) struct Inner {
     starved: u64,
     zero_copy_sends: u64,
     zero_copy_copied: u64,
-    /// Sends that say nothing of their success, in the order in which they were handed over, each with
-    /// where the backend's queue was.
-    /// Queued sends whose answers have not been read.
+    /// Quiet sends whose answers have not been read.
     quiet: u32,
+    /// Somebody waits for what one of them holds.
     hurried: bool,
+    /// Those that took the short way.
     queued_sends: u64,
     pub(super) ending: bool,
     /// Panics in operations' own code, until their futures take them.

@@ -12,7 +12,7 @@ pub(crate) struct Vtable {
     /// How an operation begins whose request is not lowered yet, and a plain transfer.
     pub(crate) reserved: Marks,
     pub(crate) launched: Marks,
-    /// The same of one that is left to itself and says nothing of its success.
+    /// The same of a send that is left to itself.
     pub(crate) left: Marks,
     /// # Safety
     /// The body holds the operation; nobody else touches the body until the request is gone.

@@ -137,7 +137,7 @@ pub(crate) struct Marks {
     pub(crate) seen: bool,
     /// How many vectors of the scratch the region stands for; 0: the region is plain.
     pub(crate) vectors: u8,
-    /// It will say nothing if it succeeds, see `inner/quiet.rs`.
+    /// Nobody waits to hear of it, see `inner/quiet.rs`.
     pub(crate) quiet: bool,
     pub(crate) flags: u32,
 }

@@ -191,8 +191,8 @@ pub(crate) struct RecvFlags {
 pub(crate) struct SendFlags {
     /// Waits until everything is sent or an error came.
     pub(crate) wait_all: bool,
-    /// Sends everything at once or says how far it came, and says nothing of success: see
-    /// `driver/inner/quiet.rs`. A backend that cannot do so answers as always.
+    /// Sends everything at once or says how far it came, and its answer ends no wait: see
+    /// `driver/inner/quiet.rs`.
     pub(crate) quiet: bool,
 }
 
@@ -258,12 +258,12 @@ impl Request<'_> {
         }
     }
 
-    /// The backend is asked to say nothing of success.
+    /// A send of which nobody waits to hear.
     pub(crate) fn is_quiet(&self) -> bool {
         matches!(self, Request::Send { flags, .. } | Request::SendMessage { flags, .. } if flags.quiet)
     }
 
-    /// Whether it says nothing of success.
+    /// Whether a send is one of which nobody waits to hear.
     pub(crate) fn set_quiet(&mut self, quiet: bool) {
         if let Request::Send { flags, .. } | Request::SendMessage { flags, .. } = self {
             flags.quiet = quiet;

@@ -1,11 +1,9 @@
 //! Sends that the runtime carries out by itself: their futures leave them at once.
 #![forbid(unsafe_code)]
 
-use super::{
-    Op, Operation, Request, SendFlags, Span, Step, Traits, WriteAll, WriteAllVectored, net::all,
-};
+use super::{Op, Operation, Request, Span, Step, Traits, WriteAll, WriteAllVectored};
 use crate::{
-    buf::{BufResult, IoBuf, IoBufs, MAX_VECTORS},
+    buf::{IoBuf, IoBufs, MAX_VECTORS},
     driver::{Completion, Driver, Fd, Scratch, Submitted},
     sys::MOST,
     task::context,
@@ -20,48 +18,25 @@ use std::{
 /// Sends that one stream may have queued. At the bound the next one is awaited until it is sent.
 const MAX_QUEUED: u8 = 16;
 
-/// A place among the queued sends of a stream.
-struct Place(Fd);
-
-impl Place {
-    fn new(fd: Fd) -> Place {
-        fd.queued.set(fd.queued.get() + 1);
-        Place(fd)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.queued.set(self.0.queued.get() - 1);
-    }
-}
-
 /// A send of everything, awaited or queued.
 #[doc(hidden)]
 pub trait Whole: Op {
-    type Queued: Op<Output = Self::Output>;
-
     fn fd(&self) -> &Fd;
     fn len(&self) -> usize;
-    fn into_queued(self) -> Self::Queued;
-    fn from_queued(queued: Self::Queued) -> Self;
+    /// One call can take all, so that its answer can mean all.
+    fn fits(&self) -> bool;
     fn result(output: Self::Output) -> io::Result<usize>;
 }
 
 impl<B: IoBuf> Whole for WriteAll<B> {
-    type Queued = Queued<B>;
-
     fn fd(&self) -> &Fd {
         &self.fd
     }
     fn len(&self) -> usize {
         self.buf.as_init().len()
     }
-    fn into_queued(self) -> Queued<B> {
-        Queued { place: Place::new(self.fd), buf: self.buf, sent: 0 }
-    }
-    fn from_queued(queued: Queued<B>) -> WriteAll<B> {
-        WriteAll { fd: queued.place.0.clone(), buf: queued.buf, written: 0 }
+    fn fits(&self) -> bool {
+        self.len() <= MOST
     }
     fn result(output: Self::Output) -> io::Result<usize> {
         output.0
@@ -69,19 +44,14 @@ impl<B: IoBuf> Whole for WriteAll<B> {
 }
 
 impl<V: IoBufs> Whole for WriteAllVectored<V> {
-    type Queued = QueuedVectored<V>;
-
     fn fd(&self) -> &Fd {
         &self.fd
     }
     fn len(&self) -> usize {
         self.bufs.total_len()
     }
-    fn into_queued(self) -> QueuedVectored<V> {
-        QueuedVectored { place: Place::new(self.fd), bufs: self.bufs, sent: 0 }
-    }
-    fn from_queued(queued: QueuedVectored<V>) -> WriteAllVectored<V> {
-        WriteAllVectored { fd: queued.place.0.clone(), bufs: queued.bufs, written: 0 }
+    fn fits(&self) -> bool {
+        self.bufs.count() <= MAX_VECTORS && self.len() <= MOST
     }
     fn result(output: Self::Output) -> io::Result<usize> {
         output.0
@@ -134,14 +104,14 @@ impl<W: Whole> Future for Queue<W> {
         let mut awaited = match mem::replace(&mut self.state, State::Over) {
             State::Fresh(write) if write.fd().queued.get() < MAX_QUEUED => {
                 let len = write.len();
-                let Err(queued) = Driver::queue_plain(write.into_queued()) else {
+                let Err(queued) = Driver::queue_plain(Queued::new(write)) else {
                     return Poll::Ready(Ok(len));
                 };
                 let driver = context::with("a queued write", |core| core.driver.clone());
                 match driver.queue(queued) {
                     Ok(()) => return Poll::Ready(Ok(len)),
                     Err(Submitted::Ready(output)) => return Poll::Ready(W::result(output)),
-                    Err(Submitted::Full(queued, _)) => Operation::new(W::from_queued(queued)),
+                    Err(Submitted::Full(queued, _)) => Operation::new(queued.take()),
                     Err(Submitted::Pending(_)) => unreachable!("a queued operation has no key"),
                 }
             }
@@ -163,76 +133,63 @@ impl<W: Whole> std::fmt::Debug for Queue<W> {
     }
 }
 
-/// A whole buffer, queued.
-#[doc(hidden)]
-pub struct Queued<B> {
-    place: Place,
-    buf: B,
-    sent: usize,
+/// One of the queued sends of a stream, which counts them.
+struct Queued<W: Whole> {
+    /// `None`: it was taken out.
+    write: Option<W>,
 }
 
-impl<B: IoBuf> Op for Queued<B> {
-    type Output = BufResult<usize, B>;
-    const TRAITS: Traits = Traits::SEND;
+impl<W: Whole> Queued<W> {
+    fn new(write: W) -> Queued<W> {
+        let queued = &write.fd().queued;
+        queued.set(queued.get() + 1);
+        Queued { write: Some(write) }
+    }
+
+    fn write(&mut self) -> &mut W {
+        self.write.as_mut().expect("it was not taken out")
+    }
+
+    fn take(mut self) -> W {
+        self.leave().expect("it is taken out once")
+    }
+
+    fn leave(&mut self) -> Option<W> {
+        let write = self.write.take()?;
+        let queued = &write.fd().queued;
+        queued.set(queued.get() - 1);
+        Some(write)
+    }
+}
+
+impl<W: Whole> Drop for Queued<W> {
+    fn drop(&mut self) {
+        drop(self.leave());
+    }
+}
+
+impl<W: Whole> Op for Queued<W> {
+    type Output = W::Output;
+    const TRAITS: Traits = Traits { plain: None, ..W::TRAITS };
 
     #[inline(always)]
     fn span(&mut self) -> Option<Span<'_>> {
-        Span::from(&self.place.0, self.buf.as_init(), 0)
+        self.write().span()
     }
-
-    fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        let fd = &self.place.0;
-        match self.buf.as_init().get(self.sent..) {
-            None | Some([]) => Request::Pass { fd },
-            Some(from) => {
-                let flags = SendFlags { wait_all: true, quiet: from.len() <= MOST };
-                Request::Send { fd, from, flags }
-            }
-        }
-    }
-
-    fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
-        let n = completion.result();
-        self.sent += n.max(0) as usize;
-        if n > 0 { Step::Again } else { Step::Done }
-    }
-
-    fn complete(self, completion: Completion<'_>) -> Self::Output {
-        let want = self.buf.as_init().len();
-        (all(&completion, self.sent, want, io::ErrorKind::WriteZero), self.buf)
-    }
-}
-
-/// Several buffers, queued.
-#[doc(hidden)]
-pub struct QueuedVectored<V> {
-    place: Place,
-    bufs: V,
-    sent: usize,
-}
-
-impl<V: IoBufs> Op for QueuedVectored<V> {
-    type Output = BufResult<usize, V>;
-    const TRAITS: Traits = Traits::SEND;
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
-        let (fd, len) = (&self.place.0, self.bufs.total_len());
-        if self.sent >= len {
-            return Request::Pass { fd };
-        }
-        // One call must be able to take all, or its answer could not mean all.
-        let quiet = self.bufs.count() <= MAX_VECTORS && len <= MOST;
-        let message = scratch.message_from(&self.bufs, self.sent);
-        Request::SendMessage { fd, message, flags: SendFlags { wait_all: true, quiet } }
+        let write = self.write();
+        let fits = write.fits();
+        let mut request = write.request(scratch);
+        request.set_quiet(fits);
+        request
     }
 
-    fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
-        let n = completion.result();
-        self.sent += n.max(0) as usize;
-        if n > 0 && self.sent < self.bufs.total_len() { Step::Again } else { Step::Done }
+    fn advance(&mut self, completion: &Completion<'_>, orphan: bool) -> Step {
+        self.write().advance(completion, orphan)
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
-        (completion.count(), self.bufs)
+        self.take().complete(completion)
     }
 }

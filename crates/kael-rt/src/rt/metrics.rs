@@ -97,7 +97,7 @@ counters! {
     pool_starved,
     /// Reads, writes and zero-copy sends whose memory was registered with the ring: total.
     registered_transfers,
-    /// Queued writes that were sent without a completion: total.
+    /// Queued writes that the kernel took whole in the call that handed them over: total.
     queued_sends,
     /// Polls of tasks and of the future of `block_on`: total.
     task_polls,

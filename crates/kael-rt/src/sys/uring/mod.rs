@@ -97,16 +97,18 @@ fn make_ring(entries: u32) -> io::Result<Ring> {
 }
 
 /// A quiet send of so many bytes ends a wait as any other does: while few calls carry much, what was received is better
-/// sent on from the cache than held back until more has come.
+/// sent on from the cache than held back until more has come. (Several buffers are not added up.)
 const LARGE: usize = 8 * 1024;
 
-fn is_large(request: &Request<'_>) -> bool {
-    matches!(request, Request::Send { from, .. } if from.len() >= LARGE)
+/// It is a quiet send, and its answer is not what a wait is for.
+fn ends_no_wait(request: &Request<'_>) -> bool {
+    request.is_quiet() && !matches!(request, Request::Send { from, .. } if from.len() >= LARGE)
 }
 
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
+
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
         let mut ring = make_ring(entries)?;
@@ -164,7 +166,7 @@ impl Backend {
         if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
         }
-        let is_quiet = request.is_quiet() && !is_large(&request);
+        let ends_no_wait = ends_no_wait(&request);
         match lower::lower(request, &self.files, &self.fixed, &self.probe) {
             Ok(sqe) => {
                 #[cfg(test)]
@@ -176,7 +178,7 @@ impl Backend {
                 }
                 // SAFETY: the driver keeps what the request points at until we report the slot.
                 unsafe { self.ring.push(Sqe { user_data: id.0, ..sqe }) };
-                self.quiet += u32::from(is_quiet);
+                self.quiet += u32::from(ends_no_wait);
                 Started::Queued
             }
             Err(request) => self.start_job(id, request),
