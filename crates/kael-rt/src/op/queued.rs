@@ -140,31 +140,36 @@ struct Queued<W: Whole> {
 }
 
 impl<W: Whole> Queued<W> {
+    #[inline(always)]
     fn new(write: W) -> Queued<W> {
         let queued = &write.fd().queued;
         queued.set(queued.get() + 1);
         Queued { write: Some(write) }
     }
 
+    #[inline(always)]
     fn write(&mut self) -> &mut W {
         self.write.as_mut().expect("it was not taken out")
     }
 
     fn take(mut self) -> W {
-        self.leave().expect("it is taken out once")
+        self.uncount();
+        self.write.take().expect("it is taken out once")
     }
 
-    fn leave(&mut self) -> Option<W> {
-        let write = self.write.take()?;
-        let queued = &write.fd().queued;
-        queued.set(queued.get() - 1);
-        Some(write)
+    #[inline(always)]
+    fn uncount(&self) {
+        if let Some(write) = &self.write {
+            let queued = &write.fd().queued;
+            queued.set(queued.get() - 1);
+        }
     }
 }
 
 impl<W: Whole> Drop for Queued<W> {
+    #[inline(always)]
     fn drop(&mut self) {
-        drop(self.leave());
+        self.uncount();
     }
 }
 
