@@ -1,7 +1,11 @@
 //! A filter is loaded after the runtime was built: from then on io_uring_enter(2) is all it may call of io_uring. The
 //! filter belongs to the thread, and each test has a process of its own.
 
-#![cfg(not(kael_backend = "sim"))] // The simulated kernel has no system calls.
+// Its subject is the filter of a ring.
+#![cfg(all(
+    target_os = "linux",
+    not(any(kael_backend = "sim", kael_backend = "epoll", kael_backend = "kqueue"))
+))]
 
 mod rig;
 #[path = "support/seccomp.rs"]

@@ -1,7 +1,11 @@
 //! `Builder::batch_wait`: a core that waits lets completions come together. Turns are counted, never timed; where the
 //! kernel cannot do it, everything works all the same.
 
-#![cfg(not(kael_backend = "sim"))] // The simulated kernel has no such waits.
+// Only a ring has such waits.
+#![cfg(all(
+    target_os = "linux",
+    not(any(kael_backend = "sim", kael_backend = "epoll", kael_backend = "kqueue"))
+))]
 
 mod rig;
 

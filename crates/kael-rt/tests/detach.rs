@@ -5,7 +5,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{pair, poll_once, runs, turns};
+use drops::{leave_in, pair, poll_once, runs, turns};
 use std::io::{ErrorKind, Read, Write};
 use std::thread;
 
@@ -40,10 +40,7 @@ fn a_stream_with_something_under_way_does_not_go_to_the_standard_library() {
 fn a_stream_with_bytes_left_behind_does_not_go_to_the_standard_library() {
     runs("a read was never answered", || async {
         let (stream, mut peer) = pair();
-        peer.write_all(b"left").unwrap();
-        let mut read = stream.read(vec![0; 8]);
-        assert!(poll_once(&mut read).is_pending());
-        drop(read);
+        leave_in(stream.read(vec![0; 8]), || peer.write_all(b"left").unwrap()).await;
         turns(2).await;
         let stream = stream.into_std().unwrap_err();
         assert_eq!(stream.read(vec![0; 8]).await.1, b"left");
@@ -56,12 +53,10 @@ fn detach_reaps_first_and_returns_what_was_not_read() {
     runs("detach never came back", || async {
         for (bytes, read_before) in [("unread", 0), ("unread", 2), ("", 0)] {
             let (stream, mut peer) = pair();
-            peer.write_all(bytes.as_bytes()).unwrap();
             let parts = vec![vec![0; 1], vec![0; 63]];
-            let mut read = stream.read_vectored(parts);
-            assert!(poll_once(&mut read).is_pending());
-            // Dropped and not yet reaped.
-            drop(read);
+            // Dropped and, by a kernel that completes, not yet reaped.
+            let feed = || peer.write_all(bytes.as_bytes()).unwrap();
+            leave_in(stream.read_vectored(parts), feed).await;
             if read_before > 0 {
                 stream.read(vec![0; read_before]).await.0.unwrap();
             }
@@ -120,10 +115,7 @@ fn what_was_left_behind_goes_to_the_read_that_waits_for_it() {
     runs("a read was never answered", || async {
         for polls in 0..4 {
             let (stream, mut peer) = pair();
-            peer.write_all(b"left").unwrap();
-            let mut dropped = stream.read(vec![0; 8]);
-            assert!(poll_once(&mut dropped).is_pending());
-            drop(dropped);
+            leave_in(stream.read(vec![0; 8]), || peer.write_all(b"left").unwrap()).await;
             turns(2).await;
             let mut late = stream.read(vec![0; 8]);
             let mut detach = Box::pin(stream.detach());

@@ -4,7 +4,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{First, poll_once, race, runs, size, turns};
+use drops::{First, READINESS, leave_in, poll_once, race, runs, size, turns};
 use kael_rt::net::TcpListener;
 use kael_rt::time::{Duration, sleep};
 use std::io::{Read, Write};
@@ -64,14 +64,18 @@ fn r04_an_accept_that_completes_while_it_is_cancelled_loses_no_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         for round in 0..rounds {
-            let client = StdTcpStream::connect(addr).unwrap();
-            let mut accept = listener.accept();
-            assert!(poll_once(&mut accept).is_pending());
-            if round % 2 == 0 {
+            let mut client = None;
+            let mut connect = || client = Some(StdTcpStream::connect(addr).unwrap());
+            if round % 2 == 0 && !READINESS {
+                connect();
+                let mut accept = listener.accept();
+                assert!(poll_once(&mut accept).is_pending());
                 // Completed, and never looked at.
                 turns(2).await;
+            } else {
+                leave_in(listener.accept(), connect).await;
             }
-            drop(accept);
+            let client = client.unwrap();
             let (stream, peer) = listener.accept().await.unwrap();
             assert_eq!(peer, client.local_addr().unwrap());
             assert_eq!(stream.peer_addr().unwrap(), peer);
@@ -100,11 +104,19 @@ fn accepts_are_served_in_the_order_of_their_first_poll() {
 fn a_listener_that_is_dropped_closes_the_connection_that_nobody_took() {
     runs("the peer never saw the end", || async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = StdTcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let mut accept = listener.accept();
-        assert!(poll_once(&mut accept).is_pending());
-        turns(2).await;
-        drop(accept);
+        let addr = listener.local_addr().unwrap();
+        let mut client = None;
+        let mut connect = || client = Some(StdTcpStream::connect(addr).unwrap());
+        let mut client = if READINESS {
+            leave_in(listener.accept(), connect).await;
+            client.unwrap()
+        } else {
+            connect();
+            let mut accept = listener.accept();
+            assert!(poll_once(&mut accept).is_pending());
+            turns(2).await;
+            client.unwrap()
+        };
         drop(listener);
         turns(2).await;
         let end = thread::spawn(move || client.read(&mut [0; 8]));

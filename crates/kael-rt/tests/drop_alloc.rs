@@ -4,13 +4,13 @@
 
 #[path = "support/counting.rs"]
 mod counting;
+#[path = "support/drops.rs"]
+mod drops;
 
 use counting::{Counting, allocations};
+use drops::leave_in;
 use kael_rt::net::{TcpListener, TcpStream};
-use std::future::Future;
 use std::io::Write;
-use std::pin::Pin;
-use std::task::{Context, Waker};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -19,10 +19,8 @@ static ALLOCATOR: Counting = Counting;
 async fn storm(stream: &TcpStream, peer: &mut std::net::TcpStream, rounds: u64) -> u64 {
     let mut buf = Vec::with_capacity(64);
     for round in 0..rounds {
-        peer.write_all(&round.to_le_bytes()).unwrap();
-        let mut read = stream.read(Vec::with_capacity(64));
-        let _ = Pin::new(&mut read).poll(&mut Context::from_waker(Waker::noop()));
-        drop(read);
+        let feed = || peer.write_all(&round.to_le_bytes()).unwrap();
+        leave_in(stream.read(Vec::with_capacity(64)), feed).await;
         let result;
         (result, buf) = stream.read(buf).await;
         assert_eq!(result.unwrap(), 8);

@@ -5,7 +5,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{both, pair, poll_once, turns, within};
+use drops::{both, leave_in, pair, poll_once, turns, within};
 use kael_rt::Error;
 use kael_rt::fs::File;
 use kael_rt::net::TcpStream;
@@ -110,10 +110,7 @@ fn who_gives_up_waiting_for_a_slot_keeps_nobody_from_it() {
 }
 
 async fn leave(stream: &TcpStream, peer: &mut UnixStream, bytes: &[u8]) {
-    peer.write_all(bytes).unwrap();
-    let mut read = stream.read(vec![0; 64]);
-    assert!(poll_once(&mut read).is_pending());
-    drop(read);
+    leave_in(stream.read(vec![0; 64]), || peer.write_all(bytes).unwrap()).await;
     turns(2).await;
 }
 
@@ -164,11 +161,12 @@ fn a_connection_is_kept_although_the_bound_is_reached() {
             leave(stream, peer, b"left behind").await;
         }
         let listener = kael_rt::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let mut accept = listener.accept();
-        assert!(poll_once(&mut accept).is_pending());
-        drop(accept);
+        let mut client = None;
+        let addr = listener.local_addr().unwrap();
+        let connect = || client = Some(std::net::TcpStream::connect(addr).unwrap());
+        leave_in(listener.accept(), connect).await;
         turns(2).await;
+        let client = client.unwrap();
         assert_eq!(listener.accept().await.unwrap().1, client.local_addr().unwrap());
     });
 }

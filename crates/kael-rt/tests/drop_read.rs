@@ -4,7 +4,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{First, briefly, pair, poll_once, race, runs, size, turns};
+use drops::{First, briefly, leave_in, pair, poll_once, race, runs, size, turns};
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
 use kael_rt::time::{Duration, sleep};
 use std::io::Write;
@@ -144,10 +144,8 @@ fn r05_a_read_that_completes_while_it_is_cancelled_loses_no_byte() {
         let mut position = 0;
         for round in 0..rounds {
             let sent: Vec<u8> = (0..8).map(|i| byte_at(round * 8 + i)).collect();
-            peer.write_all(&sent).unwrap();
-            let mut read = stream.read(vec![0; 3 + (round % 9) as usize]);
-            assert!(poll_once(&mut read).is_pending());
-            drop(read);
+            let read = stream.read(vec![0; 3 + (round % 9) as usize]);
+            leave_in(read, || peer.write_all(&sent).unwrap()).await;
             while position < (round + 1) * 8 {
                 let (result, buf) = stream.read(Vec::with_capacity(64)).await;
                 result.unwrap();
@@ -242,10 +240,7 @@ fn a_waiting_read_that_is_dropped_leaves_the_queue() {
 
 /// Leaves `bytes` behind on the stream: the kernel has taken them for a read whose future is gone.
 async fn leave(stream: &TcpStream, peer: &mut impl Write, bytes: &[u8]) {
-    peer.write_all(bytes).unwrap();
-    let mut read = stream.read(Vec::with_capacity(bytes.len()));
-    assert!(poll_once(&mut read).is_pending());
-    drop(read);
+    leave_in(stream.read(Vec::with_capacity(bytes.len())), || peer.write_all(bytes).unwrap()).await;
     turns(3).await;
 }
 
@@ -304,11 +299,9 @@ fn a_read_exact_dropped_again_and_again_begins_where_it_was() {
 fn what_a_dropped_vectored_read_left_spans_its_buffers() {
     runs("a read that had bytes was never answered", || async {
         let (stream, mut peer) = pair();
-        peer.write_all(b"0123456789").unwrap();
         let parts = vec![Vec::with_capacity(3), Vec::with_capacity(1), Vec::with_capacity(64)];
-        let mut read = stream.read_vectored(parts);
-        assert!(poll_once(&mut read).is_pending());
-        drop(read);
+        let feed = || peer.write_all(b"0123456789").unwrap();
+        leave_in(stream.read_vectored(parts), feed).await;
         turns(3).await;
         assert_eq!(stream.read(vec![0; 2]).await.1, b"01");
         assert_eq!(stream.read(vec![0; 4]).await.1, b"2345");
@@ -337,11 +330,8 @@ fn a_read_that_was_answered_and_never_looked_at_loses_nothing() {
 fn an_end_that_a_dropped_read_has_seen_is_seen_again() {
     runs("the end was never seen", || async {
         let (stream, peer) = pair();
-        drop(peer);
-        let mut read = stream.read(vec![0; 3]);
-        assert!(poll_once(&mut read).is_pending());
+        leave_in(stream.read(vec![0; 3]), || drop(peer)).await;
         turns(3).await;
-        drop(read);
         assert_eq!(stream.read(vec![0; 3]).await.0.unwrap(), 0);
     });
 }
@@ -390,20 +380,16 @@ fn a_datagram_left_behind_is_cut_as_the_kernel_would() {
         let peer = StdUdpSocket::bind("127.0.0.1:0").unwrap();
         let (addr, from) = (socket.local_addr().unwrap(), peer.local_addr().unwrap());
         for len in [8, 3, 0] {
-            for text in ["datagram", "", "last"] {
-                peer.send_to(text.as_bytes(), addr).unwrap();
-            }
-            let mut read = socket.recv_from(vec![0; 64]);
-            assert!(poll_once(&mut read).is_pending());
-            drop(read);
+            let send =
+                |text: &str| assert_eq!(peer.send_to(text.as_bytes(), addr).unwrap(), text.len());
+            leave_in(socket.recv_from(vec![0; 64]), || send("datagram")).await;
             turns(3).await;
             let (result, buf) = socket.recv_from(vec![0; len]).await;
             assert_eq!(result.unwrap(), (len, from));
             assert_eq!(buf, &b"datagram"[..len]);
             // The rest of the first is gone, as the kernel does it. An empty one counts, too.
-            let mut read = socket.recv(vec![0; 64]);
-            assert!(poll_once(&mut read).is_pending());
-            drop(read);
+            leave_in(socket.recv(vec![0; 64]), || send("")).await;
+            send("last");
             turns(3).await;
             let (result, _) = socket.recv_from(vec![0; 64]).await;
             assert_eq!(result.unwrap(), (0, from), "the empty datagram");
@@ -421,10 +407,8 @@ fn a_datagram_that_recv_left_has_its_sender() {
         let addr = socket.local_addr().unwrap();
         for _ in 0..3 {
             let peer = StdUdpSocket::bind("127.0.0.1:0").unwrap();
-            peer.send_to(b"hello", addr).unwrap();
-            let mut read = socket.recv(vec![0; 64]);
-            assert!(poll_once(&mut read).is_pending());
-            drop(read);
+            let feed = || assert_eq!(peer.send_to(b"hello", addr).unwrap(), 5);
+            leave_in(socket.recv(vec![0; 64]), feed).await;
             turns(3).await;
             let (result, buf) = socket.recv_from(vec![0; 64]).await;
             assert_eq!(result.unwrap(), (5, peer.local_addr().unwrap()));

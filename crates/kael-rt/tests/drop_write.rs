@@ -5,7 +5,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{First, both, full, pair, poll_once, race, runs, turns};
+use drops::{First, READINESS, both, full, pair, poll_once, race, runs, turns};
 use kael_rt::net::TcpListener;
 use kael_rt::time::{Duration, sleep};
 use std::io::{ErrorKind, Read};
@@ -64,6 +64,12 @@ fn big_writes_that_are_dropped_never_interleave() {
 
 #[test]
 fn writes_go_out_in_the_order_of_their_first_poll() {
+    if READINESS {
+        println!(
+            "not run: a write for which there is room is done at its first poll, and none waits"
+        );
+        return;
+    }
     runs("the bytes never came", || async {
         let (a, b) = both();
         let mut first = a.write_all("first ");

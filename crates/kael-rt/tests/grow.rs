@@ -1,7 +1,11 @@
 //! A ring that is too small for its work: it grows within its limit while everything is under way, and nothing is lost.
 //! Where the kernel cannot grow it, the same work is done with the small one.
 
-#![cfg(not(kael_backend = "sim"))] // The simulated kernel's queue keeps its size.
+// Only a ring has a queue that grows.
+#![cfg(all(
+    target_os = "linux",
+    not(any(kael_backend = "sim", kael_backend = "epoll", kael_backend = "kqueue"))
+))]
 
 #[path = "support/flood.rs"]
 mod flood;

@@ -1,7 +1,11 @@
 //! Memory of pools that is registered with the ring: it is used where it may be, by nobody's asking; it is let go of when
 //! the pool ends; and without it everything works the same.
 
-#![cfg(not(kael_backend = "sim"))] // Nothing is registered in the simulated kernel.
+// Only a ring registers memory.
+#![cfg(all(
+    target_os = "linux",
+    not(any(kael_backend = "sim", kael_backend = "epoll", kael_backend = "kqueue"))
+))]
 
 mod rig;
 

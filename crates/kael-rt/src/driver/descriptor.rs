@@ -234,6 +234,7 @@ impl Fd {
             // Its next owner may close it at once, and then nothing may keep the file open.
             driver.flush();
         }
+        driver.with(|inner| inner.backend.let_go(number));
         self.forget_number();
         Ok(number)
     }

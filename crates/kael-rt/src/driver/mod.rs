@@ -249,7 +249,7 @@ impl Driver {
         // SAFETY: the slot was reserved for this operation and holds none yet.
         unsafe { ops::place(Slot::body(slot), op) };
         if let Some(id) = launch {
-            driver.conclude(id);
+            driver.follow_to_the_end(id);
         }
         Ok(())
     }

@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::path::kernel_path;
-use crate::op::{Open, Operation};
+use crate::{
+    op::{Open, Operation},
+    sys::O_DIRECT,
+};
 use std::{io, path::Path};
 
 /// How a file is opened: the options of [`std::fs::OpenOptions`], and direct I/O.
@@ -180,7 +183,7 @@ impl OpenOptions {
             (false, true, false) => libc::O_TRUNC,
             (false, false, false) => 0,
         };
-        let direct = if self.direct { libc::O_DIRECT } else { 0 };
+        let direct = if self.direct { O_DIRECT } else { 0 };
         Ok(access | creation | direct | (self.custom_flags & !libc::O_ACCMODE))
     }
 }

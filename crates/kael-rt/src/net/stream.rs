@@ -499,7 +499,7 @@ impl TcpStream {
     #[doc = budget!(tcp_std)]
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         let driver = context::with("TcpStream::from_std", |core| core.driver.clone());
-        driver.control(|backend| backend.make_blocking(&stream))?;
+        driver.control(|backend| backend.take_over(&stream))?;
         Ok(TcpStream { fd: driver.adopt_owned(stream.into(), Kind::Stream) })
     }
 

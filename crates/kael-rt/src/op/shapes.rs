@@ -10,6 +10,7 @@ use crate::{
     net::{TcpListener, TcpStream, UdpSocket},
     runtime::Builder,
     spawn,
+    sys::Backend,
     task::context,
 };
 use std::{
@@ -179,6 +180,10 @@ impl Op for AcceptDirect {
 
 #[test]
 fn a_direct_accept_reads_writes_and_frees_its_place_in_the_table() {
+    if !Backend::HAS_DIRECT {
+        println!("not run: this backend has no table of descriptors without numbers");
+        return;
+    }
     block_on(async {
         driver().control(|backend| backend.enable_direct(2)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

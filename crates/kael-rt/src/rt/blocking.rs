@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -35,6 +36,9 @@ struct Inner {
     max_waiting: usize,
     state: Mutex<State>,
     work: Condvar,
+    /// Threads that have done their request, and will look for another one. Who hears of the one may send the next before
+    /// that, and needs no further thread for it.
+    looking: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -51,15 +55,37 @@ impl BlockingPool {
     }
 
     fn with_bounds(max_threads: usize, max_waiting: usize) -> BlockingPool {
-        let inner =
-            Inner { max_threads, max_waiting, state: Mutex::default(), work: Condvar::new() };
+        let inner = Inner {
+            max_threads,
+            max_waiting,
+            state: Mutex::default(),
+            work: Condvar::new(),
+            looking: AtomicUsize::new(0),
+        };
         BlockingPool { inner: Arc::new(inner) }
     }
 
     /// Hands a job to a thread, or gives it back with the reason: the queue is full, the pool is closed, or there is
     /// no thread and none can be started.
     pub(crate) fn submit(&self, job: Job) -> Result<(), (Job, io::Error)> {
+        self.put(&mut self.inner.lock(), job)
+    }
+
+    /// As [`submit`](Self::submit), for all requests of a turn at once.
+    pub(crate) fn submit_requests(
+        &self,
+        jobs: &mut Vec<PoolJob>,
+        mut refused: impl FnMut(PoolJob, io::Error),
+    ) {
         let mut state = self.inner.lock();
+        for job in jobs.drain(..) {
+            if let Err((Job::Request(job), error)) = self.put(&mut state, Job::Request(job)) {
+                refused(job, error);
+            }
+        }
+    }
+
+    fn put(&self, state: &mut State, job: Job) -> Result<(), (Job, io::Error)> {
         if state.closed {
             return Err((job, io::Error::other("the runtime has ended")));
         }
@@ -73,7 +99,7 @@ impl BlockingPool {
             return Err((job, io::Error::new(io::ErrorKind::WouldBlock, error)));
         }
         state.waiting.push_back(job);
-        if state.idle >= state.waiting.len() {
+        if state.idle + self.inner.looking.load(Relaxed) >= state.waiting.len() {
             self.inner.work.notify_one();
         } else if state.threads < self.inner.max_threads {
             match self.inner.start_thread() {
@@ -163,14 +189,29 @@ impl Inner {
         Ok(())
     }
 
+    /// True: the thread is counted as one that looks for work.
+    fn run(&self, job: Job) -> bool {
+        let is_request = matches!(job, Job::Request(_));
+        let looks = || drop(self.looking.fetch_add(1, Relaxed));
+        // The closure catches the job's own panic; what is left is the panic of a waker or of a drop, which has nobody
+        // to go to. The thread goes on.
+        let _ = catch_unwind(AssertUnwindSafe(|| match job {
+            Job::Call(call) => call(),
+            Job::Request(request) => request.run(looks),
+        }));
+        is_request
+    }
+
     /// What a thread does.
     fn work(&self) {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.waiting.pop_front() {
                 drop(state);
-                run(job);
+                let looks = self.run(job);
                 state = self.lock();
+                // Under the lock: whoever counted on this thread has put its job there, or has not looked yet.
+                self.looking.fetch_sub(usize::from(looks), Relaxed);
                 continue;
             }
             if state.closed {
@@ -190,15 +231,6 @@ impl Inner {
         }
         state.threads -= 1;
     }
-}
-
-fn run(job: Job) {
-    // The closure catches the job's own panic; what is left is the panic of a waker or of a drop, which has nobody
-    // to go to. The thread goes on.
-    let _ = catch_unwind(AssertUnwindSafe(|| match job {
-        Job::Call(call) => call(),
-        Job::Request(request) => request.run(),
-    }));
 }
 
 struct CancelOnDrop<T>(Arc<Outcome<T>>);

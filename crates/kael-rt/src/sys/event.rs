@@ -1,5 +1,6 @@
 //! What passes between the driver and a backend.
 
+use super::MOST;
 use crate::op::Request;
 use std::ptr::NonNull;
 
@@ -120,9 +121,6 @@ impl Region {
         }
     }
 }
-
-/// One call moves at most this many bytes: on Linux `MAX_RW_COUNT`, 2 GiB less a page.
-pub(crate) const MOST: usize = 0x7fff_f000;
 
 #[inline(always)]
 pub(crate) fn clamp(len: usize) -> u32 {

@@ -1,20 +1,118 @@
-//! Linux's calls that never block: making sockets, asking for addresses, options.
+//! What is Linux's own: its flags, its forms of the calls that others have too, and its advice.
 
-use super::uring::Backend;
-use crate::driver::Fd;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
-use std::{
-    io,
-    net::SocketAddr,
-    os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
-    ptr::NonNull,
-    time::Duration,
+use super::{
+    Backend,
+    posix::{again, answer},
+    scratch::{PeerAddr, StatBuf},
 };
+use socket2::{Domain, Protocol, Socket, Type};
+use std::{ffi::CStr, io, mem::MaybeUninit, ptr::NonNull};
 
-/// Closes a number at once.
-pub(crate) fn close_now(number: i32) {
-    // SAFETY: the caller owns the number and gives it up.
-    drop(unsafe { OwnedFd::from_raw_fd(number) });
+/// One call moves at most this many bytes: `MAX_RW_COUNT`, 2 GiB less a page.
+pub(crate) const MOST: usize = 0x7fff_f000;
+
+/// Direct I/O, for open(2).
+pub(crate) const O_DIRECT: i32 = libc::O_DIRECT;
+
+/// Of every send: a peer that is gone is an error, and no signal.
+pub(super) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
+/// Of every recvmsg: descriptors that come along do not survive an exec.
+pub(super) const RECVMSG_FLAGS: i32 = libc::MSG_CMSG_CLOEXEC;
+
+#[inline(always)]
+pub(super) fn most(len: usize) -> usize {
+    len.min(MOST)
+}
+
+pub(super) unsafe fn pread(number: i32, room: *mut libc::c_void, len: usize, at: u64) -> isize {
+    // SAFETY: the caller's word.
+    unsafe { libc::pread64(number, room, len, at as i64) }
+}
+
+pub(super) unsafe fn pwrite(number: i32, bytes: *const libc::c_void, len: usize, at: u64) -> isize {
+    // SAFETY: the caller's word.
+    unsafe { libc::pwrite64(number, bytes, len, at as i64) }
+}
+
+pub(super) unsafe fn preadv(number: i32, into: *const libc::iovec, n: i32, at: u64) -> isize {
+    // SAFETY: the caller's word.
+    unsafe { libc::preadv64(number, into, n, at as i64) }
+}
+
+pub(super) unsafe fn pwritev(number: i32, from: *const libc::iovec, n: i32, at: u64) -> isize {
+    // SAFETY: the caller's word.
+    unsafe { libc::pwritev64(number, from, n, at as i64) }
+}
+
+/// Whether a file is one whose bytes may be in memory: not a device, and not opened for direct I/O. 2 system calls.
+pub(super) fn may_read_cached(number: i32) -> bool {
+    // SAFETY: a stat of zeros is a valid one; the rest are plain numbers.
+    unsafe {
+        let mut stat: libc::stat64 = std::mem::zeroed();
+        libc::fstat64(number, &raw mut stat) == 0
+            && stat.st_mode & libc::S_IFMT == libc::S_IFREG
+            && libc::fcntl(number, libc::F_GETFL) & libc::O_DIRECT == 0
+    }
+}
+
+/// Reads what is in memory: `EAGAIN` where a read would wait for a device, `EOPNOTSUPP` where nobody can say.
+pub(super) fn read_cached(number: i32, into: &mut [MaybeUninit<u8>], at: u64) -> i32 {
+    let vector = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: most(into.len()) };
+    // SAFETY: one vector of memory that is borrowed.
+    again(|| unsafe { libc::preadv64v2(number, &raw const vector, 1, at as i64, libc::RWF_NOWAIT) })
+}
+
+pub(super) fn ftruncate(number: i32, len: u64) -> i32 {
+    // SAFETY: plain numbers.
+    unsafe { libc::ftruncate64(number, len as i64) }
+}
+
+/// A socket that blocks if the backend waits in the kernel.
+pub(super) fn socket(domain: Domain, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let kind = if Backend::SOCKETS_BLOCK { kind } else { kind.nonblocking() };
+    Socket::new(domain, kind, Some(protocol))
+}
+
+/// Takes a connection, as a socket that does not block.
+pub(super) fn accept(number: i32, peer: &mut PeerAddr) -> isize {
+    let (room, len) = (peer.storage.as_mut_ptr().cast(), &raw mut peer.len);
+    // SAFETY: room for any address, and its size; the operation holds the descriptor.
+    unsafe { libc::accept4(number, room, len, libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) as isize }
+}
+
+pub(super) fn open(path: &CStr, flags: i32, mode: u32) -> i32 {
+    // SAFETY: a C string ends with a zero.
+    again(|| unsafe { libc::open64(path.as_ptr(), flags | libc::O_CLOEXEC, mode) as isize })
+}
+
+pub(super) fn sync(number: i32, data_only: bool) -> i32 {
+    // SAFETY: plain numbers.
+    again(|| unsafe { if data_only { libc::fdatasync(number) } else { libc::fsync(number) } }
+        as isize)
+}
+
+pub(super) fn allocate(number: i32, offset: u64, len: u64) -> i32 {
+    // SAFETY: plain numbers.
+    again(|| unsafe { libc::fallocate64(number, 0, offset as i64, len as i64) } as isize)
+}
+
+/// Everything that metadata shows, and the alignment that direct I/O wants.
+pub(super) const STAT_MASK: u32 =
+    libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_DIOALIGN;
+
+pub(super) fn stat(number: i32, out: &mut StatBuf) -> i32 {
+    // SAFETY: an empty C string, and room for a statx.
+    answer(unsafe {
+        libc::statx(number, c"".as_ptr(), libc::AT_EMPTY_PATH, STAT_MASK, &raw mut out.0)
+    } as isize)
+}
+
+pub(super) fn stat_path(path: &CStr, follow: bool, out: &mut StatBuf) -> i32 {
+    let flags = if follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
+    // SAFETY: a C string, and room for a statx.
+    again(|| unsafe {
+        libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, STAT_MASK, &raw mut out.0) as isize
+    })
 }
 
 /// Asks for huge pages behind memory that is ours. The system may do without.
@@ -53,110 +151,4 @@ impl Drop for Pinned {
         // SAFETY: as above. If a processor of the old set is gone, the thread stays where it is.
         unsafe { libc::sched_setaffinity(0, size_of_val(&self.before), &self.before) };
     }
-}
-
-/// The descriptor as the standard library borrows it; `None` for one in the ring's own table.
-pub(crate) fn borrow(fd: &Fd) -> Option<BorrowedFd<'_>> {
-    // SAFETY: the number is open as long as `fd` is held: only its last user closes it.
-    (!fd.is_direct() && fd.number() >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd.number()) })
-}
-
-fn with_socket<R>(fd: &Fd, f: impl FnOnce(SockRef<'_>) -> io::Result<R>) -> io::Result<R> {
-    match borrow(fd) {
-        Some(fd) => f(SockRef::from(&fd)),
-        None => Err(io::ErrorKind::Unsupported.into()),
-    }
-}
-
-/// A socket option with its value.
-pub(crate) enum SocketOption {
-    Nodelay(bool),
-    Ttl(u32),
-    Broadcast(bool),
-    Linger(Option<Duration>),
-}
-
-impl Backend {
-    /// A socket that listens. 4 system calls.
-    pub(crate) fn listen(&mut self, addr: SocketAddr, backlog: i32) -> io::Result<i32> {
-        self.calls += 4;
-        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.bind(&SockAddr::from(addr))?;
-        socket.listen(backlog)?;
-        Ok(socket.into_raw_fd())
-    }
-
-    /// A stream socket to connect with. 1 system call.
-    pub(crate) fn stream_socket(&mut self, to: SocketAddr) -> io::Result<i32> {
-        self.calls += 1;
-        let socket = Socket::new(Domain::for_address(to), Type::STREAM, Some(Protocol::TCP))?;
-        Ok(socket.into_raw_fd())
-    }
-
-    /// A bound datagram socket. 2 system calls.
-    pub(crate) fn datagram_socket(&mut self, addr: SocketAddr) -> io::Result<i32> {
-        self.calls += 2;
-        let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
-        socket.bind(&SockAddr::from(addr))?;
-        Ok(socket.into_raw_fd())
-    }
-
-    pub(crate) fn set_option(&mut self, fd: &Fd, option: SocketOption) -> io::Result<()> {
-        self.calls += 1;
-        with_socket(fd, |socket| match option {
-            SocketOption::Nodelay(on) => socket.set_tcp_nodelay(on),
-            SocketOption::Ttl(ttl) => socket.set_ttl_v4(ttl),
-            SocketOption::Broadcast(on) => socket.set_broadcast(on),
-            SocketOption::Linger(time) => socket.set_linger(time),
-        })
-    }
-
-    /// Lets each datagram bring its time to live as control data.
-    #[cfg(test)]
-    pub(crate) fn want_ttl(&mut self, fd: &Fd) -> io::Result<()> {
-        let on = 1i32;
-        // SAFETY: an option of an int, by its address and size.
-        let result = unsafe {
-            libc::setsockopt(
-                fd.number(),
-                libc::IPPROTO_IP,
-                libc::IP_RECVTTL,
-                (&raw const on).cast(),
-                4,
-            )
-        };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-    }
-
-    /// A stream from elsewhere shall wait in the kernel. 1 system call.
-    pub(crate) fn make_blocking(&mut self, stream: &std::net::TcpStream) -> io::Result<()> {
-        self.calls += 1;
-        stream.set_nonblocking(false)
-    }
-
-    pub(crate) fn nodelay(&mut self, fd: &Fd) -> io::Result<bool> {
-        self.calls += 1;
-        with_socket(fd, |socket| socket.tcp_nodelay())
-    }
-
-    pub(crate) fn local_addr(&mut self, fd: &Fd) -> io::Result<SocketAddr> {
-        self.calls += 1;
-        with_socket(fd, |socket| internet(socket.local_addr()?))
-    }
-
-    pub(crate) fn peer_addr(&mut self, fd: &Fd) -> io::Result<SocketAddr> {
-        self.calls += 1;
-        with_socket(fd, |socket| internet(socket.peer_addr()?))
-    }
-
-    /// Sets the one peer of a datagram socket. It does not wait.
-    pub(crate) fn set_peer(&mut self, fd: &Fd, addr: SocketAddr) -> io::Result<()> {
-        self.calls += 1;
-        with_socket(fd, |socket| socket.connect(&addr.into()))
-    }
-}
-
-fn internet(addr: SockAddr) -> io::Result<SocketAddr> {
-    addr.as_socket().ok_or_else(|| io::ErrorKind::InvalidData.into())
 }

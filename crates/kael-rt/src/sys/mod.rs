@@ -46,30 +46,58 @@ pub struct Granted {
     pub lost_completions: u64,
 }
 
-#[cfg(all(target_os = "linux", not(kael_backend = "sim"), target_arch = "aarch64"))]
+// io_uring: what Linux gets without a choice.
+#[cfg(all(target_os = "linux", not(any(kael_backend = "sim", kael_backend = "epoll"))))]
+mod uring;
+#[cfg(all(target_os = "linux", not(any(kael_backend = "sim", kael_backend = "epoll"))))]
+pub(crate) use uring::Backend;
+#[cfg(all(target_arch = "aarch64", not(any(kael_backend = "sim", kael_backend = "epoll"))))]
 #[path = "call/aarch64.rs"]
 mod call;
-#[cfg(all(
-    target_os = "linux",
-    not(kael_backend = "sim"),
-    not(any(target_arch = "x86_64", target_arch = "aarch64"))
-))]
+#[cfg(not(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    kael_backend = "sim",
+    kael_backend = "epoll"
+)))]
 #[path = "call/other.rs"]
 mod call;
-#[cfg(all(target_os = "linux", not(kael_backend = "sim"), target_arch = "x86_64"))]
+#[cfg(all(target_arch = "x86_64", not(any(kael_backend = "sim", kael_backend = "epoll"))))]
 #[path = "call/x86_64.rs"]
 mod call;
+
+// Readiness: the calls are ours, and epoll says when.
+#[cfg(kael_backend = "epoll")]
+mod epoll;
+#[cfg(kael_backend = "epoll")]
+mod ready;
+#[cfg(kael_backend = "epoll")]
+use epoll::Poller;
+#[cfg(kael_backend = "epoll")]
+pub(crate) use ready::Backend;
+
+// Linux, by either.
+#[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
+mod eventfd;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
 mod linux;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
-mod posix;
-#[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
-mod uring;
+use linux as own;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
 pub(crate) use {
-    linux::{SocketOption, advise_huge_pages, borrow, close_now, pin_to_cpu},
+    eventfd::Unpark,
+    linux::{MOST, O_DIRECT, advise_huge_pages, pin_to_cpu},
+};
+
+// Unix, by whatever.
+#[cfg(not(kael_backend = "sim"))]
+mod posix;
+#[cfg(not(kael_backend = "sim"))]
+mod sockets;
+#[cfg(not(kael_backend = "sim"))]
+pub(crate) use {
     posix::PoolJob,
-    uring::{Backend, Unpark},
+    sockets::{SocketOption, borrow, close_now},
 };
 
 #[cfg(kael_backend = "sim")]
@@ -78,17 +106,16 @@ mod sim;
 pub(crate) use sim::control as sim_control;
 #[cfg(kael_backend = "sim")]
 pub(crate) use sim::{
-    Backend, PoolJob, SocketOption, Unpark, advise_huge_pages, borrow, close_now, pin_to_cpu,
+    Backend, MOST, O_DIRECT, PoolJob, SocketOption, Unpark, advise_huge_pages, borrow, close_now,
+    pin_to_cpu,
 };
 
 #[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
 compile_error!(
-    "kael-rt runs on Linux (io_uring) so far; on any Unix, --cfg kael_backend=\"sim\" builds it \
-     over the simulator"
+    "kael-rt runs on Linux (io_uring, or epoll with --cfg kael_backend=\"epoll\") so far; on any \
+     Unix, --cfg kael_backend=\"sim\" builds it over the simulator"
 );
 
-pub(crate) use event::{
-    Buffers, COPIED, Event, MORE, MOST, NOTIFICATION, Region, Started, buffer_of,
-};
+pub(crate) use event::{Buffers, COPIED, Event, MORE, NOTIFICATION, Region, Started, buffer_of};
 pub(crate) use options::RingOptions;
 pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, StatBuf, Vectors, VectorsMut};

@@ -243,6 +243,13 @@ impl MessageMut<'_> {
         self.header.msg_iovlen
     }
 
+    /// How many bytes it has room for.
+    pub(super) fn room(&self) -> usize {
+        let vectors = self.header.msg_iov;
+        // SAFETY: the scratch made the header, with so many vectors beside it.
+        (0..self.count()).map(|i| unsafe { (*vectors.add(i)).iov_len }).sum()
+    }
+
     /// The memory of the message's bytes.
     pub(super) fn region(&self) -> super::Region {
         // SAFETY: `Scratch::message_mut` made the header with one vector, beside it.
@@ -266,6 +273,11 @@ pub(crate) struct PeerAddr {
 }
 
 impl PeerAddr {
+    /// Room for any address.
+    pub(super) fn room() -> PeerAddr {
+        PeerAddr { len: size_of::<libc::sockaddr_storage>() as _, ..PeerAddr::unset() }
+    }
+
     fn unset() -> PeerAddr {
         PeerAddr { storage: MaybeUninit::zeroed(), len: 0 }
     }

@@ -8,8 +8,13 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+#[path = "../support/backend.rs"]
+mod backend;
 #[path = "../support/scale.rs"]
 mod scale;
+
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use backend::READINESS;
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use scale::{is_emulated_without, is_full, size};

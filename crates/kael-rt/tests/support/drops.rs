@@ -13,8 +13,13 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+#[path = "backend.rs"]
+mod backend;
 #[path = "scale.rs"]
 mod scale;
+
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use backend::READINESS;
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use scale::{is_full as full, size};
@@ -53,6 +58,20 @@ pub(crate) fn runs<F: Future<Output = ()>>(
 /// Polls once, with a waker that wakes nobody.
 pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Leaves what `feed` brings in `read`, which is dropped. Where the kernel completes, it is there before the read is,
+/// which takes it although it is cancelled in the same call. Where the system says what is ready, such a read would be
+/// answered at once: so it waits first, and is dropped when it has its answer and nobody has looked.
+pub(crate) async fn leave_in<F: Future + Unpin>(mut read: F, feed: impl FnOnce()) {
+    if !READINESS {
+        feed();
+        assert!(poll_once(&mut read).is_pending());
+        return;
+    }
+    assert!(poll_once(&mut read).is_pending());
+    feed();
+    turns(1).await;
 }
 
 /// Polls, lets the runtime turn so many times, polling in between, and gives up.

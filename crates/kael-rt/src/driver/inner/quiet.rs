@@ -92,7 +92,9 @@ impl Inner {
                 Some((slot, None))
             }
             Started::Done(result) => {
-                self.slots.head_at(slot).marks.quiet = false;
+                let head = self.slots.head_at(slot);
+                head.marks.quiet = false;
+                self.queued_sends += u64::from(result >= 0 && result as u32 == head.asked);
                 let _ = self.answer(slot, result);
                 Some((slot, Some(id)))
             }

@@ -45,6 +45,11 @@ impl Drop for Pinned {
     fn drop(&mut self) {}
 }
 
+/// One call moves at most this many bytes.
+pub(crate) const MOST: usize = 0x7fff_f000;
+/// The flag of direct I/O, as Linux has it.
+pub(crate) const O_DIRECT: i32 = 0o40000;
+
 /// Memory has no pages here.
 pub(crate) fn advise_huge_pages(_: std::ptr::NonNull<u8>, _: usize) {}
 
@@ -129,7 +134,7 @@ impl Backend {
     }
 
     /// No stream comes from elsewhere.
-    pub(crate) fn make_blocking(&mut self, _: &std::net::TcpStream) -> io::Result<()> {
+    pub(crate) fn take_over(&mut self, _: &std::net::TcpStream) -> io::Result<()> {
         Ok(())
     }
 

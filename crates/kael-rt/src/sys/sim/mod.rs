@@ -37,7 +37,9 @@ use crate::{
 };
 use attempt::Answer;
 use buffers::Group;
-pub(crate) use calls::{SocketOption, advise_huge_pages, borrow, close_now, pin_to_cpu};
+pub(crate) use calls::{
+    MOST, O_DIRECT, SocketOption, advise_huge_pages, borrow, close_now, pin_to_cpu,
+};
 use control::Faults;
 pub(crate) use pool::{PoolJob, Unpark};
 use random::Random;
@@ -130,6 +132,8 @@ const STEP_NS: u64 = 1000;
 impl Backend {
     /// Time is virtual.
     pub(crate) const MOVES_CLOCK: bool = true;
+    #[cfg(test)]
+    pub(crate) const HAS_DIRECT: bool = true;
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         Ok(Backend {
@@ -254,6 +258,9 @@ impl Backend {
             self.queue.push_back(Submission::Close(number, direct));
         }
     }
+
+    /// Somebody else owns a number from here on.
+    pub(crate) fn let_go(&mut self, _: i32) {}
 
     /// Ends a stream in both directions; its descriptor stays.
     pub(crate) fn shut_down(&mut self, fd: &Descriptor) {

@@ -107,9 +107,10 @@ impl PoolJob {
         self.unpark.tag()
     }
 
-    /// Carries the request out, and reports.
-    pub(crate) fn run(self) {
+    /// Carries the request out, and reports; before that, `done` is called.
+    pub(crate) fn run(self, done: impl FnOnce()) {
         let result = attempt(self.request.0);
+        done();
         self.unpark.finish(self.user, result);
     }
 }

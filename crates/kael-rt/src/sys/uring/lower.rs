@@ -4,7 +4,7 @@ use super::{abi::*, buffers, files::FileTable, fixed::Fixed, ring::Probe};
 use crate::{
     driver::Descriptor,
     op::{RecvFlags, Request, SendFlags},
-    sys::event::clamp,
+    sys::{event::clamp, own::STAT_MASK},
 };
 use std::net::Shutdown;
 
@@ -205,9 +205,6 @@ pub(super) fn lower(
         Request::Stall { .. } => return Err(request),
     })
 }
-
-/// Everything that metadata shows, and the alignment that direct I/O wants.
-const STAT_MASK: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_DIOALIGN;
 
 #[inline(always)]
 fn on(fd: &Descriptor) -> Sqe {

@@ -21,6 +21,7 @@ mod syscall;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use super::eventfd::Unpark;
 use super::{
     event::{Event, MORE, NOTIFICATION, Started, buffer_flags},
     posix::{Inbox, PoolJob},
@@ -37,8 +38,6 @@ use fixed::Fixed;
 use growth::Growth;
 use ring::{Probe, Ring};
 use std::{io, sync::Arc, time::Duration};
-
-pub(crate) use super::posix::Unpark;
 
 /// `user_data` of submissions that belong to no slot. Generations never reach these values,
 /// because an index never has all its high bits set.
@@ -108,6 +107,10 @@ fn ends_no_wait(request: &Request<'_>) -> bool {
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
+    /// The kernel waits for us.
+    pub(crate) const SOCKETS_BLOCK: bool = true;
+    #[cfg(test)]
+    pub(crate) const HAS_DIRECT: bool = true;
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
@@ -259,6 +262,9 @@ impl Backend {
             super::close_now(number);
         }
     }
+
+    /// Somebody else owns a number from here on.
+    pub(crate) fn let_go(&mut self, _: i32) {}
 
     /// Ends a stream in both directions; its descriptor stays.
     pub(crate) fn shut_down(&mut self, fd: &Descriptor) {

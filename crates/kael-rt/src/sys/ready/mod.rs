@@ -1,0 +1,594 @@
+//! Completion over readiness: the backend where the system says when a call would not block, and the calls are ours.
+//!
+//! ```text
+//!    start            the call says something
+//!   ───────▶ tried ────────────────────────────▶ (answered, without an event)
+//!              │ it would block                          ▲
+//!              ▼                 a hint: tried again     │ as an event
+//!           waiting ─────────────────────────────────────┘
+//!              │ cancelled: nothing has happened ─▶ ECANCELED
+//! ```
+//!
+//! Each descriptor and direction has a first-in, first-out list of requests (`watches.rs`) and remembers whether a call
+//! may get something, so no call is spent on what is known. The system is asked for hints only after a call would have
+//! blocked; every hint is taken for what it is, and the call repeated. Files are always ready and may take long: they go
+//! to the blocking pool, a turn's worth at once, unless the system can say that a read would not wait.
+
+mod attempt;
+mod groups;
+#[cfg(test)]
+mod linked;
+#[cfg(test)]
+mod tests;
+mod watches;
+
+use super::{
+    Poller, Unpark,
+    event::{Buffers, Event, MORE, Started},
+    posix::{self, Inbox, PoolJob},
+};
+use crate::{
+    driver::{Descriptor, DriverConfig, Kind, NONE, SlotId, Wait},
+    op::{Request, Side},
+    rt::BlockingPool,
+    task::context,
+};
+use attempt::Answer;
+use groups::Group;
+use std::{collections::VecDeque, io, mem, ptr::NonNull, sync::Arc};
+use watches::{Cheap, Watches};
+
+/// What the system says of a descriptor: that a call may be worth trying.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hint {
+    pub(super) number: i32,
+    pub(super) generation: u32,
+    /// To be read from, to be written to.
+    pub(super) ready: [bool; 2],
+    /// No further hint will come, for the direction is over or has an error.
+    pub(super) ended: [bool; 2],
+}
+
+pub(crate) struct Backend {
+    poller: Poller,
+    watches: Watches,
+    /// What was done without an answer to `start`.
+    own: VecDeque<Event>,
+    hints: Vec<Hint>,
+    /// Directions that are to be tried in the next turn: number, use of the number, side.
+    listed: Vec<(i32, u32, Side)>,
+    spare: Vec<(i32, u32, Side)>,
+    groups: Vec<Option<Group>>,
+    pool: Arc<BlockingPool>,
+    inbox: Arc<Inbox>,
+    /// Requests that go to the pool with the next turn.
+    batch: Vec<PoolJob>,
+    /// Jobs that are with the pool.
+    jobs: u32,
+    /// What it has done, on its way.
+    done: Vec<Event>,
+    /// Reads of files whose task has had enough at once.
+    late: VecDeque<(SlotId, Request<'static>)>,
+    /// Calls that may still be tried at once, and the count of polls when they were counted anew.
+    at_once: u32,
+    poll: u64,
+    /// The last turn did not ask the system, because there was enough to do.
+    skipped: bool,
+    pub(super) calls: u64,
+    submitted: u64,
+    #[cfg(test)]
+    linked: Vec<linked::Link>,
+}
+
+/// Calls that are tried at once in one poll of a task (two polls may share them), so that a task whose peer is always
+/// ready does not keep the core.
+const AT_ONCE: u32 = 32;
+
+/// Where a request is carried out.
+enum Way {
+    /// By a call that does not block, as soon as this side of the descriptor is ready.
+    Socket(i32, Side),
+    /// By a call that does not wait for anybody.
+    Now,
+    Pool,
+}
+
+fn way(request: &Request<'_>) -> Way {
+    match request {
+        Request::Recv { fd, .. }
+        | Request::RecvPooled { fd, .. }
+        | Request::RecvVectored { fd, .. }
+        | Request::RecvMessage { fd, .. }
+        | Request::Accept { fd, .. } => Way::Socket(fd.number(), Side::Read),
+        Request::Send { fd, .. }
+        | Request::SendZeroCopy { fd, .. }
+        | Request::SendMessage { fd, .. }
+        | Request::SendMessageZeroCopy { fd, .. }
+        | Request::Connect { fd, .. } => Way::Socket(fd.number(), Side::Write),
+        Request::Nop | Request::Pass { .. } | Request::Shutdown { .. } => Way::Now,
+        Request::Close { fd } if fd.kind() != Kind::File => Way::Now,
+        Request::Close { .. }
+        | Request::Read { .. }
+        | Request::Write { .. }
+        | Request::ReadVectored { .. }
+        | Request::WriteVectored { .. }
+        | Request::Sync { .. }
+        | Request::Truncate { .. }
+        | Request::Allocate { .. }
+        | Request::Stat { .. }
+        | Request::StatPath { .. }
+        | Request::Open { .. }
+        | Request::Unlink { .. }
+        | Request::Rename { .. }
+        | Request::MakeDir { .. } => Way::Pool,
+        #[cfg(test)]
+        Request::Stall { .. } => Way::Pool,
+    }
+}
+
+impl Backend {
+    /// Time is the system's.
+    pub(crate) const MOVES_CLOCK: bool = false;
+    /// A call that would wait says `EAGAIN` instead.
+    pub(crate) const SOCKETS_BLOCK: bool = false;
+    /// There is no table of descriptors without numbers.
+    #[cfg(test)]
+    pub(crate) const HAS_DIRECT: bool = false;
+
+    pub(crate) fn new(_: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
+        let poller = Poller::new()?;
+        let inbox = Arc::new(Inbox::new(poller.unpark()));
+        Ok(Backend {
+            poller,
+            watches: Watches::default(),
+            own: VecDeque::with_capacity(64),
+            hints: Vec::with_capacity(256),
+            listed: Vec::with_capacity(64),
+            spare: Vec::with_capacity(64),
+            groups: Vec::new(),
+            pool,
+            inbox,
+            batch: Vec::with_capacity(64),
+            jobs: 0,
+            done: Vec::with_capacity(64),
+            late: VecDeque::new(),
+            at_once: AT_ONCE,
+            poll: 0,
+            skipped: false,
+            calls: 0,
+            submitted: 0,
+            #[cfg(test)]
+            linked: Vec::new(),
+        })
+    }
+
+    /// The time that a turn's limit is measured in.
+    pub(crate) fn now_ns(&self) -> u64 {
+        crate::time::real_now_ns()
+    }
+
+    #[inline]
+    pub(crate) fn start(&mut self, id: SlotId, mut request: Request<'static>) -> Started {
+        self.submitted += 1;
+        match way(&request) {
+            Way::Socket(fd, side) => self.start_on(id, request, fd, side),
+            Way::Now => {
+                if let Request::Close { fd } = &request {
+                    self.give_up(fd.number());
+                }
+                self.calls += u64::from(!matches!(request, Request::Nop | Request::Pass { .. }));
+                Started::Done(posix::call(&mut request))
+            }
+            Way::Pool => self.start_file(id, request),
+        }
+    }
+
+    #[inline]
+    fn start_on(
+        &mut self,
+        id: SlotId,
+        mut request: Request<'static>,
+        fd: i32,
+        side: Side,
+    ) -> Started {
+        let is_multishot = matches!(request, Request::RecvPooled { multishot: true, .. });
+        let is_first = self.watches.is_free(fd, side);
+        let ready = self.watches.side(fd, side).ready;
+        // To connect is to begin it; all others may wait for the next turn.
+        let begins = matches!(request, Request::Connect { .. });
+        if is_first && ready && !is_multishot && (self.may_try() || begins) {
+            match self.attempt(&mut request, fd, side, false) {
+                Answer { result, .. } if result == -libc::EAGAIN => {}
+                Answer { result, flags: 0 } if !is_zero_copy(&request) => {
+                    return Started::Done(result);
+                }
+                answer => {
+                    self.report(id, &request, answer);
+                    return Started::Queued;
+                }
+            }
+        }
+        self.watches.push(id, request, fd, side);
+        if !self.watches.side(fd, side).ready {
+            if let Err(errno) = self.arm(fd, side) {
+                self.watches.remove(id);
+                return Started::Done(-errno);
+            }
+        } else if is_first {
+            self.list(fd, side);
+        }
+        Started::Queued
+    }
+
+    /// Whether one more call may be tried at once.
+    #[inline]
+    fn may_try(&mut self) -> bool {
+        if self.at_once == 0 && !self.is_another_poll() {
+            return false;
+        }
+        self.at_once -= 1;
+        true
+    }
+
+    #[cold]
+    fn is_another_poll(&mut self) -> bool {
+        let poll = context::try_with(|core| core.tasks.polls()).unwrap_or(0);
+        if mem::replace(&mut self.poll, poll) == poll {
+            return false;
+        }
+        self.at_once = AT_ONCE;
+        true
+    }
+
+    /// Reads that had to wait for a turn: at once now, or by the pool.
+    fn read_late(&mut self) {
+        for _ in 0..self.late.len() {
+            let Some((id, mut request)) = self.late.pop_front() else { return };
+            if let Request::Read { fd, into, at } = &mut request
+                && let Some(n) = self.read_cached(fd.number(), into, *at)
+            {
+                self.finish(id, n, 0);
+            } else {
+                self.batch.push(PoolJob::new(id.0, request, self.inbox.clone()));
+            }
+        }
+    }
+
+    /// Hints of a direction shall come, and the one that is true now if there is one.
+    fn arm(&mut self, fd: i32, side: Side) -> Result<(), i32> {
+        if self.watches.side(fd, side).armed {
+            return Ok(());
+        }
+        let other = match side {
+            Side::Read => Side::Write,
+            Side::Write => Side::Read,
+        };
+        let other = self.watches.side(fd, other).armed;
+        let generation = self.watches.get(fd).generation;
+        self.poller.arm(fd, generation, side, other)?;
+        self.watches.side(fd, side).armed = true;
+        Ok(())
+    }
+
+    /// A direction is to be tried in the next turn.
+    fn list(&mut self, fd: i32, side: Side) {
+        let generation = self.watches.get(fd).generation;
+        let direction = self.watches.side(fd, side);
+        if !mem::replace(&mut direction.listed, true) {
+            self.listed.push((fd, generation, side));
+        }
+    }
+
+    /// What a file does may wait for a device, so a thread of the pool does it.
+    fn start_file(&mut self, id: SlotId, mut request: Request<'static>) -> Started {
+        if let Request::Close { fd } = &request {
+            self.watches.forget(fd.number());
+        }
+        if let Request::Read { fd, into, at } = &mut request {
+            if !self.may_try() {
+                self.late.push_back((id, request));
+                return Started::Queued;
+            }
+            if let Some(n) = self.read_cached(fd.number(), into, *at) {
+                return Started::Done(n);
+            }
+        }
+        self.batch.push(PoolJob::new(id.0, request, self.inbox.clone()));
+        Started::Queued
+    }
+
+    /// Room for one submission: there always is.
+    pub(crate) fn has_room(&mut self) -> bool {
+        true
+    }
+
+    /// Hands over to the pool what is for it.
+    pub(crate) fn flush(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let (own, jobs) = (&mut self.own, &mut self.jobs);
+        *jobs += self.batch.len() as u32;
+        self.pool.submit_requests(&mut self.batch, |job, error| {
+            *jobs -= 1;
+            let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
+            own.push_back(Event { user: job.id(), result: -errno, flags: 0 });
+        });
+    }
+
+    /// Stops a request that waits: nothing of it has happened. One that is with a thread goes on.
+    pub(crate) fn cancel(&mut self, id: SlotId) -> Result<(), ()> {
+        let mut stopped = self.watches.remove(id).is_some();
+        if !stopped && let Some(i) = self.batch.iter().position(|job| job.id() == id.0) {
+            self.batch.remove(i);
+            stopped = true;
+        }
+        if !stopped && let Some(i) = self.late.iter().position(|(late, _)| *late == id) {
+            self.late.remove(i);
+            stopped = true;
+        }
+        if !stopped && self.jobs > 0 {
+            let tag = Arc::as_ptr(&self.inbox) as usize;
+            stopped = self.pool.remove_request(tag, id.0).is_some();
+            self.jobs -= u32::from(stopped);
+        }
+        if stopped {
+            self.finish(id, -libc::ECANCELED, 0);
+        }
+        Ok(())
+    }
+
+    /// Ends a descriptor that nobody uses.
+    pub(crate) fn close(&mut self, number: i32, _: bool) {
+        self.give_up(number);
+        self.calls += 1;
+        super::close_now(number);
+    }
+
+    /// A number is closed, or goes elsewhere.
+    fn give_up(&mut self, number: i32) {
+        if self.watches.forget(number) {
+            self.poller.forget(number);
+        }
+    }
+
+    /// Somebody else owns a number from here on: it blocks, as others expect.
+    pub(crate) fn let_go(&mut self, number: i32) {
+        self.give_up(number);
+        self.calls += 2;
+        posix::make_blocking(number);
+    }
+
+    /// Ends a stream in both directions; its descriptor stays.
+    pub(crate) fn shut_down(&mut self, fd: &Descriptor) {
+        self.calls += 1;
+        posix::shut_down(fd.number(), std::net::Shutdown::Both);
+    }
+
+    /// There is no table of files here.
+    pub(crate) fn enter_table(&mut self, _: i32) -> u32 {
+        NONE
+    }
+
+    pub(crate) fn leave_table(&mut self, _: u32) {}
+
+    /// Is there anything to do for a turn, or anything that only the system knows?
+    #[inline]
+    pub(crate) fn has_work(&self) -> bool {
+        !self.own.is_empty()
+            || !self.listed.is_empty()
+            || !self.batch.is_empty()
+            || !self.late.is_empty()
+            || self.watches.waiting() > 0
+            || self.inbox.is_filled()
+    }
+
+    /// Hands over what is for the pool, waits as told, and tries what may be ready.
+    pub(crate) fn turn(&mut self, wait: Wait, _: bool) -> io::Result<()> {
+        self.at_once = AT_ONCE;
+        if !self.late.is_empty() {
+            self.read_late();
+        }
+        self.flush();
+        let enough = !self.own.is_empty();
+        let busy = enough || !self.listed.is_empty() || self.inbox.is_filled();
+        let limit = match wait {
+            Wait::Until(until) if !busy => until.map(|until| until.saturating_sub(self.now_ns())),
+            _ => Some(0),
+        };
+        // What nobody waits for need not be asked for; and what was done already comes first, but not twice.
+        let skips = limit == Some(0) && (self.watches.waiting() == 0 || (enough && !self.skipped));
+        self.skipped = skips && enough;
+        if !skips {
+            let mut hints = mem::take(&mut self.hints);
+            let waited = self.poller.wait(limit, &mut hints);
+            for hint in hints.drain(..) {
+                self.take_hint(hint);
+            }
+            self.hints = hints;
+            waited?;
+        }
+        if !self.listed.is_empty() {
+            self.try_listed();
+        }
+        if self.jobs > 0 {
+            self.take_jobs();
+        }
+        Ok(())
+    }
+
+    /// What threads of the pool have done.
+    fn take_jobs(&mut self) {
+        let mut done = mem::take(&mut self.done);
+        self.jobs -= self.inbox.take(&mut done);
+        for event in done.drain(..) {
+            self.finish(SlotId(event.user), event.result, event.flags);
+        }
+        self.done = done;
+    }
+
+    #[inline]
+    fn take_hint(&mut self, hint: Hint) {
+        let Hint { number, generation, ready, ended } = hint;
+        if self.watches.current(number, generation).is_none() {
+            return;
+        }
+        for side in [Side::Read, Side::Write] {
+            let direction = self.watches.side(number, side);
+            if !ready[side as usize] {
+                continue;
+            }
+            direction.ready = true;
+            direction.ended |= ended[side as usize];
+            direction.armed &= Poller::STAYS_ARMED[side as usize];
+            if !self.watches.is_free(number, side) {
+                self.try_waiting(number, side);
+            }
+        }
+    }
+
+    fn try_listed(&mut self) {
+        let mut listed = mem::replace(&mut self.listed, mem::take(&mut self.spare));
+        for (fd, generation, side) in listed.drain(..) {
+            self.watches.side(fd, side).listed = false;
+            if self.watches.current(fd, generation).is_some() {
+                self.try_waiting(fd, side);
+            }
+        }
+        self.spare = listed;
+    }
+
+    /// Carries out what waits for a direction, in order, as far as it goes now.
+    fn try_waiting(&mut self, fd: i32, side: Side) {
+        while self.watches.side(fd, side).ready
+            && let Some((id, request)) = self.watches.first(fd, side)
+        {
+            let request: *mut Request<'static> = request;
+            // SAFETY: an attempt changes a direction's bits and the groups, and neither the requests that wait
+            // nor the list that this one is in.
+            let request = unsafe { &mut *request };
+            let answer = self.attempt(request, fd, side, true);
+            if answer.result == -libc::EAGAIN {
+                break;
+            }
+            if answer.result > 0 && matches!(request, Request::RecvPooled { multishot: true, .. }) {
+                self.own.push_back(Event {
+                    user: id.0,
+                    result: answer.result,
+                    flags: answer.flags | MORE,
+                });
+                // Others come first, if there is more.
+                if self.watches.side(fd, side).ready {
+                    self.list(fd, side);
+                }
+                break;
+            }
+            let request = self.watches.remove(id).expect("it was the first");
+            self.report(id, &request, answer);
+        }
+        // It goes on waiting, or the next one does.
+        if !self.watches.is_free(fd, side)
+            && !self.watches.side(fd, side).ready
+            && let Err(errno) = self.arm(fd, side)
+        {
+            while let Some((id, _)) = self.watches.first(fd, side) {
+                self.watches.remove(id);
+                self.finish(id, -errno, 0);
+            }
+        }
+    }
+
+    /// Nothing that did not come from the system is apart.
+    #[inline]
+    pub(crate) fn next_own(&mut self) -> Option<Event> {
+        None
+    }
+
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Option<Event> {
+        self.own.pop_front()
+    }
+
+    #[inline]
+    pub(crate) fn flags(&self, event: Event) -> u32 {
+        event.flags
+    }
+
+    pub(crate) fn unpark(&self) -> Unpark {
+        self.poller.unpark()
+    }
+
+    pub(crate) fn syscalls(&self) -> u64 {
+        self.calls + self.poller.syscalls()
+    }
+
+    pub(crate) fn submitted(&self) -> u64 {
+        self.submitted
+    }
+
+    /// Nothing is registered here.
+    pub(crate) fn register_memory(&mut self, _: NonNull<u8>, _: usize) -> io::Result<Option<u32>> {
+        Ok(None)
+    }
+
+    pub(crate) fn unregister_memory(&mut self, _: u32) {}
+
+    pub(crate) fn registered_transfers(&self) -> u64 {
+        0
+    }
+
+    /// Buffers of a pool, none of which may be taken yet.
+    pub(crate) fn provide(&mut self, group: u16, buffers: Buffers) -> io::Result<()> {
+        let groups = self.groups.len().max(usize::from(group) + 1);
+        self.groups.resize_with(groups, || None);
+        self.groups[usize::from(group)] = Some(Group::new(buffers));
+        Ok(())
+    }
+
+    /// Nothing that waits could receive into the group.
+    pub(crate) fn withdraw(&mut self, group: u16) {
+        self.groups[usize::from(group)] = None;
+    }
+
+    fn group(&mut self, group: u16) -> &mut Group {
+        self.groups[usize::from(group)].as_mut().expect("a group in use is there")
+    }
+
+    pub(crate) fn buffer_at(&mut self, group: u16, buffer: u16) -> NonNull<u8> {
+        self.group(group).at(buffer)
+    }
+
+    #[inline]
+    pub(crate) fn give_back(&mut self, group: u16, buffer: u16) {
+        self.group(group).give_back(buffer);
+    }
+
+    #[inline]
+    pub(crate) fn claim(&mut self, group: u16, buffer: u16, result: i32) -> bool {
+        self.group(group).claim(buffer, result)
+    }
+
+    pub(crate) fn describe(&self) -> super::Granted {
+        super::Granted {
+            interface: Poller::INTERFACE,
+            flags: self.poller.describe(),
+            queue_entries: [0, 0],
+            bytes_mapped: 0,
+            lost_completions: 0,
+        }
+    }
+
+    /// There is no such table.
+    #[cfg(test)]
+    pub(crate) fn enable_direct(&mut self, _: u32) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// A thread of the pool does it in any case.
+    #[cfg(test)]
+    pub(crate) fn forget_truncate(&mut self) {}
+}
+
+fn is_zero_copy(request: &Request<'_>) -> bool {
+    matches!(request, Request::SendZeroCopy { .. } | Request::SendMessageZeroCopy { .. })
+}
