@@ -20,9 +20,10 @@ struct Rates {
 }
 
 /// What happens to one call.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Events that it may get at most; one at least.
-    pub(super) limit: usize,
+    /// It gets only some of the events that there are, one at least: how many.
+    pub(super) short: Option<u64>,
     /// If it would wait, it ends with EINTR instead.
     pub(super) interrupted: bool,
     /// It gets an event that is not true: of which knote.
@@ -52,30 +53,21 @@ impl Chance {
         Chance { state, rates: Some(rates) }
     }
 
-    pub(super) fn plan(&mut self, room: usize) -> Plan {
-        let mut plan = Plan {
-            limit: room,
-            interrupted: false,
-            spurious: None,
-            shuffled: None,
-            repeated: false,
-        };
+    pub(super) fn plan(&mut self) -> Plan {
         let Some(rates) = &self.rates else {
-            return plan;
+            return Plan::default();
         };
         let state = &mut self.state;
-        let mut one_in = |rate: u64| next(state).is_multiple_of(rate);
-        let short = one_in(rates.short);
-        plan.interrupted = one_in(rates.interrupted);
-        plan.repeated = one_in(rates.repeated);
-        let spurious = one_in(rates.spurious);
-        let shuffled = one_in(rates.shuffled);
-        if short {
-            plan.limit = 1 + next(state) as usize % room;
+        // As many numbers for each call, whatever happens to it.
+        let mut one_in = |rate: u64| (next(state).is_multiple_of(rate), next(state));
+        let number = |(happens, number): (bool, u64)| happens.then_some(number);
+        Plan {
+            short: number(one_in(rates.short)),
+            interrupted: one_in(rates.interrupted).0,
+            spurious: number(one_in(rates.spurious)),
+            shuffled: number(one_in(rates.shuffled)),
+            repeated: one_in(rates.repeated).0,
         }
-        plan.spurious = spurious.then(|| next(state));
-        plan.shuffled = shuffled.then(|| next(state));
-        plan
     }
 }
 

@@ -72,7 +72,9 @@ impl Queue {
     pub(super) fn collect(&mut self, events: &mut Events, plan: &Plan) -> Result<(), c_int> {
         self.take_edges()?;
         self.take_timers();
-        events.limit(plan.limit);
+        if let Some(short) = plan.short {
+            events.limit(1 + short as usize % self.active.len().max(1));
+        }
         if plan.repeated && self.profile.has_stale_one_shots() {
             self.repeat(events);
         }

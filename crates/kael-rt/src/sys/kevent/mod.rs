@@ -119,7 +119,7 @@ pub(crate) unsafe extern "C" fn kevent(
     answer(applied.and_then(|_| {
         // Errors and receipts are all that such a call gets, and it does not wait.
         if events.count() == 0 && room > 0 {
-            wait(kq, &mut events, room, timeout)?;
+            wait(kq, &mut events, timeout)?;
             settings::count(0, 0, events.count() as u64);
         }
         Ok(events.count() as c_int)
@@ -192,18 +192,13 @@ unsafe fn apply(
     result
 }
 
-fn wait(
-    kq: c_int,
-    events: &mut Events,
-    room: usize,
-    timeout: Option<&timespec>,
-) -> Result<(), c_int> {
+fn wait(kq: c_int, events: &mut Events, timeout: Option<&timespec>) -> Result<(), c_int> {
     let limit = limit(timeout)?;
     let mut plan = None;
     loop {
         let mut queues = queues();
         let queue = queues.get(kq)?;
-        let plan = plan.get_or_insert_with(|| queue.chance.plan(room));
+        let plan = plan.get_or_insert_with(|| queue.chance.plan());
         queue.collect(events, plan)?;
         let now = Instant::now();
         if events.count() > 0 || limit.is_some_and(|limit| limit <= now) {

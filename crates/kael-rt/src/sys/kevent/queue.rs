@@ -257,8 +257,9 @@ impl Queue {
         }
         let index = self.slots.len() as u32;
         self.slots.push(Slot { knote, generation: 0 });
-        // So that freeing never allocates.
+        // So that nothing but a new slot allocates.
         self.free.reserve(self.slots.len());
+        self.active.reserve(self.slots.len() - self.active.len());
         index
     }
 

@@ -1,8 +1,8 @@
 //! Each rule of the contract, on each profile, without chance unless it says so.
 
 mod calls;
-mod chance;
 mod descriptors;
+mod hostile;
 mod other_filters;
 
 use super::*;
