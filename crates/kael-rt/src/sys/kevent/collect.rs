@@ -209,7 +209,10 @@ impl Queue {
         let order = (0..length).map(|step| (start as usize % length + step) % length);
         order.map(|index| index as u32).find(|&index| {
             let knote = &self.slots[index as usize].knote;
-            knote.is_of_descriptor()
+            let Source::Descriptor(kind) = knote.source else {
+                return false;
+            };
+            ready::may_lie(knote.ident as c_int, kind, knote.filter)
                 && !knote.queued
                 && !knote.disabled
                 && !events.has(knote.ident, knote.filter)

@@ -26,6 +26,7 @@ mod knote;
 mod names;
 mod queue;
 mod ready;
+#[allow(dead_code, reason = "for tests")]
 mod settings;
 mod sources;
 #[cfg(test)]
@@ -64,7 +65,10 @@ fn queues() -> MutexGuard<'static, Queues> {
 }
 
 /// Makes a queue: a descriptor that is the caller's to close. It is -1 and errno when there is none
-/// left; besides its own number, a queue takes one more.
+/// left.
+///
+/// A queue takes one more number, which it gives back at [`closing`], or when its own number is made a
+/// queue again. The whole process takes one, for ever.
 ///
 /// # Safety
 ///

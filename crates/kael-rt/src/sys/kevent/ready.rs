@@ -1,7 +1,7 @@
 //! Whether a descriptor is ready now, as the filters of kqueue see it. Nothing is waited for or
 //! remembered here, and nothing is taken from the descriptor.
 
-use super::names::{EV_EOF, NOTE_LOWAT};
+use super::names::{EV_EOF, EVFILT_WRITE, NOTE_LOWAT};
 use libc::{c_int, c_void, pollfd, socklen_t};
 use std::mem;
 
@@ -99,6 +99,18 @@ pub(super) fn is_terminal_device(fd: c_int) -> bool {
 pub(super) fn is_open(fd: c_int) -> bool {
     // SAFETY: asks for the descriptor's flags; any number is a good argument.
     unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}
+
+/// Whether a false event may say that this is writable: not of a socket that is not connected,
+/// because there it would mean that the connection is made, and nothing else would tell.
+pub(super) fn may_lie(fd: c_int, kind: Kind, filter: i16) -> bool {
+    if filter != EVFILT_WRITE || kind != Kind::Socket {
+        return true;
+    }
+    let mut address = mem::MaybeUninit::<libc::sockaddr_storage>::uninit();
+    let mut length = mem::size_of_val(&address) as socklen_t;
+    // SAFETY: the kernel writes no more than there is room for.
+    unsafe { libc::getpeername(fd, address.as_mut_ptr().cast(), &raw mut length) == 0 }
 }
 
 /// What poll(2) says now. None if the number is not open.

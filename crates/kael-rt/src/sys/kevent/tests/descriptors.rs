@@ -1,26 +1,15 @@
 //! Reads and writes: when they fire, how often, and what they say.
 
-use super::*;
+use super::{
+    files::{IntoFiles, connecting, duplicate_to, pair, pipe, socket, tcp},
+    *,
+};
 use std::{
     fs::File,
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     os::{fd::IntoRawFd, unix::net::UnixStream},
 };
-
-fn pair() -> (UnixStream, UnixStream) {
-    let (near, far) = UnixStream::pair().unwrap();
-    near.set_nonblocking(true).unwrap();
-    (near, far)
-}
-
-fn tcp() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let far = listener.accept().unwrap().0;
-    near.set_nonblocking(true).unwrap();
-    (near, far)
-}
 
 fn fill(mut stream: &UnixStream) {
     while stream.write(&[0; 4096]).is_ok() {}
@@ -140,6 +129,19 @@ fn a_full_socket_is_writable_when_it_has_room() {
             Err(libc::ENOENT),
             "{profile:?}: it is gone"
         );
+    }
+}
+
+#[test]
+fn a_one_shot_that_was_queued_is_not_looked_at_again() {
+    for profile in Profile::ALL {
+        let kq = Kq::new(profile);
+        let (mut near, mut far) = pair();
+        far.write_all(b"x").unwrap();
+        kq.apply(&[on(&near, EVFILT_READ, EV_ADD | EV_ONESHOT)]);
+        near.read_exact(&mut [0; 1]).unwrap();
+        let is_stale = profile != Profile::Darwin;
+        assert_eq!(kq.poll().len(), usize::from(is_stale), "{profile:?}");
     }
 }
 
@@ -354,50 +356,4 @@ fn low_water_holds_back_what_is_less() {
         far.write_all(b"c").unwrap();
         assert_eq!(kq.wait()[0].data, 3, "{profile:?}");
     }
-}
-
-trait IntoFiles {
-    fn into_files(self) -> (File, File);
-}
-
-impl<A: Into<OwnedFd>, B: Into<OwnedFd>> IntoFiles for (A, B) {
-    fn into_files(self) -> (File, File) {
-        (File::from(self.0.into()), File::from(self.1.into()))
-    }
-}
-
-fn pipe() -> (File, File) {
-    std::io::pipe().unwrap().into_files()
-}
-
-fn socket() -> TcpStream {
-    let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: makes a descriptor.
-    let fd = unsafe { libc::socket(libc::AF_INET, kind, 0) };
-    assert!(fd >= 0);
-    // SAFETY: just made.
-    unsafe { TcpStream::from_raw_fd(fd) }
-}
-
-fn connecting(port: u16) -> TcpStream {
-    let stream = socket();
-    let address = libc::sockaddr_in {
-        sin_family: libc::AF_INET as u16,
-        sin_port: port.to_be(),
-        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
-        sin_zero: [0; 8],
-    };
-    let length = size_of_val(&address) as u32;
-    // SAFETY: an address of that length.
-    let result = unsafe { libc::connect(stream.as_raw_fd(), (&raw const address).cast(), length) };
-    assert!(result == 0 || errno() == libc::EINPROGRESS);
-    stream
-}
-
-/// The same file under that number, which is closed first if it is open.
-fn duplicate_to(file: &impl AsRawFd, number: c_int) -> OwnedFd {
-    // SAFETY: what had the number has been given up by its owner.
-    assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), number) }, number);
-    // SAFETY: just made.
-    unsafe { OwnedFd::from_raw_fd(number) }
 }

@@ -3,7 +3,9 @@
 
 use super::*;
 use std::{
+    fs::File,
     io::{ErrorKind, Read, Write},
+    net::TcpListener,
     os::unix::net::UnixStream,
     thread,
 };
@@ -233,6 +235,80 @@ fn a_closed_number_has_no_events_of_chance() {
             for _ in 0..20 {
                 assert!(!idents(&kq.poll()).contains(&(near.as_raw_fd() as usize)));
             }
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_is_not_made_is_never_writable() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // SAFETY: listens again, with less room.
+    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+    let port = listener.local_addr().unwrap().port();
+    // The first ones fill the queue of the listener.
+    let streams: Vec<_> = (0..4).map(|_| files::connecting(port)).collect();
+    for profile in Profile::ALL {
+        for seed in 1..100 {
+            let kq = Kq::with_seed(profile, Some(seed));
+            let last = &streams[3];
+            assert!(last.peer_addr().is_err());
+            kq.apply(&[on(last, EVFILT_WRITE, EV_ADD | EV_ONESHOT)]);
+            for _ in 0..20 {
+                assert_eq!(kq.poll(), [], "{profile:?} {seed}");
+            }
+        }
+    }
+}
+
+/// One thread sends as fast as it can, the other follows the rules: EV_CLEAR for what comes, one-shots for
+/// what goes, and always on until EAGAIN. An edge that is lost would hang.
+#[test]
+fn no_edge_is_lost_between_threads() {
+    const BYTES: usize = 1 << 20;
+    for profile in Profile::ALL {
+        for seed in [None, Some(0), Some(1), Some(2), Some(3)] {
+            let kq = Kq::with_seed(profile, seed);
+            let (near, mut far) = UnixStream::pair().unwrap();
+            let mut near = File::from(OwnedFd::from(near));
+            // SAFETY: a flag of a descriptor of ours.
+            let flags = unsafe { libc::fcntl(near.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+            assert_eq!(flags, 0);
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    // An echo in pieces of another size.
+                    let mut buffer = [0; 777];
+                    loop {
+                        match far.read(&mut buffer).unwrap() {
+                            0 => break,
+                            count => far.write_all(&buffer[..count]).unwrap(),
+                        }
+                    }
+                });
+                let mut changes = vec![on(&near, EVFILT_READ, EV_ADD | EV_CLEAR)];
+                let (mut sent, mut received) = (0, 0);
+                let mut is_armed = false;
+                while received < BYTES {
+                    while sent < BYTES && !is_armed {
+                        match near.write(&[7; 5000][..5000.min(BYTES - sent)]) {
+                            Ok(count) => sent += count,
+                            Err(_) => {
+                                changes.push(on(&near, EVFILT_WRITE, EV_ADD | EV_ONESHOT));
+                                is_armed = true;
+                            }
+                        }
+                    }
+                    let events = match kq.call(&std::mem::take(&mut changes), 8, None) {
+                        Err(libc::EINTR) => continue,
+                        other => other.unwrap(),
+                    };
+                    is_armed &= events.iter().all(|event| event.filter != EVFILT_WRITE);
+                    while let Ok(count) = near.read(&mut [0; 4096]) {
+                        received += count;
+                    }
+                }
+                assert_eq!(received, BYTES);
+                drop(near);
+            });
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod descriptors;
+mod files;
 mod hostile;
 mod other_filters;
 
