@@ -187,26 +187,6 @@ fn bad_arguments() {
 }
 
 #[test]
-fn a_number_that_was_a_queue_is_a_new_one() {
-    let kq = Kq::new(Profile::FreeBsd);
-    let number = kq.0.as_raw_fd();
-    kq.apply(&[change(1, EVFILT_USER, EV_ADD)]);
-    // Another file takes the number without a word.
-    let other = Kq::new(Profile::FreeBsd);
-    let (near, _far) = ready_pair();
-    // SAFETY: both are ours.
-    assert_eq!(unsafe { libc::dup2(near.as_raw_fd(), number) }, number);
-    assert_eq!(kq.call(&[], 1, None), Err(libc::EBADF), "not a queue");
-    // And a queue takes it: made by hand, because nobody can ask for a number.
-    let fresh = epoll::create().unwrap();
-    // SAFETY: both are ours.
-    assert_eq!(unsafe { libc::dup2(fresh.as_raw_fd(), number) }, number);
-    closing(number);
-    assert_eq!(kq.call(&[], 1, None), Err(libc::EBADF), "not ours");
-    assert_eq!(other.poll(), []);
-}
-
-#[test]
 fn an_interrupted_wait_has_applied_its_changes() {
     static HANDLED: AtomicBool = AtomicBool::new(false);
     extern "C" fn handle(_: c_int) {

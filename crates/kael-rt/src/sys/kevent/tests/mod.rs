@@ -1,6 +1,7 @@
 //! Each rule of the contract, on each profile, without chance unless it says so.
 
 mod calls;
+mod closed;
 mod descriptors;
 mod files;
 mod hostile;
