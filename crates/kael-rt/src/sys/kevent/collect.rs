@@ -125,7 +125,7 @@ impl Queue {
                     epoll::BELL => {}
                     tag => {
                         if let Some(index) = self.of_tag(tag) {
-                            self.activate(index);
+                            self.edge(index);
                         }
                     }
                 }
@@ -133,6 +133,15 @@ impl Queue {
             if count < EDGES {
                 return Ok(has_writes);
             }
+        }
+    }
+
+    /// epoll has seen something. A one-shot may be told without another look, so it is looked at here.
+    fn edge(&mut self, index: u32) {
+        let profile = self.profile;
+        let knote = self.knote(index);
+        if knote.flags & EV_ONESHOT == 0 || knote.report(profile).is_some() {
+            self.activate(index);
         }
     }
 
@@ -179,7 +188,8 @@ impl Queue {
     /// The last one-shot that an earlier call delivered.
     fn repeat(&mut self, events: &mut Events) {
         if let Some(last) = self.last_one_shot.take()
-            && ready::is_open(last.0.ident as c_int)
+            && ready::kind(last.0.ident as c_int, true)
+                .is_some_and(|kind| ready::may_lie(last.0.ident as c_int, kind, last.0.filter))
         {
             events.push(last.0);
         }

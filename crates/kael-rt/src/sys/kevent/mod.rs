@@ -5,6 +5,9 @@
 //! kernel may do (`chance.rs`). Both are chosen per thread, for the queues that the thread makes
 //! (`settings.rs`).
 //!
+//! No profile was compared with a running FreeBSD or macOS. Where it is not certain what a system
+//! does, its profile does what is less convenient, so that the driver relies on neither.
+//!
 //! What is emulated: EVFILT_READ and EVFILT_WRITE of sockets, pipes, terminals and whatever epoll
 //! takes, and regular files as far as they are always ready; EVFILT_USER; EVFILT_TIMER; EVFILT_PROC with
 //! NOTE_EXIT. All flags and notes that `names.rs` has, except NOTE_FORK and NOTE_EXEC.
@@ -32,7 +35,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "the same")]
+#[allow(unused_imports, reason = "as many names as the driver may want")]
 pub(crate) use names::*;
 #[allow(unused_imports, reason = "for tests")]
 pub(crate) use settings::{Counters, Profile, counters, set_profile, set_seed};

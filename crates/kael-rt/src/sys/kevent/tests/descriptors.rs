@@ -248,9 +248,12 @@ fn a_connection_that_is_made_or_refused() {
 fn a_socket_that_was_never_connected_is_quiet() {
     for profile in Profile::ALL {
         let kq = Kq::new(profile);
-        let fresh = socket();
-        let both = [on(&fresh, EVFILT_READ, EV_ADD), on(&fresh, EVFILT_WRITE, EV_ADD)];
-        assert_eq!(kq.call(&both, 8, Some(Duration::ZERO)), Ok(vec![]), "{profile:?}");
+        for flags in [EV_ADD, EV_ADD | EV_CLEAR, EV_ADD | EV_ONESHOT] {
+            let fresh = socket();
+            let both = [on(&fresh, EVFILT_READ, flags), on(&fresh, EVFILT_WRITE, flags)];
+            assert_eq!(kq.call(&both, 8, Some(Duration::ZERO)), Ok(vec![]), "{profile:?}");
+            closing(fresh.as_raw_fd());
+        }
     }
 }
 
