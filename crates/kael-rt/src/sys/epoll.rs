@@ -114,7 +114,7 @@ impl Poller {
 
     /// No more hints of a descriptor that is given up: another one of the same file may stay open, and
     /// epoll would go on with it.
-    pub(super) fn forget(&mut self, number: i32) {
+    pub(super) fn forget(&mut self, number: i32, _stays_open: bool) {
         let _ = self.control(libc::EPOLL_CTL_DEL, number, 0, 0);
     }
 
@@ -144,6 +144,7 @@ impl Poller {
                 generation: (token >> 32) as u32,
                 ready: [has(libc::EPOLLIN | libc::EPOLLRDHUP) || over, has(libc::EPOLLOUT) || over],
                 ended: [has(libc::EPOLLRDHUP) || over, over],
+                refused: 0,
             });
         }
         Ok(())

@@ -6,7 +6,13 @@ use super::{
     scratch::{PeerAddr, StatBuf},
 };
 use socket2::{Domain, Protocol, Socket, Type};
-use std::{ffi::CStr, io, mem::MaybeUninit, ptr::NonNull};
+use std::{
+    ffi::CStr,
+    io,
+    mem::MaybeUninit,
+    os::fd::{FromRawFd, OwnedFd},
+    ptr::NonNull,
+};
 
 /// One call moves at most this many bytes: `MAX_RW_COUNT`, 2 GiB less a page.
 pub(crate) const MOST: usize = 0x7fff_f000;
@@ -78,6 +84,18 @@ pub(super) fn accept(number: i32, peer: &mut PeerAddr) -> isize {
     let (room, len) = (peer.storage.as_mut_ptr().cast(), &raw mut peer.len);
     // SAFETY: room for any address, and its size; the operation holds the descriptor.
     unsafe { libc::accept4(number, room, len, libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) as isize }
+}
+
+/// A pipe whose ends do not block: to be read from, to be written to.
+#[allow(dead_code, reason = "kqueue may need one, and runs here as an emulation")]
+pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    // SAFETY: room for two numbers.
+    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: just made.
+    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
 }
 
 pub(super) fn open(path: &CStr, flags: i32, mode: u32) -> i32 {

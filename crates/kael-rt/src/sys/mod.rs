@@ -47,47 +47,88 @@ pub struct Granted {
 }
 
 // io_uring: what Linux gets without a choice.
-#[cfg(all(target_os = "linux", not(any(kael_backend = "sim", kael_backend = "epoll"))))]
+#[cfg(all(
+    target_os = "linux",
+    not(any(kael_backend = "sim", kael_backend = "epoll", kael_backend = "kqueue"))
+))]
 mod uring;
-#[cfg(all(target_os = "linux", not(any(kael_backend = "sim", kael_backend = "epoll"))))]
+#[cfg(all(
+    target_os = "linux",
+    not(any(kael_backend = "sim", kael_backend = "epoll", kael_backend = "kqueue"))
+))]
 pub(crate) use uring::Backend;
-#[cfg(all(target_arch = "aarch64", not(any(kael_backend = "sim", kael_backend = "epoll"))))]
+#[cfg(all(
+    target_os = "linux",
+    target_arch = "aarch64",
+    not(any(kael_backend = "sim", kael_backend = "epoll", kael_backend = "kqueue"))
+))]
 #[path = "call/aarch64.rs"]
 mod call;
-#[cfg(not(any(
-    target_arch = "x86_64",
-    target_arch = "aarch64",
-    kael_backend = "sim",
-    kael_backend = "epoll"
-)))]
+#[cfg(all(
+    target_os = "linux",
+    not(any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        kael_backend = "sim",
+        kael_backend = "epoll",
+        kael_backend = "kqueue"
+    ))
+))]
 #[path = "call/other.rs"]
 mod call;
-#[cfg(all(target_arch = "x86_64", not(any(kael_backend = "sim", kael_backend = "epoll"))))]
+#[cfg(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    not(any(kael_backend = "sim", kael_backend = "epoll", kael_backend = "kqueue"))
+))]
 #[path = "call/x86_64.rs"]
 mod call;
 
-// Readiness: the calls are ours, and epoll says when.
+// Readiness: the calls are ours, and epoll or kqueue says when.
 #[cfg(kael_backend = "epoll")]
 mod epoll;
 #[cfg(kael_backend = "epoll")]
-mod ready;
-#[cfg(kael_backend = "epoll")]
 use epoll::Poller;
-#[cfg(kael_backend = "epoll")]
+#[cfg(any(kael_backend = "kqueue", not(any(target_os = "linux", kael_backend = "sim"))))]
+mod kqueue;
+#[cfg(any(
+    kael_backend = "epoll",
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", kael_backend = "sim"))
+))]
+mod ready;
+#[cfg(any(kael_backend = "kqueue", not(any(target_os = "linux", kael_backend = "sim"))))]
+use kqueue::Poller;
+#[cfg(any(kael_backend = "kqueue", not(any(target_os = "linux", kael_backend = "sim"))))]
+pub(crate) use kqueue::Unpark;
+#[cfg(any(
+    kael_backend = "epoll",
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", kael_backend = "sim"))
+))]
 pub(crate) use ready::Backend;
 
-// Linux, by either.
-#[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
+// kqueue on Linux is an emulation, for tests: it has to be told of each close.
+#[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
+mod kevent;
+#[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
+use kevent as kqueues;
+#[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
+use kevent::closing;
+#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+use libc as kqueues;
+#[cfg(not(any(kael_backend = "sim", all(target_os = "linux", kael_backend = "kqueue"))))]
+fn closing(_: i32) {}
+
+// Linux, by whatever.
+#[cfg(all(target_os = "linux", not(any(kael_backend = "sim", kael_backend = "kqueue"))))]
 mod eventfd;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
 mod linux;
+#[cfg(all(target_os = "linux", not(any(kael_backend = "sim", kael_backend = "kqueue"))))]
+pub(crate) use eventfd::Unpark;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
 use linux as own;
-#[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
-pub(crate) use {
-    eventfd::Unpark,
-    linux::{MOST, O_DIRECT, advise_huge_pages, pin_to_cpu},
-};
 
 // Unix, by whatever.
 #[cfg(not(kael_backend = "sim"))]
@@ -96,6 +137,7 @@ mod posix;
 mod sockets;
 #[cfg(not(kael_backend = "sim"))]
 pub(crate) use {
+    own::{MOST, O_DIRECT, advise_huge_pages, pin_to_cpu},
     posix::PoolJob,
     sockets::{SocketOption, borrow, close_now},
 };

@@ -12,6 +12,7 @@ use std::{
 
 /// Closes a number at once.
 pub(crate) fn close_now(number: i32) {
+    super::closing(number);
     // SAFETY: the caller owns the number and gives it up.
     drop(unsafe { OwnedFd::from_raw_fd(number) });
 }

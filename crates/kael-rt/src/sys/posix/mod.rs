@@ -82,6 +82,7 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
         }
         Request::Close { fd } => {
             // Whatever it says, the number is free: it is not asked again.
+            super::closing(fd.number());
             // SAFETY: the operation gives the descriptor up.
             answer(unsafe { libc::close(fd.number()) } as isize)
         }

@@ -47,6 +47,9 @@ pub(super) struct Hint {
     pub(super) ready: [bool; 2],
     /// No further hint will come, for the direction is over or has an error.
     pub(super) ended: [bool; 2],
+    /// Why the system would not be asked for these hints; 0 if this is one. The call is tried, and if it would
+    /// still block, this is its error.
+    pub(super) refused: i32,
 }
 
 pub(crate) struct Backend {
@@ -174,7 +177,7 @@ impl Backend {
             Way::Socket(fd, side) => self.start_on(id, request, fd, side),
             Way::Now => {
                 if let Request::Close { fd } = &request {
-                    self.give_up(fd.number());
+                    self.give_up(fd.number(), false);
                 }
                 self.calls += u64::from(!matches!(request, Request::Nop | Request::Pass { .. }));
                 Started::Done(posix::call(&mut request))
@@ -254,7 +257,8 @@ impl Backend {
         }
     }
 
-    /// Hints of a direction shall come, and the one that is true now if there is one.
+    /// Hints of a direction shall come, and the one that is true now if there is one. (kqueue is told only with the next wait.
+    /// Whoever arms has a request that waits, so there will be one, and a turn without it only delays both.)
     fn arm(&mut self, fd: i32, side: Side) -> Result<(), i32> {
         if self.watches.side(fd, side).armed {
             return Ok(());
@@ -340,21 +344,21 @@ impl Backend {
 
     /// Ends a descriptor that nobody uses.
     pub(crate) fn close(&mut self, number: i32, _: bool) {
-        self.give_up(number);
+        self.give_up(number, false);
         self.calls += 1;
         super::close_now(number);
     }
 
     /// A number is closed, or goes elsewhere.
-    fn give_up(&mut self, number: i32) {
+    fn give_up(&mut self, number: i32, stays_open: bool) {
         if self.watches.forget(number) {
-            self.poller.forget(number);
+            self.poller.forget(number, stays_open);
         }
     }
 
     /// Somebody else owns a number from here on: it blocks, as others expect.
     pub(crate) fn let_go(&mut self, number: i32) {
-        self.give_up(number);
+        self.give_up(number, true);
         self.calls += 2;
         posix::make_blocking(number);
     }
@@ -429,7 +433,7 @@ impl Backend {
 
     #[inline]
     fn take_hint(&mut self, hint: Hint) {
-        let Hint { number, generation, ready, ended } = hint;
+        let Hint { number, generation, ready, ended, refused } = hint;
         if self.watches.current(number, generation).is_none() {
             return;
         }
@@ -440,9 +444,9 @@ impl Backend {
             }
             direction.ready = true;
             direction.ended |= ended[side as usize];
-            direction.armed &= Poller::STAYS_ARMED[side as usize];
+            direction.armed &= Poller::STAYS_ARMED[side as usize] && refused == 0;
             if !self.watches.is_free(number, side) {
-                self.try_waiting(number, side);
+                self.try_waiting(number, side, refused);
             }
         }
     }
@@ -452,14 +456,15 @@ impl Backend {
         for (fd, generation, side) in listed.drain(..) {
             self.watches.side(fd, side).listed = false;
             if self.watches.current(fd, generation).is_some() {
-                self.try_waiting(fd, side);
+                self.try_waiting(fd, side, 0);
             }
         }
         self.spare = listed;
     }
 
-    /// Carries out what waits for a direction, in order, as far as it goes now.
-    fn try_waiting(&mut self, fd: i32, side: Side) {
+    /// Carries out what waits for a direction, in order, as far as it goes now. `refused`: what goes on waiting has
+    /// this error.
+    fn try_waiting(&mut self, fd: i32, side: Side, refused: i32) {
         while self.watches.side(fd, side).ready
             && let Some((id, request)) = self.watches.first(fd, side)
         {
@@ -489,7 +494,7 @@ impl Backend {
         // It goes on waiting, or the next one does.
         if !self.watches.is_free(fd, side)
             && !self.watches.side(fd, side).ready
-            && let Err(errno) = self.arm(fd, side)
+            && let Err(errno) = if refused == 0 { self.arm(fd, side) } else { Err(refused) }
         {
             while let Some((id, _)) = self.watches.first(fd, side) {
                 self.watches.remove(id);

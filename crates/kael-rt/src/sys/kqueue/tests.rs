@@ -1,0 +1,1 @@
+//! The driver over the emulation, without chance: one rule a test.
