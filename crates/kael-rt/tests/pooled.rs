@@ -9,7 +9,7 @@ use kael_rt::buf::BufferPool;
 use kael_rt::net::TcpStream;
 use kael_rt::runtime::Builder;
 use kael_rt::time::{Duration, sleep, timeout};
-use rig::{pair, size, within_limit};
+use rig::{READINESS, pair, size, within_limit};
 use sequence::{expect_piece, sequence};
 use std::future::Future;
 use std::io::ErrorKind;
@@ -289,7 +289,8 @@ fn r15_cancelled_receives_lose_no_byte_and_no_buffer() {
         let (mut at, mut dropped) = (0, 0);
         loop {
             // Some are dropped before they have begun to wait, some with an answer that nobody has seen.
-            for _ in 0..at % 4 {
+            // (Where the call comes first, a receive waits only if nothing is there, and the writer is ahead mostly.)
+            for _ in 0..at % 4 + usize::from(READINESS) {
                 let mut receive = pin!(b.recv_pooled(&pool));
                 let polled = receive.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                 if let Poll::Ready(piece) = polled {
@@ -309,7 +310,10 @@ fn r15_cancelled_receives_lose_no_byte_and_no_buffer() {
         }
         writer.await.unwrap();
         assert_eq!(at, rounds * 50);
-        assert!(dropped > rounds / 10, "only {dropped} were dropped");
+        assert!(
+            dropped > rounds / if READINESS { 1000 } else { 10 },
+            "only {dropped} were dropped"
+        );
         expect_whole(&pool).await;
     });
 }

@@ -334,8 +334,10 @@ fn queued_send_round_trips_enter_once() {
             // The last answer rides along with whatever comes next. Where the calls are ours, a round is the wait, the
             // read and the write.
             let each = if READINESS { 3 } else { 1 };
+            // The emulated kqueue interrupts waits, and ends them for nothing, so that some are made again.
+            let again = if cfg!(kael_backend = "kqueue") { ROUNDS } else { 5 };
             assert!(
-                (each * ROUNDS - 1..=each * ROUNDS + 5).contains(&calls),
+                (each * ROUNDS - 1..=each * ROUNDS + again).contains(&calls),
                 "{calls} calls for {ROUNDS} rounds"
             );
             stream.flush().await.unwrap();

@@ -129,8 +129,21 @@ pub(crate) fn adopt(socket: UnixStream) -> TcpStream {
     TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(socket))).unwrap()
 }
 
-/// The numbers of this process's open descriptors.
+/// The numbers of this process's open descriptors, when they have been the same for a while: a thread of the pool lets go of
+/// its core's wake descriptor a moment after the core may have ended.
 pub(crate) fn open_fds() -> Vec<i32> {
+    let mut numbers = open_fds_now();
+    let mut looks = 0;
+    while looks < 20 {
+        std::thread::yield_now();
+        let now = open_fds_now();
+        looks = if now == numbers { looks + 1 } else { 0 };
+        numbers = now;
+    }
+    numbers
+}
+
+fn open_fds_now() -> Vec<i32> {
     let listed = std::fs::read_dir("/proc/self/fd").unwrap();
     let mut numbers: Vec<i32> =
         listed.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();

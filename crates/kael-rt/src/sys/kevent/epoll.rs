@@ -1,11 +1,10 @@
-//! epoll(7) in the few calls that a queue needs, and the one descriptor with which threads that wait
-//! in any queue are woken.
+//! epoll(7) in the few calls that a queue needs, and the descriptor with which threads that wait
+//! in a queue are woken.
 
 use libc::{c_int, epoll_event};
 use std::{
-    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    os::fd::{FromRawFd, OwnedFd},
     ptr,
-    sync::OnceLock,
 };
 
 /// The tag of the epoll of the writes.
@@ -56,28 +55,22 @@ pub(super) fn take(epoll: c_int, events: &mut [epoll_event]) -> Result<usize, c_
     usize::try_from(count).map_err(|_| super::errno())
 }
 
-/// The bell: always readable, so that to ask for it is to be told. Every queue has it and does not
-/// ask; one descriptor is enough for the whole process, and nothing is left behind by a queue that is
-/// closed.
-pub(super) fn hang_bell(epoll: c_int) -> Result<(), c_int> {
-    add(epoll, bell(), 0, BELL)
+/// A queue's bell: always readable, so that to ask for it is to be told. The queue has it and does not ask.
+pub(super) fn hang_bell(epoll: c_int) -> Result<OwnedFd, c_int> {
+    // SAFETY: makes a descriptor.
+    let fd = unsafe { libc::eventfd(1, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if fd < 0 {
+        return Err(super::errno());
+    }
+    // SAFETY: just made, and nobody else's.
+    let bell = unsafe { OwnedFd::from_raw_fd(fd) };
+    add(epoll, fd, 0, BELL)?;
+    Ok(bell)
 }
 
 /// Wakes whoever waits in this epoll. Once it is told it is silent again.
-pub(super) fn ring(epoll: c_int) {
-    let _ = change(epoll, bell(), libc::EPOLLIN | libc::EPOLLONESHOT, BELL);
-}
-
-fn bell() -> c_int {
-    static BELL: OnceLock<OwnedFd> = OnceLock::new();
-    BELL.get_or_init(|| {
-        // SAFETY: makes a descriptor.
-        let fd = unsafe { libc::eventfd(1, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        assert!(fd >= 0, "no descriptor for the bell: errno {}", super::errno());
-        // SAFETY: just made, and nobody else's.
-        unsafe { OwnedFd::from_raw_fd(fd) }
-    })
-    .as_raw_fd()
+pub(super) fn ring(epoll: c_int, bell: c_int) {
+    let _ = change(epoll, bell, libc::EPOLLIN | libc::EPOLLONESHOT, BELL);
 }
 
 fn control(epoll: c_int, what: c_int, fd: c_int, events: c_int, tag: u64) -> Result<(), c_int> {

@@ -70,8 +70,8 @@ fn queues() -> MutexGuard<'static, Queues> {
 /// Makes a queue: a descriptor that is the caller's to close. It is -1 and errno when there is none
 /// left.
 ///
-/// A queue takes one more number, which it gives back at [`closing`], or when its own number is made a
-/// queue again. The whole process takes one, for ever.
+/// A queue takes two more numbers, which it gives back at [`closing`], or when its own number is made a
+/// queue again.
 ///
 /// # Safety
 ///
@@ -83,7 +83,7 @@ pub(crate) unsafe extern "C" fn kqueue() -> c_int {
 fn make() -> Result<c_int, c_int> {
     let number = epoll::create()?;
     let writes = epoll::create()?;
-    epoll::hang_bell(number.as_raw_fd())?;
+    let bell = epoll::hang_bell(number.as_raw_fd())?;
     epoll::add(number.as_raw_fd(), writes.as_raw_fd(), libc::EPOLLIN, epoll::WRITES)?;
     let number = number.into_raw_fd();
     let index = number as usize;
@@ -92,7 +92,7 @@ fn make() -> Result<c_int, c_int> {
         queues.0.resize_with(index + 1, || None);
     }
     // An earlier owner of the number is forgotten with all that it had.
-    queues.0[index] = Some(Box::new(Queue::new(number, writes)));
+    queues.0[index] = Some(Box::new(Queue::new(number, writes, bell)));
     Ok(number)
 }
 
@@ -194,7 +194,7 @@ unsafe fn apply(
     }
     // Others who wait in this queue look again.
     if count > 0 && queue.waiting > 0 {
-        epoll::ring(kq);
+        epoll::ring(kq, queue.bell.as_raw_fd());
     }
     result
 }

@@ -27,6 +27,8 @@ pub(super) struct Queue {
     pub(super) number: c_int,
     /// The epoll of the writes.
     pub(super) writes: OwnedFd,
+    /// Wakes those who wait.
+    pub(super) bell: OwnedFd,
     pub(super) profile: Profile,
     pub(super) chance: Chance,
     pub(super) slots: Vec<Slot>,
@@ -55,11 +57,12 @@ pub(super) struct LastOneShot(pub(super) kevent);
 unsafe impl Send for LastOneShot {}
 
 impl Queue {
-    pub(super) fn new(number: c_int, writes: OwnedFd) -> Queue {
+    pub(super) fn new(number: c_int, writes: OwnedFd, bell: OwnedFd) -> Queue {
         let (seed, stream) = settings::next_stream();
         Queue {
             number,
             writes,
+            bell,
             profile: settings::profile(),
             chance: Chance::new(seed, stream),
             slots: Vec::new(),
