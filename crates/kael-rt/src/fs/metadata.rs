@@ -89,21 +89,21 @@ impl Metadata {
 
     /// It is a regular file.
     pub fn is_file(&self) -> bool {
-        self.kind() == libc::S_IFREG
+        self.kind() == StatBuf::REGULAR
     }
 
     /// It is a directory.
     pub fn is_dir(&self) -> bool {
-        self.kind() == libc::S_IFDIR
+        self.kind() == StatBuf::DIRECTORY
     }
 
     /// It is a symbolic link.
     pub fn is_symlink(&self) -> bool {
-        self.kind() == libc::S_IFLNK
+        self.kind() == StatBuf::LINK
     }
 
     fn kind(&self) -> u32 {
-        self.stat.mode() & libc::S_IFMT
+        self.stat.mode() & StatBuf::FORMAT
     }
 
     /// Kind and rights, as stat(2) has them in `st_mode`.

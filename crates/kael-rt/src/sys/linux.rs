@@ -3,7 +3,8 @@
 use super::{
     Backend,
     posix::{again, answer},
-    scratch::{PeerAddr, StatBuf},
+    scratch::PeerAddr,
+    statx::StatBuf,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -84,6 +85,11 @@ pub(super) fn accept(number: i32, peer: &mut PeerAddr) -> isize {
     let (room, len) = (peer.storage.as_mut_ptr().cast(), &raw mut peer.len);
     // SAFETY: room for any address, and its size; the operation holds the descriptor.
     unsafe { libc::accept4(number, room, len, libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) as isize }
+}
+
+/// An option may be set as long as there is a socket. (Elsewhere it is an error when the peer has closed.)
+pub(super) fn past_close(result: io::Result<()>) -> io::Result<()> {
+    result
 }
 
 /// A pipe whose ends do not block: to be read from, to be written to.

@@ -130,6 +130,43 @@ pub(crate) use eventfd::Unpark;
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
 use linux as own;
 
+// The systems with a kqueue, and what each has of its own.
+#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+mod bsd;
+#[cfg(all(target_vendor = "apple", not(kael_backend = "sim")))]
+#[path = "bsd/apple.rs"]
+mod differs;
+#[cfg(all(target_os = "freebsd", not(kael_backend = "sim")))]
+#[path = "bsd/freebsd.rs"]
+mod differs;
+#[cfg(all(target_os = "netbsd", not(kael_backend = "sim")))]
+#[path = "bsd/netbsd.rs"]
+mod differs;
+#[cfg(all(target_os = "openbsd", not(kael_backend = "sim")))]
+#[path = "bsd/openbsd.rs"]
+mod differs;
+#[cfg(all(target_os = "dragonfly", not(kael_backend = "sim")))]
+#[path = "bsd/dragonfly.rs"]
+mod differs;
+#[cfg(not(any(target_os = "linux", target_vendor = "apple", kael_backend = "sim")))]
+#[path = "bsd/flags.rs"]
+mod flags;
+#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+mod stat;
+#[cfg(not(any(target_os = "linux", target_os = "freebsd", kael_backend = "sim")))]
+#[path = "bsd/unpinned.rs"]
+mod unpinned;
+#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+use bsd as own;
+#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+pub(crate) use stat::StatBuf;
+
+// The status of a file.
+#[cfg(any(target_os = "linux", kael_backend = "sim"))]
+mod statx;
+#[cfg(any(target_os = "linux", kael_backend = "sim"))]
+pub(crate) use statx::StatBuf;
+
 // Unix, by whatever.
 #[cfg(not(kael_backend = "sim"))]
 mod posix;
@@ -152,12 +189,20 @@ pub(crate) use sim::{
     pin_to_cpu,
 };
 
-#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+#[cfg(not(any(
+    target_os = "linux",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+    kael_backend = "sim"
+)))]
 compile_error!(
-    "kael-rt runs on Linux (io_uring, or epoll with --cfg kael_backend=\"epoll\") so far; on any \
-     Unix, --cfg kael_backend=\"sim\" builds it over the simulator"
+    "kael-rt runs on Linux (io_uring, or epoll with --cfg kael_backend=\"epoll\"), on macOS and on the BSDs (kqueue) \
+     so far; on any Unix, --cfg kael_backend=\"sim\" builds it over the simulator"
 );
 
 pub(crate) use event::{Buffers, COPIED, Event, MORE, NOTIFICATION, Region, Started, buffer_of};
 pub(crate) use options::RingOptions;
-pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, StatBuf, Vectors, VectorsMut};
+pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, Vectors, VectorsMut};

@@ -1,6 +1,7 @@
 //! The structures that the kernel wants beside a buffer: addresses, vectors, messages, file
 //! status. One [`Scratch`] lies in each slot, at a fixed address, so no operation allocates one.
 
+use super::{MOST, StatBuf};
 use crate::buf::{IoBufs, IoBufsMut, MAX_VECTORS};
 use std::{
     marker::PhantomData,
@@ -80,14 +81,16 @@ impl Scratch {
         unsafe { &self.parts.stat }
     }
 
+    /// (One call moves at most `MOST` bytes, over all its buffers; some systems would refuse more.)
     pub(crate) fn vectors_mut<'a>(&'a mut self, bufs: &'a mut impl IoBufsMut) -> VectorsMut<'a> {
-        let mut n = 0;
+        let (mut n, mut left) = (0, MOST);
         // SAFETY: iovecs are plain data, and the union is initialised.
         let vectors = unsafe { &mut self.parts.vectors };
         bufs.rooms(&mut |room| {
-            if n < MAX_VECTORS {
-                vectors[n] =
-                    libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
+            if n < MAX_VECTORS && left > 0 {
+                let iov_len = room.len().min(left);
+                vectors[n] = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len };
+                left -= iov_len;
                 n += 1;
             }
         });
@@ -96,12 +99,14 @@ impl Scratch {
 
     pub(crate) fn vectors<'a>(&'a mut self, bufs: &'a impl IoBufs) -> Vectors<'a> {
         let n = bufs.count().min(MAX_VECTORS);
+        let mut left = MOST;
         // SAFETY: as in `vectors_mut`.
         let vectors = unsafe { &mut self.parts.vectors };
         for (i, vector) in vectors.iter_mut().enumerate().take(n) {
             let bytes = bufs.get(i);
-            *vector =
-                libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+            let iov_len = bytes.len().min(left);
+            left -= iov_len;
+            *vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len };
         }
         Vectors { vectors: &vectors[..n], bufs: PhantomData }
     }
@@ -123,7 +128,7 @@ impl Scratch {
         header.msg_iovlen = 1;
         header.msg_control =
             if control { self.control.as_mut_ptr().cast() } else { std::ptr::null_mut() };
-        header.msg_controllen = if control { CONTROL } else { 0 };
+        header.msg_controllen = if control { CONTROL as _ } else { 0 };
         header.msg_flags = 0;
         MessageMut { header, room: PhantomData }
     }
@@ -143,15 +148,17 @@ impl Scratch {
     ) -> Message<'a> {
         // SAFETY: as in `vectors_mut`.
         let vectors = unsafe { &mut self.parts.vectors };
-        let mut n = 0;
+        let (mut n, mut left) = (0, MOST);
         for i in 0..bufs.count() {
             let bytes = bufs.get(i);
             let skipped = skip.min(bytes.len());
             skip -= skipped;
             let rest = &bytes[skipped..];
-            if !rest.is_empty() && n < MAX_VECTORS {
+            if !rest.is_empty() && n < MAX_VECTORS && left > 0 {
                 let iov_base = rest.as_ptr().cast_mut().cast();
-                vectors[n] = libc::iovec { iov_base, iov_len: rest.len() };
+                let iov_len = rest.len().min(left);
+                vectors[n] = libc::iovec { iov_base, iov_len };
+                left -= iov_len;
                 n += 1;
             }
         }
@@ -198,7 +205,7 @@ impl Scratch {
 
     /// The control data that came with a message.
     pub(crate) fn control(&self) -> &[u8] {
-        let n = self.header.msg_controllen.min(CONTROL);
+        let n = count(self.header.msg_controllen).min(CONTROL);
         // SAFETY: the kernel wrote that many bytes of control data and said so in the header.
         unsafe { std::slice::from_raw_parts(self.control.as_ptr().cast(), n) }
     }
@@ -209,6 +216,11 @@ impl Scratch {
         let vectors = unsafe { &self.parts.vectors };
         vectors[..n].iter().map(|v| (v.iov_base.cast(), v.iov_len))
     }
+}
+
+/// A count in a header: the systems have different types for it.
+fn count(n: impl TryInto<usize>) -> usize {
+    n.try_into().unwrap_or(0)
 }
 
 const _: () = assert!(size_of::<Parts>() == size_of::<[libc::iovec; MAX_VECTORS]>());
@@ -240,7 +252,7 @@ pub(crate) struct MessageMut<'a> {
 
 impl MessageMut<'_> {
     pub(super) fn count(&self) -> usize {
-        self.header.msg_iovlen
+        count(self.header.msg_iovlen)
     }
 
     /// How many bytes it has room for.
@@ -317,47 +329,5 @@ impl PeerAddr {
             }
             _ => None,
         }
-    }
-}
-
-/// The status of a file, as statx(2) gives it.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(crate) struct StatBuf(pub(super) libc::statx);
-
-impl StatBuf {
-    fn zeroed() -> StatBuf {
-        // SAFETY: a statx is made of integers.
-        StatBuf(unsafe { mem::zeroed() })
-    }
-
-    pub(crate) fn mode(&self) -> u32 {
-        u32::from(self.0.stx_mode)
-    }
-    pub(crate) fn size(&self) -> u64 {
-        self.0.stx_size
-    }
-    pub(crate) fn links(&self) -> u32 {
-        self.0.stx_nlink
-    }
-    pub(crate) fn owner(&self) -> (u32, u32) {
-        (self.0.stx_uid, self.0.stx_gid)
-    }
-    pub(crate) fn inode(&self) -> u64 {
-        self.0.stx_ino
-    }
-    /// (seconds, nanoseconds) of last access, modification, and creation if it is known.
-    pub(crate) fn times(&self) -> [Option<(i64, u32)>; 3] {
-        let time = |t: libc::statx_timestamp| (t.tv_sec, t.tv_nsec);
-        let born = (self.0.stx_mask & libc::STATX_BTIME != 0).then(|| time(self.0.stx_btime));
-        [Some(time(self.0.stx_atime)), Some(time(self.0.stx_mtime)), born]
-    }
-    /// The smallest alignment in bytes of memory and of offsets for direct I/O, if it is known.
-    pub(crate) fn direct_alignment(&self) -> Option<(u32, u32)> {
-        let known = self.0.stx_mask & libc::STATX_DIOALIGN != 0;
-        known.then_some((self.0.stx_dio_mem_align, self.0.stx_dio_offset_align))
-    }
-    pub(crate) fn block_size(&self) -> u32 {
-        self.0.stx_blksize
     }
 }

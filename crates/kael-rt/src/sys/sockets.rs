@@ -67,7 +67,7 @@ impl Backend {
     pub(crate) fn set_option(&mut self, fd: &Fd, option: SocketOption) -> io::Result<()> {
         self.calls += 1;
         with_socket(fd, |socket| match option {
-            SocketOption::Nodelay(on) => socket.set_tcp_nodelay(on),
+            SocketOption::Nodelay(on) => own::past_close(socket.set_tcp_nodelay(on)),
             SocketOption::Ttl(ttl) => socket.set_ttl_v4(ttl),
             SocketOption::Broadcast(on) => socket.set_broadcast(on),
             SocketOption::Linger(time) => socket.set_linger(time),
