@@ -9,7 +9,7 @@ use kael_rt::buf::BufferPool;
 use kael_rt::net::TcpStream;
 use kael_rt::runtime::Builder;
 use kael_rt::time::{Duration, sleep, timeout};
-use rig::{pair, size, within_limit};
+use rig::{READINESS, pair, size, within_limit};
 use sequence::{expect_piece, sequence};
 use std::future::Future;
 use std::io::ErrorKind;
@@ -309,7 +309,9 @@ fn r15_cancelled_receives_lose_no_byte_and_no_buffer() {
         }
         writer.await.unwrap();
         assert_eq!(at, rounds * 50);
-        assert!(dropped > rounds / 10, "only {dropped} were dropped");
+        // What can be done is done at the first poll, where the calls are ours: fewer have to wait.
+        let least = if READINESS { rounds / 50 } else { rounds / 10 };
+        assert!(dropped > least, "only {dropped} were dropped");
         expect_whole(&pool).await;
     });
 }
