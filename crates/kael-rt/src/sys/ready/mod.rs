@@ -75,8 +75,6 @@ pub(crate) struct Backend {
     poll: u64,
     /// Those that may be in this turn.
     in_turn: u32,
-    /// The last turn did not ask the system, because there was enough to do.
-    skipped: bool,
     pub(super) calls: u64,
     submitted: u64,
     #[cfg(test)]
@@ -160,7 +158,6 @@ impl Backend {
             at_once: AT_ONCE,
             poll: 0,
             in_turn: IN_TURN,
-            skipped: false,
             calls: 0,
             submitted: 0,
             #[cfg(test)]
@@ -390,16 +387,13 @@ impl Backend {
             self.read_late();
         }
         self.flush();
-        let enough = !self.own.is_empty();
-        let busy = enough || !self.listed.is_empty() || self.inbox.is_filled();
+        let busy = !self.own.is_empty() || !self.listed.is_empty() || self.inbox.is_filled();
         let limit = match wait {
             Wait::Until(until) if !busy => until.map(|until| until.saturating_sub(self.now_ns())),
             _ => Some(0),
         };
-        // What nobody waits for need not be asked for; and what was done already comes first, but not twice.
-        let skips = limit == Some(0) && (self.watches.waiting() == 0 || (enough && !self.skipped));
-        self.skipped = skips && enough;
-        if !skips {
+        // What nobody waits for need not be asked for.
+        if limit != Some(0) || self.watches.waiting() > 0 {
             let mut hints = mem::take(&mut self.hints);
             let waited = self.poller.wait(limit, &mut hints);
             for hint in hints.drain(..) {
