@@ -51,7 +51,7 @@ pub mod time;
 
 pub mod runtime {
     //! Making, using and watching a runtime.
-    pub use crate::rt::{Builder, CoreMetrics, Granted, Handle, Metrics, Runtime};
+    pub use crate::rt::{Builder, CoreMetrics, Granted, Handle, Metrics, Remark, Runtime};
 }
 
 pub mod ops {

@@ -3,6 +3,7 @@
 #![cfg(not(kael_backend = "sim"))] // Its subjects are this system's own limits.
 
 mod rig;
+#[cfg(not(any(kael_backend = "epoll", kael_backend = "kqueue")))] // It filters a ring's calls.
 #[path = "support/seccomp.rs"]
 mod seccomp;
 

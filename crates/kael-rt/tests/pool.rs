@@ -6,7 +6,7 @@ use kael_rt::buf::BufferPool;
 use kael_rt::net::{TcpListener, TcpStream};
 use kael_rt::runtime::Builder;
 use kael_rt::time::{Duration, sleep};
-use rig::{pair, within_limit};
+use rig::{READINESS, pair, within_limit};
 use std::future::Future;
 use std::io::ErrorKind;
 use std::pin::pin;
@@ -130,6 +130,10 @@ fn r14_the_kernel_is_lent_what_receives_use() {
 /// received is taken from where it lies.
 #[test]
 fn r14_a_starving_receive_takes_what_the_kernel_received() {
+    if READINESS {
+        println!("not run: a receive takes a buffer when it is made, and not before");
+        return;
+    }
     runs(|| async {
         let pool = BufferPool::new(4, 64).unwrap();
         let (a, b) = pair().await;

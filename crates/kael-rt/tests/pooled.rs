@@ -310,10 +310,9 @@ fn r15_cancelled_receives_lose_no_byte_and_no_buffer() {
         }
         writer.await.unwrap();
         assert_eq!(at, rounds * 50);
-        assert!(
-            dropped > rounds / if READINESS { 1000 } else { 10 },
-            "only {dropped} were dropped"
-        );
+        // What can be done is done at the first poll, where the calls are ours: few have to wait.
+        let least = if READINESS { 0 } else { rounds / 10 };
+        assert!(dropped > least, "only {dropped} were dropped");
         expect_whole(&pool).await;
     });
 }

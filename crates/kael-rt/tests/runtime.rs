@@ -315,6 +315,6 @@ fn what_every_kernel_has_is_granted() {
         _ => &[],
     };
     for flag in floor {
-        assert!(granted.flags.contains(&flag), "{flag} is not among {:?}", granted.flags);
+        assert!(granted.flags.contains(flag), "{flag} is not among {:?}", granted.flags);
     }
 }

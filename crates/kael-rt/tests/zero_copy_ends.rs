@@ -24,6 +24,10 @@ async fn ours_and_theirs() -> (TcpStream, std::net::TcpStream) {
 
 #[test]
 fn r16_a_send_that_is_dropped_is_finished_before_the_next_write() {
+    if READINESS {
+        println!("not run: this backend copies, and so lets go of the buffer at once");
+        return;
+    }
     runs("the last write never got through", || async {
         let (stream, mut peer) = ours_and_theirs().await;
         let mut send = stream.send_zc(vec![1; BIG]);
@@ -74,6 +78,10 @@ fn r16_the_error_of_a_dropped_send_is_the_next_writes_and_stays() {
 
 #[test]
 fn r16_a_stream_that_is_dropped_with_a_send_is_closed_when_the_kernel_has_let_go() {
+    if READINESS {
+        println!("not run: this backend copies, and so lets go of the buffer at once");
+        return;
+    }
     runs("the peer never saw the end", || async {
         let (stream, mut peer) = ours_and_theirs().await;
         let mut send = stream.send_zc(vec![7; BIG]);

@@ -7,7 +7,10 @@ const KIB: u64 = 1024;
 
 /// The paragraphs of "Recommended Approach": a fact in few words, and what follows.
 pub(crate) fn recommend(machine: &Machine, areas: &[Area]) -> Vec<(String, String)> {
-    let mut advice = vec![kernel(machine), flags(machine), permission(machine), cores(machine)];
+    let remarks = machine.granted.remarks.iter();
+    let mut advice: Vec<_> =
+        remarks.map(|remark| (remark.fact.clone(), remark.follows.clone())).collect();
+    advice.push(cores(machine));
     advice.push(locked_memory(machine));
     advice.push(descriptors(machine));
     if areas.contains(&Area::Socket) {
@@ -20,7 +23,6 @@ pub(crate) fn recommend(machine: &Machine, areas: &[Area]) -> Vec<(String, Strin
     if areas.contains(&Area::Timer) {
         advice.extend(machine.timer_slack_ns.map(timer_slack));
     }
-    advice.push(batching());
     advice
 }
 
@@ -34,76 +36,13 @@ fn timer_slack(ns: u64) -> (String, String) {
     (format!("Timer slack: {} µs", ns as f64 / 1e3), follows.to_owned())
 }
 
-fn kernel(machine: &Machine) -> (String, String) {
-    let fact = format!("Kernel {}", machine.kernel);
-    let follows = match machine.kernel_version() {
-        version if version >= (6, 15) => {
-            "has every ring option that this build uses, and zero-copy receive, which it does not use yet"
-        }
-        version if version >= (6, 9) => {
-            "has every operation of this build in the ring, `set_len` included; newer ones gather completions (6.12), and \
-             have queues that grow and waits without a copy (6.13)"
-        }
-        _ => {
-            "is enough (6.1 is the floor); newer ones spare an index array (6.6) and a pool thread for `set_len` (6.9)"
-        }
-    };
-    (
-        fact,
-        format!(
-            "{follows}. Completion, not readiness: the result comes with the wake, and no call asks first."
-        ),
-    )
-}
-
-fn flags(machine: &Machine) -> (String, String) {
-    let granted = &machine.granted;
-    let [submissions, completions] = granted.queue_entries;
-    let mut follows = format!(
-        "one thread owns the ring and runs the kernel's half when it enters, so a completion interrupts nobody. Queues: \
-         {submissions} submissions, {completions} completions, {} KiB shared with the kernel.",
-        granted.bytes_mapped as u64 / KIB
-    );
-    if !granted.flags.contains(&"NO_SQARRAY") {
-        follows.push_str(
-            " Without NO_SQARRAY (Linux 6.6) each submission goes through an index array.",
-        );
-    }
-    if !granted.flags.contains(&"registered ring fd") {
-        follows.push_str(" The ring's descriptor could not be registered: each enter looks it up.");
-    }
-    (format!("Ring options granted: {}", granted.flags.join(", ")), follows)
-}
-
-fn permission(machine: &Machine) -> (String, String) {
-    let (value, follows) = match machine.io_uring_disabled {
-        None => (
-            "absent".to_owned(),
-            "no sysctl restricts io_uring; in a container, seccomp still may.",
-        ),
-        Some(0) => (
-            "0".to_owned(),
-            "any process may make a ring; in a container, seccomp still may forbid it.",
-        ),
-        Some(1) => (
-            "1".to_owned(),
-            "only members of `kernel.io_uring_group` and privileged processes may make a ring: give the service that group.",
-        ),
-        Some(other) => (
-            other.to_string(),
-            "new rings are forbidden to everybody but this process's privileges: set it to 0 or 1.",
-        ),
-    };
-    (format!("`kernel.io_uring_disabled` is {value}"), follows.to_owned())
-}
-
 fn cores(machine: &Machine) -> (String, String) {
     let follows = match machine.cores {
         1 => {
             "one runtime; blocking work competes with it, so keep `spawn_blocking` rare.".to_owned()
         }
         cores => format!(
-            "one runtime per thread, up to {cores}, each with its own ring and tasks; share nothing between them but \
+            "one runtime per thread, up to {cores}, each with its own tasks; share nothing between them but \
              messages. Leave one core to the kernel's network and storage work where latency matters."
         ),
     };
@@ -190,14 +129,7 @@ fn filesystem(machine: &Machine) -> (String, String) {
         "nfs" | "cifs" | "9p" | "fuse" => {
             "reads that miss the cache go to a worker of the kernel and over to a server: keep many in flight."
         }
-        name if name.starts_with("ext4") => {
-            "cached reads complete inside the submission, and reads that miss are asynchronous without a thread; buffered \
-             writes go to a worker of the kernel, which costs tens of microseconds each: write large blocks, or direct."
-        }
-        _ => {
-            "cached reads and most buffered writes complete inside the submission; reads that miss are asynchronous \
-             without a thread."
-        }
+        _ => "how its reads and writes are done is said under \"Files\" above.",
     };
     (fact, follows.to_owned())
 }
@@ -219,13 +151,4 @@ fn direct(machine: &Machine) -> (String, String) {
             "use buffered reads and writes, and `sync_data` where it must last.".to_owned(),
         ),
     }
-}
-
-fn batching() -> (String, String) {
-    (
-        "The core enters the kernel only when nothing is runnable".to_owned(),
-        "everything that tasks submitted until then goes in one call. So start independent operations in tasks of their \
-         own and await them together: the table shows what 64 in flight cost against one."
-            .to_owned(),
-    )
 }

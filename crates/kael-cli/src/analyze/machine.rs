@@ -21,7 +21,6 @@ pub(crate) struct Machine {
     /// Soft, hard.
     pub(crate) descriptors: (Limit, Limit),
     pub(crate) somaxconn: Option<u64>,
-    pub(crate) io_uring_disabled: Option<u64>,
     pub(crate) timer_slack_ns: Option<u64>,
     pub(crate) directory: PathBuf,
     pub(crate) filesystem: &'static str,
@@ -50,20 +49,12 @@ impl Machine {
             locked_memory: limits::locked_memory(),
             descriptors: limits::descriptors(),
             somaxconn: number("/proc/sys/net/core/somaxconn"),
-            io_uring_disabled: number("/proc/sys/kernel/io_uring_disabled"),
             timer_slack_ns: number("/proc/self/timerslack_ns"),
             directory: directory.canonicalize()?,
             filesystem: filesystem(magic),
             filesystem_magic: magic,
             direct: direct(dir).await,
         })
-    }
-
-    /// Major and minor number of the kernel's version.
-    pub(crate) fn kernel_version(&self) -> (u32, u32) {
-        let mut numbers = self.kernel.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-        let mut next = || numbers.next().and_then(Result::ok).unwrap_or(0);
-        (next(), next())
     }
 }
 

@@ -35,7 +35,7 @@ async fn round_trips(meter: &mut Meter) -> io::Result<()> {
 fn round_trip(
     stream: TcpStream,
 ) -> io::Result<Lane<Ready, impl AsyncFnMut() -> io::Result<()> + 'static>> {
-    let mut back = vec![0; MESSAGE_BYTES];
+    let mut back = Vec::with_capacity(2 * MESSAGE_BYTES);
     plain(async move || {
         stream.write_queued(MESSAGE).await?;
         let (result, buf) = stream.read(take(&mut back)).await;

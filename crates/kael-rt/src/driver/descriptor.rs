@@ -131,6 +131,7 @@ impl Descriptor {
     }
 
     /// Its place in the backend's table, or [`NONE`].
+    #[allow(dead_code, reason = "only a ring has such a table")]
     #[inline]
     pub(crate) fn place(&self) -> u32 {
         self.place.get()

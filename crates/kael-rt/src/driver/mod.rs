@@ -61,6 +61,7 @@ use std::{
 /// What a driver is made with.
 pub(crate) struct DriverConfig {
     /// Entries of the submission queue.
+    #[allow(dead_code, reason = "only a ring has a queue")]
     pub(crate) queue_depth: u32,
     #[allow(dead_code, reason = "the simulator has no ring")]
     pub(crate) ring: RingOptions,

@@ -183,6 +183,7 @@ pub(crate) struct RecvFlags {
     /// Leaves the bytes in the socket.
     pub(crate) peek: bool,
     /// Waits until the whole buffer is full, the peer has closed, or an error came.
+    #[allow(dead_code, reason = "where the calls are ours, the operation asks again")]
     pub(crate) wait_all: bool,
 }
 
@@ -190,6 +191,7 @@ pub(crate) struct RecvFlags {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct SendFlags {
     /// Waits until everything is sent or an error came.
+    #[allow(dead_code, reason = "where the calls are ours, the operation asks again")]
     pub(crate) wait_all: bool,
     /// Sends everything at once or says how far it came, and its answer ends no wait: see
     /// `driver/inner/quiet.rs`.
@@ -261,6 +263,11 @@ impl Request<'_> {
     /// A send of which nobody waits to hear.
     pub(crate) fn is_quiet(&self) -> bool {
         matches!(self, Request::Send { flags, .. } | Request::SendMessage { flags, .. } if flags.quiet)
+    }
+
+    /// A send whose buffer the kernel may keep for a while.
+    pub(crate) fn is_zero_copy(&self) -> bool {
+        matches!(self, Request::SendZeroCopy { .. } | Request::SendMessageZeroCopy { .. })
     }
 
     /// Whether a send is one of which nobody waits to hear.

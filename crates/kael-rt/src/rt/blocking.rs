@@ -22,7 +22,7 @@ pub(crate) const MAX_WAITING: usize = 65_536;
 const IDLE_FOR: Duration = Duration::from_secs(10);
 
 /// What a thread of the pool can do.
-pub(crate) enum Job {
+enum Job {
     Call(Box<dyn FnOnce() + Send>),
     Request(PoolJob),
 }
@@ -67,18 +67,18 @@ impl BlockingPool {
 
     /// Hands a job to a thread, or gives it back with the reason: the queue is full, the pool is closed, or there is
     /// no thread and none can be started.
-    pub(crate) fn submit(&self, job: Job) -> Result<(), (Job, io::Error)> {
+    fn submit(&self, job: Job) -> Result<(), (Job, io::Error)> {
         self.put(&mut self.inner.lock(), job)
     }
 
-    /// As [`submit`](Self::submit), for all requests of a turn at once.
+    /// Hands requests to threads, all of a turn at once. `refused`: there is no room or no thread for one.
     pub(crate) fn submit_requests(
         &self,
-        jobs: &mut Vec<PoolJob>,
+        jobs: impl IntoIterator<Item = PoolJob>,
         mut refused: impl FnMut(PoolJob, io::Error),
     ) {
         let mut state = self.inner.lock();
-        for job in jobs.drain(..) {
+        for job in jobs {
             if let Err((Job::Request(job), error)) = self.put(&mut state, Job::Request(job)) {
                 refused(job, error);
             }
@@ -192,7 +192,9 @@ impl Inner {
     /// True: the thread is counted as one that looks for work.
     fn run(&self, job: Job) -> bool {
         let is_request = matches!(job, Job::Request(_));
-        let looks = || drop(self.looking.fetch_add(1, Relaxed));
+        let looks = || {
+            self.looking.fetch_add(1, Relaxed);
+        };
         // The closure catches the job's own panic; what is left is the panic of a waker or of a drop, which has nobody
         // to go to. The thread goes on.
         let _ = catch_unwind(AssertUnwindSafe(|| match job {

@@ -121,7 +121,7 @@ impl Builder {
     ///
     /// let runtime = Builder::new().queue_depth(64).queue_limit(1024).build()?;
     /// let [submissions, _] = runtime.granted().queue_entries;
-    /// assert!((64..=1024).contains(&submissions));
+    /// assert!(submissions <= 1024);
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn queue_limit(mut self, entries: u32) -> Builder {

@@ -12,8 +12,8 @@ mod runtime;
 mod spawn;
 
 pub(crate) use self::core::Core;
-pub use crate::sys::Granted;
-pub(crate) use blocking::{BlockingPool, Job};
+pub use crate::sys::{Granted, Remark};
+pub(crate) use blocking::BlockingPool;
 pub use builder::Builder;
 pub use handle::Handle;
 pub use metrics::{CoreMetrics, Metrics};

@@ -51,6 +51,8 @@ fn explain(error: io::Error, step: &str) -> io::Error {
 
 impl Poller {
     pub(super) const INTERFACE: &'static str = "epoll";
+    pub(super) const MODEL: &'static str =
+        "readiness, completed by the runtime, through epoll; one thread per core";
     /// A direction stays armed.
     pub(super) const STAYS_ARMED: [bool; 2] = [true, true];
 

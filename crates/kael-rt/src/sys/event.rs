@@ -60,7 +60,11 @@ pub(crate) enum Started {
     /// It is done, and none will come. (io_uring never answers so; readiness mostly does.)
     #[allow(dead_code, reason = "io_uring never answers so")]
     Done(i32),
+    /// As `Done`, and a buffer of its group comes with the result: flags as an event has them.
+    #[allow(dead_code, reason = "only readiness answers so")]
+    Filled(i32, u32),
     /// There is no room for it now; nothing was kept.
+    #[allow(dead_code, reason = "only a queue can be full")]
     Full,
 }
 

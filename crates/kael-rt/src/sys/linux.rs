@@ -10,7 +10,6 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     ffi::CStr,
     io,
-    mem::MaybeUninit,
     os::fd::{FromRawFd, OwnedFd},
     ptr::NonNull,
 };
@@ -51,22 +50,21 @@ pub(super) unsafe fn pwritev(number: i32, from: *const libc::iovec, n: i32, at: 
     unsafe { libc::pwritev64(number, from, n, at as i64) }
 }
 
-/// Whether a file is one whose bytes may be in memory: not a device, and not opened for direct I/O. 2 system calls.
+/// Whether a file's bytes may be in memory: it was not opened for direct I/O, which waits for the device although it was
+/// asked not to wait. 1 system call.
 pub(super) fn may_read_cached(number: i32) -> bool {
-    // SAFETY: a stat of zeros is a valid one; the rest are plain numbers.
-    unsafe {
-        let mut stat: libc::stat64 = std::mem::zeroed();
-        libc::fstat64(number, &raw mut stat) == 0
-            && stat.st_mode & libc::S_IFMT == libc::S_IFREG
-            && libc::fcntl(number, libc::F_GETFL) & libc::O_DIRECT == 0
-    }
+    // SAFETY: plain numbers.
+    unsafe { libc::fcntl(number, libc::F_GETFL) & libc::O_DIRECT == 0 }
 }
 
 /// Reads what is in memory: `EAGAIN` where a read would wait for a device, `EOPNOTSUPP` where nobody can say.
-pub(super) fn read_cached(number: i32, into: &mut [MaybeUninit<u8>], at: u64) -> i32 {
-    let vector = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: most(into.len()) };
-    // SAFETY: one vector of memory that is borrowed.
-    again(|| unsafe { libc::preadv64v2(number, &raw const vector, 1, at as i64, libc::RWF_NOWAIT) })
+///
+/// # Safety
+/// The vectors name memory that nobody else uses.
+pub(super) unsafe fn read_cached(number: i32, into: &[libc::iovec], at: u64) -> i32 {
+    let (vectors, n) = (into.as_ptr(), into.len() as i32);
+    // SAFETY: the caller's word.
+    again(|| unsafe { libc::preadv64v2(number, vectors, n, at as i64, libc::RWF_NOWAIT) })
 }
 
 pub(super) fn ftruncate(number: i32, len: u64) -> i32 {

@@ -14,6 +14,19 @@
 //!
 //! No other file, `lib.rs` aside, has a `cfg` of the platform.
 
+// A simulated kernel is held to nothing; it shows the ring's.
+#[cfg(any(
+    kael_backend = "sim",
+    all(target_os = "linux", not(any(kael_backend = "epoll", kael_backend = "kqueue")))
+))]
+#[path = "budgets/uring.rs"]
+pub(crate) mod budgets;
+#[cfg(not(any(
+    kael_backend = "sim",
+    all(target_os = "linux", not(any(kael_backend = "epoll", kael_backend = "kqueue")))
+)))]
+#[path = "budgets/readiness.rs"]
+pub(crate) mod budgets;
 mod event;
 mod options;
 mod scratch;
@@ -36,6 +49,8 @@ mod scratch;
 pub struct Granted {
     /// The system's interface, as its manual calls it.
     pub interface: &'static str,
+    /// How it is used, in one sentence without its full stop.
+    pub model: &'static str,
     /// The options that were asked for and granted.
     pub flags: Vec<&'static str>,
     /// Entries of the submission and of the completion queue.
@@ -44,6 +59,32 @@ pub struct Granted {
     pub bytes_mapped: usize,
     /// Completions that the kernel had to drop for want of memory.
     pub lost_completions: u64,
+    /// What follows from the system as it is, for who plans with it.
+    pub remarks: Vec<Remark>,
+}
+
+/// A fact of the system under a runtime, and what to do about it; see [`Granted::remarks`].
+///
+/// ```
+/// for remark in kael_rt::runtime::Builder::new().build()?.granted().remarks {
+///     println!("{}: {}", remark.fact, remark.follows);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Remark {
+    /// The fact, in few words.
+    pub fact: String,
+    /// What follows, in whole sentences.
+    pub follows: String,
+}
+
+impl Remark {
+    #[allow(dead_code, reason = "a simulated system has nothing to remark")]
+    fn new(fact: impl Into<String>, follows: impl Into<String>) -> Remark {
+        Remark { fact: fact.into(), follows: follows.into() }
+    }
 }
 
 // io_uring: what Linux gets without a choice.

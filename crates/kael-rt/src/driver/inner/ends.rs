@@ -137,7 +137,7 @@ impl Inner {
 
     /// A pooled receive has got something, or another operation claims to have. A buffer that was not
     /// lent, or bytes without one, can only be a mistake of the kernel's: the stream is not believed.
-    fn take_buffer(&mut self, slot: NonNull<Slot>, event: &mut Event) {
+    pub(super) fn take_buffer(&mut self, slot: NonNull<Slot>, event: &mut Event) {
         let head = self.slots.head_at(slot);
         let pooled = head.vtable.traits.pooled;
         let right = match buffer_of(event.flags) {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::Fault,
     op::{Plain, RecvFlags, Request, SendFlags, Side, Span, Traits},
-    sys::{Region, Started},
+    sys::{Event, Region, Started},
 };
 use std::{
     ptr::{self, NonNull},
@@ -78,6 +78,7 @@ impl Inner {
                 Launch::Pending
             }
             Started::Done(result) => self.answer(slot, result),
+            Started::Filled(..) => unreachable!("a plain transfer has its buffer"),
             Started::Full => self.put_off(slot),
         };
         Ok((slot, id, launch))
@@ -206,6 +207,7 @@ impl Inner {
         let head = self.slots.head_at(slot);
         head.enough = i32::MAX;
         let (id, is_quiet) = (head.id, request.is_quiet());
+        let is_zero_copy = request.is_zero_copy();
         if is_quiet {
             if head.marks.begun && head.fd.is_some_and(Self::gives_up) {
                 return self.answer(slot, Fault::Closed.code());
@@ -222,7 +224,21 @@ impl Inner {
                 self.quiet += u32::from(is_quiet && marks.quiet);
                 Launch::Pending
             }
-            Started::Done(result) => self.answer(slot, result),
+            Started::Done(result) => {
+                self.slots.head_at(slot).marks.quiet = false;
+                if is_zero_copy && result >= 0 {
+                    // The buffer is free already, so the bytes were copied.
+                    self.zero_copy_sends += 1;
+                    self.zero_copy_copied += 1;
+                }
+                self.answer(slot, result)
+            }
+            Started::Filled(result, flags) => {
+                let mut event = Event { user: id.0, result, flags };
+                self.take_buffer(slot, &mut event);
+                self.slots.head_at(slot).marks.flags = event.flags;
+                self.answer(slot, event.result)
+            }
             Started::Full => self.put_off(slot),
         }
     }

@@ -98,6 +98,7 @@ impl Inner {
                 let _ = self.answer(slot, result);
                 Some((slot, Some(id)))
             }
+            Started::Filled(..) => unreachable!("a send fills nothing"),
             Started::Full => {
                 self.slots.head_at(slot).marks.quiet = false;
                 let _ = self.put_off(slot);

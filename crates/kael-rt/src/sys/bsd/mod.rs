@@ -13,7 +13,7 @@ pub(crate) use differs::{O_DIRECT, pin_to_cpu};
 pub(super) use differs::{
     RECVMSG_FLAGS, SEND_FLAGS, accept, allocate, open, past_close, pipe, socket, sync,
 };
-use std::{ffi::CStr, mem::MaybeUninit, ptr::NonNull};
+use std::{ffi::CStr, ptr::NonNull};
 
 /// One call moves at most this many bytes. Some systems refuse more than 2 GiB less a byte, and the sum over all buffers counts.
 pub(crate) const MOST: usize = 1 << 30;
@@ -50,7 +50,9 @@ pub(super) fn may_read_cached(_: i32) -> bool {
     false
 }
 
-pub(super) fn read_cached(_: i32, _: &mut [MaybeUninit<u8>], _: u64) -> i32 {
+/// # Safety
+/// None is needed: it is unsafe as it is elsewhere.
+pub(super) unsafe fn read_cached(_: i32, _: &[libc::iovec], _: u64) -> i32 {
     -libc::EAGAIN
 }
 

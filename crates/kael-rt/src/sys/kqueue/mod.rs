@@ -31,7 +31,9 @@ use super::{kqueues as sys, ready::Hint};
 use crate::{Error, op::Side};
 use std::{io, ptr, sync::Arc};
 pub(crate) use wake::Unpark;
-use wake::{Filter, Queue, READ, WRITE, change};
+use wake::{
+    ADD, CLEAR, DELETE, Data, EOF, ERROR, Filter, Flags, Ident, ONESHOT, Queue, READ, WRITE, change,
+};
 
 pub(super) struct Poller {
     queue: Arc<Queue>,
@@ -77,6 +79,7 @@ fn explain(error: io::Error, step: &str) -> io::Error {
 
 impl Poller {
     pub(super) const INTERFACE: &'static str = "kqueue";
+    pub(super) const MODEL: &'static str = "the system says when a call would not block, for all descriptors in one call, and is told there what to watch";
     /// A write is told of once.
     pub(super) const STAYS_ARMED: [bool; 2] = [true, false];
 
@@ -103,10 +106,10 @@ impl Poller {
         _other: bool,
     ) -> Result<(), i32> {
         let (filter, once) = match side {
-            Side::Read => (READ, sys::EV_CLEAR),
-            Side::Write => (WRITE, sys::EV_ONESHOT),
+            Side::Read => (READ, CLEAR),
+            Side::Write => (WRITE, ONESHOT),
         };
-        let mut change = change(number as usize, filter, sys::EV_ADD as u16 | once as u16);
+        let mut change = change(number as Ident, filter, ADD | once);
         change.udata = ptr::without_provenance_mut::<libc::c_void>(generation as usize) as _;
         self.changes.push(change);
         Ok(())
@@ -115,12 +118,12 @@ impl Poller {
     /// No more hints of a descriptor that is given up. It is closed next, which ends its interests, or it stays open
     /// as somebody else's.
     pub(super) fn forget(&mut self, number: i32, stays_open: bool) {
-        self.changes.retain(|change| change.ident as usize != number as usize);
+        self.changes.retain(|change| change.ident as Ident != number as Ident);
         if stays_open {
             for filter in [READ, WRITE] {
                 self.calls += 1;
                 // Often there is none, and that is ENOENT. One change a call: with room for an error it might take events.
-                let _ = self.queue.tell(&change(number as usize, filter, sys::EV_DELETE as u16));
+                let _ = self.queue.tell(&change(number as Ident, filter, DELETE));
             }
         }
     }
@@ -144,8 +147,8 @@ impl Poller {
             let mut has_failed = false;
             let mut is_woken = false;
             for event in &self.events[..count] {
-                let (ident, filter) = (event.ident as usize, event.filter as Filter);
-                if event.flags as u16 & sys::EV_ERROR as u16 != 0 {
+                let (ident, filter) = (event.ident as Ident, event.filter as Filter);
+                if event.flags as Flags & ERROR != 0 {
                     has_failed = true;
                     hints.push(failure(event));
                 } else if self.queue.is_wake(ident, filter) {
@@ -191,7 +194,7 @@ impl Poller {
 
 fn hint(event: &sys::kevent) -> Hint {
     let is_write = event.filter as Filter == WRITE;
-    let is_over = event.flags as u16 & sys::EV_EOF as u16 != 0;
+    let is_over = event.flags as Flags & EOF != 0;
     Hint {
         number: event.ident as i32,
         generation: event.udata as usize as u32,
@@ -204,6 +207,6 @@ fn hint(event: &sys::kevent) -> Hint {
 /// A change that failed. The call is tried once more, since its own error says more; if it has none, the change's is the
 /// answer, and nobody goes on waiting for an event that cannot come.
 fn failure(event: &sys::kevent) -> Hint {
-    let errno = i32::try_from(event.data as i64).unwrap_or(libc::EIO);
+    let errno = i32::try_from(event.data as Data).unwrap_or(libc::EIO);
     Hint { refused: if errno > 0 { errno } else { libc::EIO }, ended: [false; 2], ..hint(event) }
 }

@@ -211,11 +211,11 @@ fn k06_what_was_not_sent_ends_with_its_descriptor() {
         let number = close(a);
         let (c, mut d) = pair();
         d.write_all(b"x").unwrap();
-        // SAFETY: the number is free, or is what was just made; nobody else has it for long enough to matter.
         let again = match c.as_raw_fd() == number {
             true => OwnedFd::from(c),
+            // SAFETY: the number was ours and is free, or another test has it and this is the next free one.
             false => unsafe {
-                OwnedFd::from_raw_fd(libc::fcntl(c.as_raw_fd(), libc::F_DUPFD, number))
+                OwnedFd::from_raw_fd(libc::fcntl(c.as_raw_fd(), libc::F_DUPFD_CLOEXEC, number))
             },
         };
         let before = counters().changes;
@@ -269,7 +269,9 @@ fn more_changes_than_events_have_room() {
         let mut all: Vec<i32> = copies.iter().map(AsRawFd::as_raw_fd).collect();
         all.sort_unstable();
         assert_eq!(numbers, all, "{profile:?}");
-        copies.into_iter().for_each(|fd| drop(close(fd)));
+        for fd in copies {
+            close(fd);
+        }
     }
 }
 

@@ -33,7 +33,7 @@ enum Bell {
 }
 
 /// One change, or room for an event.
-pub(super) fn change(ident: usize, filter: Filter, flags: u16) -> sys::kevent {
+pub(super) fn change(ident: Ident, filter: Filter, flags: Flags) -> sys::kevent {
     // SAFETY: numbers and a pointer that nobody follows; zeros are a valid one. Some systems have more fields than these.
     let mut change: sys::kevent = unsafe { std::mem::zeroed() };
     change.ident = ident as _;
@@ -42,12 +42,21 @@ pub(super) fn change(ident: usize, filter: Filter, flags: u16) -> sys::kevent {
     change
 }
 
-/// A filter as the driver compares it: the systems have different types.
+// What a change and an event consist of, as the driver compares them: the systems have different types.
+pub(super) type Ident = usize;
 pub(super) type Filter = i32;
+pub(super) type Flags = u32;
+pub(super) type Data = i64;
+pub(super) const ADD: Flags = sys::EV_ADD as Flags;
+pub(super) const DELETE: Flags = sys::EV_DELETE as Flags;
+pub(super) const CLEAR: Flags = sys::EV_CLEAR as Flags;
+pub(super) const ONESHOT: Flags = sys::EV_ONESHOT as Flags;
+pub(super) const ERROR: Flags = sys::EV_ERROR as Flags;
+pub(super) const EOF: Flags = sys::EV_EOF as Flags;
 pub(super) const READ: Filter = sys::EVFILT_READ as Filter;
 pub(super) const WRITE: Filter = sys::EVFILT_WRITE as Filter;
 const USER: Filter = sys::EVFILT_USER as Filter;
-const NO_IDENT: usize = 0;
+const NO_IDENT: Ident = 0;
 
 impl Queue {
     /// Also returns how many system calls that took, and if it fails, at which.
@@ -64,13 +73,13 @@ impl Queue {
         unsafe { libc::fcntl(number.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
         let mut queue = Queue { number, bell: Bell::User, rings: AtomicU64::new(0) };
         let mut calls = 3;
-        let enter = sys::EV_ADD as u16 | sys::EV_CLEAR as u16;
+        let enter = ADD | CLEAR;
         match queue.tell(&change(NO_IDENT, USER, enter)) {
             Ok(()) => {}
             // There are no user events.
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
                 let (read, write) = own::pipe().map_err(|error| (error, "pipe"))?;
-                let ident = read.as_raw_fd() as usize;
+                let ident = read.as_raw_fd() as Ident;
                 queue.bell = Bell::Pipe { read, write };
                 queue.tell(&change(ident, READ, enter)).map_err(|error| (error, "kevent"))?;
                 calls += 2;
@@ -93,10 +102,10 @@ impl Queue {
     }
 
     /// Whether an event says no more than that somebody has woken us.
-    pub(super) fn is_wake(&self, ident: usize, filter: Filter) -> bool {
+    pub(super) fn is_wake(&self, ident: Ident, filter: Filter) -> bool {
         match &self.bell {
             Bell::User => filter == USER,
-            Bell::Pipe { read, .. } => ident == read.as_raw_fd() as usize,
+            Bell::Pipe { read, .. } => ident == read.as_raw_fd() as Ident,
         }
     }
 

@@ -26,6 +26,7 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             let n = again(|| unsafe { own::pread(number, room, len, at) });
             // What has no positions is read from where it is.
             match n {
+                // SAFETY: see above.
                 NO_POSITIONS => again(|| unsafe { libc::read(number, room, len) }),
                 n => n,
             }
@@ -36,6 +37,7 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             // SAFETY: see above.
             let n = again(|| unsafe { own::pwrite(number, bytes, len, at) });
             match n {
+                // SAFETY: see above.
                 NO_POSITIONS => again(|| unsafe { libc::write(number, bytes, len) }),
                 n => n,
             }
@@ -45,6 +47,7 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             let (vectors, count) = (into.vectors.as_ptr(), into.vectors.len() as i32);
             // SAFETY: see above.
             match again(|| unsafe { own::preadv(number, vectors, count, at) }) {
+                // SAFETY: see above.
                 NO_POSITIONS => again(|| unsafe { libc::readv(number, vectors, count) }),
                 n => n,
             }
@@ -54,6 +57,7 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             let (vectors, count) = (from.vectors.as_ptr(), from.vectors.len() as i32);
             // SAFETY: see above.
             match again(|| unsafe { own::pwritev(number, vectors, count, at) }) {
+                // SAFETY: see above.
                 NO_POSITIONS => again(|| unsafe { libc::writev(number, vectors, count) }),
                 n => n,
             }
@@ -182,13 +186,9 @@ pub(super) fn look(number: i32) -> i32 {
 
 /// A descriptor blocks from here on.
 pub(super) fn make_blocking(number: i32) {
-    // SAFETY: the caller owns the number.
-    unsafe {
-        let flags = libc::fcntl(number, libc::F_GETFL);
-        if flags >= 0 && flags & libc::O_NONBLOCK != 0 {
-            libc::fcntl(number, libc::F_SETFL, flags & !libc::O_NONBLOCK);
-        }
-    }
+    let off: libc::c_int = 0;
+    // SAFETY: an int, and the caller owns the number.
+    unsafe { libc::ioctl(number, libc::FIONBIO, &raw const off) };
 }
 
 /// Begins to connect; `EINPROGRESS` and an interruption say that it goes on by itself.

@@ -1,6 +1,6 @@
 //! One try of a request, and what is known of its descriptor afterwards.
 
-use super::{Backend, Cheap, is_zero_copy};
+use super::{Backend, Cheap};
 use crate::{
     driver::{Kind, SlotId},
     op::{Request, Side},
@@ -9,7 +9,6 @@ use crate::{
         own, posix,
     },
 };
-use std::mem::MaybeUninit;
 
 /// What a try has given: a count, a descriptor or a negative errno, and the buffer that was filled.
 #[derive(Clone, Copy)]
@@ -68,7 +67,7 @@ impl Backend {
 
     /// Tells the driver of an answer that `start` did not give.
     pub(super) fn report(&mut self, id: SlotId, request: &Request<'_>, answer: Answer) {
-        if answer.result >= 0 && is_zero_copy(request) {
+        if answer.result >= 0 && request.is_zero_copy() {
             // The bytes were copied, and the buffer is free.
             self.own.push_back(Event { user: id.0, result: answer.result, flags: MORE });
             self.finish(id, COPIED, NOTIFICATION);
@@ -83,41 +82,43 @@ impl Backend {
         self.go_on(id, result);
     }
 
-    /// Reads a file if its bytes are in memory. `None`: a thread shall read it.
+    /// Reads a file if its bytes are in memory. `None`: a thread shall do it.
     #[inline]
-    pub(super) fn read_cached(
-        &mut self,
-        fd: i32,
-        into: &mut [MaybeUninit<u8>],
-        at: u64,
-    ) -> Option<i32> {
+    pub(super) fn read_cached(&mut self, request: &mut Request<'_>) -> Option<i32> {
+        let one;
+        let (fd, vectors, at) = match request {
+            Request::Read { fd, into, at } => {
+                let iov_len = own::most(into.len());
+                one = [libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len }];
+                (fd.number(), &one[..], *at)
+            }
+            Request::ReadVectored { fd, into, at } => (fd.number(), &*into.vectors, *at),
+            _ => return None,
+        };
         let watch = self.watches.get(fd);
+        if watch.cheap == Cheap::Unknown {
+            self.calls += 1;
+            watch.cheap = if own::may_read_cached(fd) { Cheap::Yes } else { Cheap::No };
+        }
         if watch.cheap == Cheap::No {
             return None;
         }
-        if watch.cheap == Cheap::Unknown {
-            self.calls += 2;
-            let cheap = own::may_read_cached(fd);
-            self.watches.get(fd).cheap = if cheap { Cheap::Yes } else { Cheap::No };
-            if !cheap {
-                return None;
-            }
-        }
         self.calls += 1;
-        let n = own::read_cached(fd, into, at);
+        // SAFETY: the memory is the request's own.
+        let n = unsafe { own::read_cached(fd, vectors, at) };
         if n == -libc::EOPNOTSUPP {
             self.watches.get(fd).cheap = Cheap::No;
         }
-        if n < 0 {
-            return None;
-        }
-        if n == 0 || n as usize == own::most(into.len()) {
-            return Some(n);
+        let asked: usize = vectors.iter().map(|vector| vector.iov_len).sum();
+        if n <= 0 || n as usize == asked {
+            return (n >= 0).then_some(n);
         }
         // Less than was asked: is it the end of the file, or of what is in memory?
+        let mut byte = 0u8;
+        let next = [libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 }];
         self.calls += 1;
-        let rest = &mut into[n as usize..];
-        (own::read_cached(fd, rest, at + n as u64) == 0).then_some(n)
+        // SAFETY: room for one byte, which is ours.
+        (unsafe { own::read_cached(fd, &next, at + n as u64) } == 0).then_some(n)
     }
 }
 

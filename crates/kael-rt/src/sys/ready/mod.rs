@@ -18,6 +18,7 @@ mod attempt;
 mod groups;
 #[cfg(test)]
 mod linked;
+mod remarks;
 #[cfg(test)]
 mod tests;
 mod watches;
@@ -75,8 +76,8 @@ pub(crate) struct Backend {
     /// Calls that may still be tried at once, and the count of polls when they were counted anew.
     at_once: u32,
     poll: u64,
-    /// The last turn did not ask the system, because there was enough to do.
-    skipped: bool,
+    /// Those that may be in this turn.
+    in_turn: u32,
     pub(super) calls: u64,
     submitted: u64,
     #[cfg(test)]
@@ -86,6 +87,8 @@ pub(crate) struct Backend {
 /// Calls that are tried at once in one poll of a task (two polls may share them), so that a task whose peer is always
 /// ready does not keep the core.
 const AT_ONCE: u32 = 32;
+/// And between two turns, so that timers and other tasks' answers come in time.
+const IN_TURN: u32 = 256;
 
 /// Where a request is carried out.
 enum Way {
@@ -157,7 +160,7 @@ impl Backend {
             late: VecDeque::new(),
             at_once: AT_ONCE,
             poll: 0,
-            skipped: false,
+            in_turn: IN_TURN,
             calls: 0,
             submitted: 0,
             #[cfg(test)]
@@ -202,13 +205,8 @@ impl Backend {
         if is_first && ready && !is_multishot && (self.may_try() || begins) {
             match self.attempt(&mut request, fd, side, false) {
                 Answer { result, .. } if result == -libc::EAGAIN => {}
-                Answer { result, flags: 0 } if !is_zero_copy(&request) => {
-                    return Started::Done(result);
-                }
-                answer => {
-                    self.report(id, &request, answer);
-                    return Started::Queued;
-                }
+                Answer { result, flags: 0 } => return Started::Done(result),
+                Answer { result, flags } => return Started::Filled(result, flags),
             }
         }
         self.watches.push(id, request, fd, side);
@@ -239,20 +237,18 @@ impl Backend {
         if mem::replace(&mut self.poll, poll) == poll {
             return false;
         }
-        self.at_once = AT_ONCE;
-        true
+        self.at_once = AT_ONCE.min(self.in_turn);
+        self.in_turn -= self.at_once;
+        self.at_once > 0
     }
 
     /// Reads that had to wait for a turn: at once now, or by the pool.
     fn read_late(&mut self) {
         for _ in 0..self.late.len() {
             let Some((id, mut request)) = self.late.pop_front() else { return };
-            if let Request::Read { fd, into, at } = &mut request
-                && let Some(n) = self.read_cached(fd.number(), into, *at)
-            {
-                self.finish(id, n, 0);
-            } else {
-                self.batch.push(PoolJob::new(id.0, request, self.inbox.clone()));
+            match self.read_cached(&mut request) {
+                Some(n) => self.finish(id, n, 0),
+                None => self.batch.push(PoolJob::new(id.0, request, self.inbox.clone())),
             }
         }
     }
@@ -288,12 +284,12 @@ impl Backend {
         if let Request::Close { fd } = &request {
             self.watches.forget(fd.number());
         }
-        if let Request::Read { fd, into, at } = &mut request {
+        if let Request::Read { .. } | Request::ReadVectored { .. } = request {
             if !self.may_try() {
                 self.late.push_back((id, request));
                 return Started::Queued;
             }
-            if let Some(n) = self.read_cached(fd.number(), into, *at) {
+            if let Some(n) = self.read_cached(&mut request) {
                 return Started::Done(n);
             }
         }
@@ -313,7 +309,7 @@ impl Backend {
         }
         let (own, jobs) = (&mut self.own, &mut self.jobs);
         *jobs += self.batch.len() as u32;
-        self.pool.submit_requests(&mut self.batch, |job, error| {
+        self.pool.submit_requests(self.batch.drain(..), |job, error| {
             *jobs -= 1;
             let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
             own.push_back(Event { user: job.id(), result: -errno, flags: 0 });
@@ -359,7 +355,7 @@ impl Backend {
     /// Somebody else owns a number from here on: it blocks, as others expect.
     pub(crate) fn let_go(&mut self, number: i32) {
         self.give_up(number, true);
-        self.calls += 2;
+        self.calls += 1;
         posix::make_blocking(number);
     }
 
@@ -390,20 +386,18 @@ impl Backend {
     /// Hands over what is for the pool, waits as told, and tries what may be ready.
     pub(crate) fn turn(&mut self, wait: Wait, _: bool) -> io::Result<()> {
         self.at_once = AT_ONCE;
+        self.in_turn = IN_TURN;
         if !self.late.is_empty() {
             self.read_late();
         }
         self.flush();
-        let enough = !self.own.is_empty();
-        let busy = enough || !self.listed.is_empty() || self.inbox.is_filled();
+        let busy = !self.own.is_empty() || !self.listed.is_empty() || self.inbox.is_filled();
         let limit = match wait {
             Wait::Until(until) if !busy => until.map(|until| until.saturating_sub(self.now_ns())),
             _ => Some(0),
         };
-        // What nobody waits for need not be asked for; and what was done already comes first, but not twice.
-        let skips = limit == Some(0) && (self.watches.waiting() == 0 || (enough && !self.skipped));
-        self.skipped = skips && enough;
-        if !skips {
+        // What nobody waits for need not be asked for.
+        if limit != Some(0) || self.watches.waiting() > 0 {
             let mut hints = mem::take(&mut self.hints);
             let waited = self.poller.wait(limit, &mut hints);
             for hint in hints.drain(..) {
@@ -576,6 +570,8 @@ impl Backend {
     pub(crate) fn describe(&self) -> super::Granted {
         super::Granted {
             interface: Poller::INTERFACE,
+            model: Poller::MODEL,
+            remarks: remarks::remarks(),
             flags: self.poller.describe(),
             queue_entries: [0, 0],
             bytes_mapped: 0,
@@ -592,8 +588,4 @@ impl Backend {
     /// A thread of the pool does it in any case.
     #[cfg(test)]
     pub(crate) fn forget_truncate(&mut self) {}
-}
-
-fn is_zero_copy(request: &Request<'_>) -> bool {
-    matches!(request, Request::SendZeroCopy { .. } | Request::SendMessageZeroCopy { .. })
 }

@@ -32,7 +32,7 @@ use super::event::{Buffers, Event, Started};
 use crate::{
     driver::{Descriptor, DriverConfig, NONE, SlotId, Wait},
     op::Request,
-    rt::{BlockingPool, Job},
+    rt::BlockingPool,
     task::context,
 };
 use attempt::Answer;
@@ -191,12 +191,12 @@ impl Backend {
 
     fn start_job(&mut self, id: SlotId, request: Request<'static>) -> Started {
         let job = PoolJob::new(id.0, request, self.unpark.clone());
-        match self.pool.submit(Job::Request(job)) {
-            Ok(()) => self.jobs += 1,
-            Err((_, error)) => {
-                return Started::Done(-error.raw_os_error().unwrap_or(libc::EAGAIN));
-            }
+        let mut refused = None;
+        self.pool.submit_requests([job], |_, error| refused = Some(error));
+        if let Some(error) = refused {
+            return Started::Done(-error.raw_os_error().unwrap_or(libc::EAGAIN));
         }
+        self.jobs += 1;
         Started::Queued
     }
 
@@ -459,6 +459,8 @@ impl Backend {
     pub(crate) fn describe(&self) -> super::Granted {
         super::Granted {
             interface: "simulation",
+            model: "completion, by a kernel that is made of a seed",
+            remarks: Vec::new(),
             flags: Vec::new(),
             queue_entries: [self.entries as u32, self.entries as u32 * 4],
             bytes_mapped: 0,

@@ -15,6 +15,7 @@ mod memory;
 #[cfg(test)]
 mod pair;
 mod refusal;
+mod remarks;
 mod restrict;
 mod ring;
 mod syscall;
@@ -29,7 +30,7 @@ use super::{
 use crate::{
     driver::{Descriptor, DriverConfig, SlotId, Wait},
     op::Request,
-    rt::{BlockingPool, Job},
+    rt::BlockingPool,
 };
 use abi::*;
 use buffers::Group;
@@ -191,13 +192,13 @@ impl Backend {
     #[cold]
     fn start_job(&mut self, id: SlotId, request: Request<'static>) -> Started {
         let job = PoolJob::new(id.0, request, self.inbox.clone());
-        match self.pool.submit(Job::Request(job)) {
-            Ok(()) => self.jobs += 1,
-            Err((_, error)) => {
-                let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
-                self.own.push(Event { user: id.0, result: -errno, flags: 0 });
-            }
-        }
+        let (own, jobs) = (&mut self.own, &mut self.jobs);
+        *jobs += 1;
+        self.pool.submit_requests([job], |_, error| {
+            *jobs -= 1;
+            let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
+            own.push(Event { user: id.0, result: -errno, flags: 0 });
+        });
         Started::Queued
     }
 
@@ -461,11 +462,15 @@ impl Backend {
         if self.files.places() > 0 {
             flags.push("file table");
         }
+        let queue_entries = [self.ring.sq_entries(), self.ring.cq_entries()];
+        let bytes_mapped = self.ring.bytes_mapped();
         super::Granted {
             interface: "io_uring",
+            model: "completion, through io_uring; one ring and one thread per core",
+            remarks: remarks::remarks(&flags, queue_entries, bytes_mapped),
             flags,
-            queue_entries: [self.ring.sq_entries(), self.ring.cq_entries()],
-            bytes_mapped: self.ring.bytes_mapped(),
+            queue_entries,
+            bytes_mapped,
             lost_completions: u64::from(self.ring.lost()),
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn explain(errno: i32, step: &str) -> io::Error {
 }
 
 /// A kernel release's first two numbers.
-fn release(kernel: &str) -> Option<(u32, u32)> {
+pub(super) fn release(kernel: &str) -> Option<(u32, u32)> {
     let mut numbers = kernel.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
