@@ -1,7 +1,7 @@
 //! The lanes of CI, in the order in which they run: what is quick and likely to fail comes first.
 
 use crate::ci::Run;
-use crate::{kernels, red, sim, tidy, tools, workspace};
+use crate::{kernels, kqueue, red, sim, tidy, tools, workspace};
 use std::process::Command;
 
 pub(crate) struct Lane {
@@ -20,6 +20,11 @@ pub(crate) const LANES: &[Lane] = &[
         name: "sim",
         about: "the suites and 2,000 seeds on the simulated kernel",
         steps: simulator,
+    },
+    Lane {
+        name: "kqueue",
+        about: "lints, the suites as three systems and 200 seeds on an emulated kqueue",
+        steps: emulated_kqueue,
     },
     Lane { name: "loom", about: "task state and queues under all interleavings", steps: loom },
     Lane {
@@ -105,6 +110,15 @@ fn simulator(run: &mut Run) {
         cargo(&format!("test -p kael-rt --lib --tests --no-fail-fast --target-dir {SIM_TARGET}"));
     run.tests("suites", suites.env("RUSTFLAGS", r#"--cfg kael_backend="sim""#));
     run.check("seeds", || sim::campaign(SIM_SEEDS));
+}
+
+/// No system with a kqueue is at hand: the driver for it runs over an emulation of kevent(2).
+fn emulated_kqueue(run: &mut Run) {
+    let line = format!("clippy -p kael-rt --all-targets --target-dir {}", kqueue::TARGET);
+    let mut lints = cargo(&line);
+    run.step("lints", lints.env("RUSTFLAGS", kqueue::FLAGS).args(["--", "-D", "warnings"]));
+    run.check("suites", kqueue::suites);
+    run.check("seeds", kqueue::campaign);
 }
 
 fn loom(run: &mut Run) {

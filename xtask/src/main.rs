@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod kernels;
+mod kqueue;
 mod lanes;
 mod process;
 mod red;

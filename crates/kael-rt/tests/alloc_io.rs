@@ -12,7 +12,7 @@ use kael_rt::buf::BufferPool;
 use kael_rt::fs::File;
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
 use kael_rt::time::Duration;
-use rig::{TempFile, pair, size, within_limit};
+use rig::{READINESS, TempFile, pair, size, within_limit};
 use std::ops::AsyncFnMut;
 
 #[global_allocator]
@@ -200,12 +200,14 @@ fn r16_zero_copy_sends_allocate_nothing() {
             });
             let mut out = vec![7; 4096];
             let mut parts = Some([vec![1u8; 1000], vec![2; 3096]]);
+            // Where the calls are ours, the sender may be so far ahead that only a part fits.
+            let is_sent = |n: usize| n == 4096 || READINESS && n > 0;
             expect_no_allocation("zero-copy sends", size(20_000, ROUNDS), async || {
                 let (n, buf) = a.send_zc(std::mem::take(&mut out)).await;
-                assert_eq!(n.unwrap(), 4096);
+                assert!(is_sent(n.unwrap()));
                 out = buf;
                 let (n, bufs) = a.send_zc_vectored(parts.take().unwrap()).await;
-                assert_eq!(n.unwrap(), 4096);
+                assert!(is_sent(n.unwrap()));
                 parts = Some(bufs);
             })
             .await;

@@ -72,11 +72,12 @@ impl Queue {
     pub(super) fn collect(&mut self, events: &mut Events, plan: &Plan) -> Result<(), c_int> {
         self.take_edges()?;
         self.take_timers();
-        if let Some(short) = plan.short {
-            events.limit(1 + short as usize % self.active.len().max(1));
-        }
         if plan.repeated && self.profile.has_stale_one_shots() {
             self.repeat(events);
+        }
+        if let Some(short) = plan.short {
+            // One that is true at least: nothing that is there is hidden by what is not.
+            events.limit(events.count() + 1 + short as usize % self.active.len().max(1));
         }
         // Only those that are active now: one that stays so goes to the end, and others get theirs.
         for _ in 0..self.active.len() {

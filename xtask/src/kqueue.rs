@@ -1,0 +1,205 @@
+//! The driver for kqueue over its emulation: the suites as each of three systems, and then many seeds, each of them a
+//! kernel that is hostile in its own way, with small sizes.
+//!
+//! Test programs run side by side, as many as there are processors. What did not run is listed with its reason: a line
+//! that a test prints, or the comment at a program that is not for this backend.
+
+use crate::process::{self, Show};
+use crate::table::{Table, wall};
+use crate::workspace;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub(crate) const FLAGS: &str = r#"--cfg kael_backend="kqueue""#;
+pub(crate) const TARGET: &str = "target/kqueue";
+const PROFILES: [&str; 3] = ["freebsd", "darwin", "netbsd"];
+/// The programs of the campaign: sockets, wakes and timers, which end within a second.
+const CAMPAIGN: &[&str] =
+    &["chains", "close", "drop_accept", "drop_read", "drop_write", "pooled", "time", "wake"];
+const SEEDS: u64 = 200;
+const SEEDS_VARIABLE: &str = "KAEL_KEVENT_SEEDS";
+const BUILD_LIMIT: Duration = Duration::from_secs(10 * 60);
+const PROGRAM_LIMIT: Duration = Duration::from_secs(120);
+/// The tests inside a program run side by side, too, and some measure the time of others.
+const SIDE_BY_SIDE: usize = 2;
+
+struct Program {
+    name: String,
+    source: PathBuf,
+    path: PathBuf,
+}
+
+/// One run of a program.
+struct Job<'a> {
+    program: &'a Program,
+    profile: &'static str,
+    seed: u64,
+    is_small: bool,
+}
+
+/// What became of some jobs.
+#[derive(Default)]
+struct Outcome {
+    passed: u64,
+    failures: Vec<String>,
+    not_run: BTreeSet<String>,
+}
+
+/// All tests, as each of the systems, with a mild kernel.
+pub(crate) fn suites() -> Result<(), String> {
+    let programs = build()?;
+    let mut table = Table::new(&["profile", "tests passed", "failures", "wall time"]);
+    let (mut failures, mut not_run) = (Vec::new(), BTreeSet::new());
+    for profile in PROFILES {
+        let began = Instant::now();
+        let jobs =
+            programs.iter().map(|program| Job { program, profile, seed: 0, is_small: false });
+        let outcome = run(jobs.collect())?;
+        table.row(vec![
+            profile.to_owned(),
+            outcome.passed.to_string(),
+            outcome.failures.len().to_string(),
+            wall(began.elapsed()),
+        ]);
+        failures.extend(outcome.failures);
+        not_run.extend(outcome.not_run);
+    }
+    for line in not_run {
+        println!("not run: {line}");
+    }
+    table.print();
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+}
+
+/// Seeds 1 and up, as each of the systems in turn.
+pub(crate) fn campaign() -> Result<(), String> {
+    let seeds = match std::env::var(SEEDS_VARIABLE) {
+        Err(_) => SEEDS,
+        Ok(text) => text.parse().map_err(|_| format!("{SEEDS_VARIABLE}={text} is no number"))?,
+    };
+    let programs = build()?;
+    let mut jobs = Vec::new();
+    for name in CAMPAIGN {
+        let program = programs.iter().find(|program| program.name == *name);
+        let program = program.ok_or_else(|| format!("there is no test program {name}"))?;
+        for seed in 1..=seeds {
+            let profile = PROFILES[(seed % PROFILES.len() as u64) as usize];
+            jobs.push(Job { program, profile, seed, is_small: true });
+        }
+    }
+    let outcome = run(jobs)?;
+    println!("{seeds} seeds: {} tests passed", outcome.passed);
+    match outcome.failures.is_empty() {
+        true if outcome.passed == 0 => Err("no test ran".to_owned()),
+        true => Ok(()),
+        false => Err(outcome.failures.join("\n")),
+    }
+}
+
+fn run(mut jobs: Vec<Job<'_>>) -> Result<Outcome, String> {
+    // The last is taken first.
+    jobs.reverse();
+    let (jobs, outcome) = (Mutex::new(jobs), Mutex::new(Outcome::default()));
+    let work = || -> Result<(), String> {
+        loop {
+            let Some(job) = jobs.lock().unwrap_or_else(|e| e.into_inner()).pop() else {
+                return Ok(());
+            };
+            let one = job.run()?;
+            let mut all = outcome.lock().unwrap_or_else(|e| e.into_inner());
+            all.passed += one.passed;
+            all.failures.extend(one.failures);
+            all.not_run.extend(one.not_run);
+        }
+    };
+    thread::scope(|scope| -> Result<(), String> {
+        let others: Vec<_> = (1..SIDE_BY_SIDE).map(|_| scope.spawn(work)).collect();
+        work()?;
+        others.into_iter().try_for_each(|other| other.join().expect("it only waits for processes"))
+    })?;
+    Ok(outcome.into_inner().unwrap_or_else(|e| e.into_inner()))
+}
+
+impl Job<'_> {
+    fn run(&self) -> Result<Outcome, String> {
+        let Job { program, profile, seed, is_small } = self;
+        let mut command = Command::new(&program.path);
+        command.args(["--show-output", "--color", "never"]);
+        command.current_dir(workspace::root().join("crates/kael-rt"));
+        command.env("KAEL_KEVENT_PROFILE", profile).env("KAEL_KEVENT_SEED", seed.to_string());
+        if *is_small {
+            command.env("KAEL_EMULATED", "1");
+        }
+        let ended = process::run(&mut command, PROGRAM_LIMIT, Show::Nothing)?;
+        let mut outcome = Outcome { passed: ended.tests_passed(), ..Outcome::default() };
+        if !ended.success() {
+            let what = format!(
+                "KAEL_KEVENT_PROFILE={profile} KAEL_KEVENT_SEED={seed} {}: {}",
+                program.name,
+                ended.verdict()
+            );
+            println!("{what}\n{}", ended.tail(40));
+            outcome.failures.push(what);
+        }
+        for line in ended.output.lines() {
+            if let Some(reason) = line.trim_start().strip_prefix("not run: ") {
+                outcome.not_run.insert(format!("{}: {reason}", program.name));
+            }
+            if let Some((name, _)) = line.split_once(" ... ignored") {
+                outcome.not_run.insert(format!(
+                    "{}: {}: it is asked for by name only",
+                    program.name,
+                    name.trim_start_matches("test ")
+                ));
+            }
+        }
+        if ended.success() && outcome.passed == 0 {
+            outcome.not_run.insert(format!("{}: {}", program.name, program.reason()));
+        }
+        Ok(outcome)
+    }
+}
+
+impl Program {
+    /// Why it has no tests here: the comment at its `cfg`, before it or behind it.
+    fn reason(&self) -> String {
+        let text = std::fs::read_to_string(&self.source).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let at = lines.iter().position(|line| line.starts_with("#![cfg("));
+        let reason = at.and_then(|at| {
+            let behind = lines[at].split_once("// ").map(|(_, reason)| reason);
+            behind.or_else(|| lines[at.checked_sub(1)?].strip_prefix("// "))
+        });
+        reason.unwrap_or("no test").to_owned()
+    }
+}
+
+/// The test programs of the library.
+fn build() -> Result<Vec<Program>, String> {
+    let mut command = workspace::cargo(&["test", "-p", "kael-rt", "--lib", "--tests", "--no-run"]);
+    command.args(["--message-format=json", "--target-dir", TARGET]).env("RUSTFLAGS", FLAGS);
+    let ended = process::run(&mut command, BUILD_LIMIT, Show::Nothing)?;
+    if !ended.success() {
+        let text: Vec<&str> = ended.output.lines().filter(|line| !line.starts_with('{')).collect();
+        return Err(format!("the tests do not build: {}\n{}", ended.verdict(), text.join("\n")));
+    }
+    let mut programs = Vec::new();
+    for line in ended.output.lines().filter(|line| line.starts_with('{')) {
+        let message: Value =
+            serde_json::from_str(line).map_err(|error| format!("cargo's messages: {error}"))?;
+        let Some(path) = message["executable"].as_str().map(PathBuf::from) else { continue };
+        let name = message["target"]["name"].as_str().ok_or("cargo names no target")?.to_owned();
+        let source = message["target"]["src_path"].as_str().ok_or("cargo names no source")?;
+        programs.push(Program { name, source: source.into(), path });
+    }
+    if programs.is_empty() {
+        return Err("there is no test program".to_owned());
+    }
+    programs.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(programs)
+}
