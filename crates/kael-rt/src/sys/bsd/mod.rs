@@ -23,23 +23,33 @@ pub(super) fn most(len: usize) -> usize {
     len.min(MOST)
 }
 
+/// # Safety
+/// What is pointed at is of the length given, and nobody else's during the call.
 pub(super) unsafe fn pread(number: i32, room: *mut libc::c_void, len: usize, at: u64) -> isize {
     // SAFETY: the caller's word.
     unsafe { libc::pread(number, room, len, at as libc::off_t) }
 }
 
+/// # Safety
+/// What is pointed at is of the length given, and nobody else's during the call.
 pub(super) unsafe fn pwrite(number: i32, bytes: *const libc::c_void, len: usize, at: u64) -> isize {
     // SAFETY: the caller's word.
     unsafe { libc::pwrite(number, bytes, len, at as libc::off_t) }
 }
 
 /// macOS has it since 11.
+///
+/// # Safety
+/// What is pointed at is of the length given, and nobody else's during the call.
 pub(super) unsafe fn preadv(number: i32, into: *const libc::iovec, n: i32, at: u64) -> isize {
     // SAFETY: the caller's word.
     unsafe { libc::preadv(number, into, n, at as libc::off_t) }
 }
 
 /// macOS has it since 11.
+///
+/// # Safety
+/// What is pointed at is of the length given, and nobody else's during the call.
 pub(super) unsafe fn pwritev(number: i32, from: *const libc::iovec, n: i32, at: u64) -> isize {
     // SAFETY: the caller's word.
     unsafe { libc::pwritev(number, from, n, at as libc::off_t) }
