@@ -22,6 +22,11 @@ pub(crate) const LANES: &[Lane] = &[
         steps: simulator,
     },
     Lane {
+        name: "epoll",
+        about: "lints, all tests, examples and a short `kael analyze` on epoll",
+        steps: epoll,
+    },
+    Lane {
         name: "kqueue",
         about: "lints, the suites as three systems and 200 seeds on an emulated kqueue",
         steps: emulated_kqueue,
@@ -119,6 +124,29 @@ fn emulated_kqueue(run: &mut Run) {
     run.step("lints", lints.env("RUSTFLAGS", kqueue::FLAGS).args(["--", "-D", "warnings"]));
     run.check("suites", kqueue::suites);
     run.check("seeds", kqueue::campaign);
+}
+
+/// As `linux`, for the backend where the system says what is ready.
+fn epoll(run: &mut Run) {
+    let on_epoll = |line: &str| {
+        let mut command = cargo(&format!("{line} --target-dir target/epoll"));
+        command.env("RUSTFLAGS", r#"--cfg kael_backend="epoll""#);
+        command
+    };
+    let mut lints = on_epoll("clippy -p kael-rt -p kael-cli --all-targets");
+    run.step("lints", lints.args(["--", "-D", "warnings"]));
+    run.tests(
+        "tests",
+        &mut on_epoll("test -p kael-rt -p kael-rt-macros -p kael-cli --no-fail-fast"),
+    );
+    run.step("examples", &mut on_epoll("build -p kael-rt --examples"));
+    // Within the budgets of this backend, or it exits with 1.
+    let mut analyze = on_epoll("run --release -p kael-cli");
+    workspace::quick_release(&mut analyze);
+    run.step(
+        "analyze",
+        analyze.args(["--", "analyze", "--seconds", "5", "--output", "target/analysis-epoll.md"]),
+    );
 }
 
 fn loom(run: &mut Run) {

@@ -30,21 +30,37 @@ pub(super) fn most(len: usize) -> usize {
     len.min(MOST)
 }
 
+/// pread(2).
+///
+/// # Safety
+/// As the call wants it: memory of that length, which nobody else uses.
 pub(super) unsafe fn pread(number: i32, room: *mut libc::c_void, len: usize, at: u64) -> isize {
     // SAFETY: the caller's word.
     unsafe { libc::pread64(number, room, len, at as i64) }
 }
 
+/// pwrite(2).
+///
+/// # Safety
+/// As the call wants it: memory of that length, which nobody else uses.
 pub(super) unsafe fn pwrite(number: i32, bytes: *const libc::c_void, len: usize, at: u64) -> isize {
     // SAFETY: the caller's word.
     unsafe { libc::pwrite64(number, bytes, len, at as i64) }
 }
 
+/// preadv(2).
+///
+/// # Safety
+/// As the call wants it: memory of that length, which nobody else uses.
 pub(super) unsafe fn preadv(number: i32, into: *const libc::iovec, n: i32, at: u64) -> isize {
     // SAFETY: the caller's word.
     unsafe { libc::preadv64(number, into, n, at as i64) }
 }
 
+/// pwritev(2).
+///
+/// # Safety
+/// As the call wants it: memory of that length, which nobody else uses.
 pub(super) unsafe fn pwritev(number: i32, from: *const libc::iovec, n: i32, at: u64) -> isize {
     // SAFETY: the caller's word.
     unsafe { libc::pwritev64(number, from, n, at as i64) }

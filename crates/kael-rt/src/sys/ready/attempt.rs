@@ -1,6 +1,6 @@
 //! One try of a request, and what is known of its descriptor afterwards.
 
-use super::{Backend, Cheap};
+use super::{Backend, groups::Groups, watches::Direction};
 use crate::{
     driver::{Kind, SlotId},
     op::{Request, Side},
@@ -17,52 +17,72 @@ pub(super) struct Answer {
     pub(super) flags: u32,
 }
 
-impl Backend {
+/// A try: its answer, and how many bytes a stream was asked for.
+pub(super) struct Try {
+    pub(super) answer: Answer,
+    asked: usize,
+    pub(super) calls: u64,
+}
+
+impl Try {
+    fn of(result: i32) -> Try {
+        Try { answer: Answer { result, flags: 0 }, asked: 0, calls: 1 }
+    }
+
     /// Makes the call. `again`: it was tried before. `EAGAIN`: it is to be tried after a hint.
+    #[inline]
+    pub(super) fn make(request: &mut Request<'_>, groups: &mut Groups, again: bool) -> Try {
+        match request {
+            Request::RecvPooled { fd, group, .. } => receive_pooled(fd.number(), *group, groups),
+            Request::Connect { fd, .. } if again => {
+                Try { calls: 2, ..Try::of(posix::connected(fd.number())) }
+            }
+            request => {
+                let result = posix::call(request);
+                Try { asked: asked(request), ..Try::of(result) }
+            }
+        }
+    }
+
+    /// Notes what follows from it.
+    #[inline]
+    pub(super) fn note(&self, direction: &mut Direction) {
+        let result = self.answer.result;
+        // A stream that gave less is empty, and what comes next is a new hint.
+        let is_empty = result > 0 && (result as usize) < self.asked && !direction.ended;
+        if result == -libc::EAGAIN || is_empty {
+            direction.ready = false;
+        }
+    }
+}
+
+/// Receives into a buffer of a group. A buffer is taken only for what is there.
+fn receive_pooled(fd: i32, group: u16, groups: &mut Groups) -> Try {
+    let group = groups.get(group);
+    let Some(buffer) = group.take() else { return Try::of(posix::look(fd)) };
+    let asked = group.size();
+    // SAFETY: a buffer that was lent to us, of that size.
+    let result = unsafe { posix::receive(fd, group.at(buffer), asked) };
+    if result <= 0 {
+        group.put_back(buffer);
+        return Try::of(result);
+    }
+    Try { answer: Answer { result, flags: buffer_flags(buffer) }, asked, calls: 1 }
+}
+
+impl Backend {
+    /// Tries a request for the first time.
     #[inline]
     pub(super) fn attempt(
         &mut self,
         request: &mut Request<'static>,
         fd: i32,
         side: Side,
-        again: bool,
     ) -> Answer {
-        self.calls += 1;
-        let (answer, asked) = match request {
-            Request::RecvPooled { group, .. } => self.receive_pooled(fd, *group),
-            Request::Connect { .. } if again => {
-                self.calls += 1;
-                (Answer { result: posix::connected(fd), flags: 0 }, 0)
-            }
-            request => {
-                let result = posix::call(request);
-                (Answer { result, flags: 0 }, asked(request))
-            }
-        };
-        let direction = self.watches.side(fd, side);
-        if answer.result == -libc::EAGAIN {
-            direction.ready = false;
-        } else if answer.result > 0 && (answer.result as usize) < asked && !direction.ended {
-            // A stream that gave less is empty, and what comes next is a new hint.
-            direction.ready = false;
-        }
-        answer
-    }
-
-    /// Receives into a buffer of a group. A buffer is taken only for what is there.
-    fn receive_pooled(&mut self, fd: i32, group: u16) -> (Answer, usize) {
-        let Some(buffer) = self.group(group).take() else {
-            return (Answer { result: posix::look(fd), flags: 0 }, 0);
-        };
-        let size = self.group(group).size();
-        let room = self.group(group).at(buffer);
-        // SAFETY: a buffer that was lent to us, of that size.
-        let result = unsafe { posix::receive(fd, room, size) };
-        if result > 0 {
-            return (Answer { result, flags: buffer_flags(buffer) }, size);
-        }
-        self.group(group).put_back(buffer);
-        (Answer { result, flags: 0 }, 0)
+        let tried = Try::make(request, &mut self.groups, false);
+        self.calls += tried.calls;
+        tried.note(self.watches.side(fd, side));
+        tried.answer
     }
 
     /// Tells the driver of an answer that `start` did not give.
@@ -76,49 +96,11 @@ impl Backend {
         self.finish(id, answer.result, answer.flags);
     }
 
+    #[inline]
     pub(super) fn finish(&mut self, id: SlotId, result: i32, flags: u32) {
         self.own.push_back(Event { user: id.0, result, flags });
         #[cfg(test)]
         self.go_on(id, result);
-    }
-
-    /// Reads a file if its bytes are in memory. `None`: a thread shall do it.
-    #[inline]
-    pub(super) fn read_cached(&mut self, request: &mut Request<'_>) -> Option<i32> {
-        let one;
-        let (fd, vectors, at) = match request {
-            Request::Read { fd, into, at } => {
-                let iov_len = own::most(into.len());
-                one = [libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len }];
-                (fd.number(), &one[..], *at)
-            }
-            Request::ReadVectored { fd, into, at } => (fd.number(), &*into.vectors, *at),
-            _ => return None,
-        };
-        let watch = self.watches.get(fd);
-        if watch.cheap == Cheap::Unknown {
-            self.calls += 1;
-            watch.cheap = if own::may_read_cached(fd) { Cheap::Yes } else { Cheap::No };
-        }
-        if watch.cheap == Cheap::No {
-            return None;
-        }
-        self.calls += 1;
-        // SAFETY: the memory is the request's own.
-        let n = unsafe { own::read_cached(fd, vectors, at) };
-        if n == -libc::EOPNOTSUPP {
-            self.watches.get(fd).cheap = Cheap::No;
-        }
-        let asked: usize = vectors.iter().map(|vector| vector.iov_len).sum();
-        if n <= 0 || n as usize == asked {
-            return (n >= 0).then_some(n);
-        }
-        // Less than was asked: is it the end of the file, or of what is in memory?
-        let mut byte = 0u8;
-        let next = [libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 }];
-        self.calls += 1;
-        // SAFETY: room for one byte, which is ours.
-        (unsafe { own::read_cached(fd, &next, at + n as u64) } == 0).then_some(n)
     }
 }
 

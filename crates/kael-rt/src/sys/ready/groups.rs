@@ -1,8 +1,8 @@
 //! Groups of buffers of which a receive takes one when something is there.
 #![forbid(unsafe_code)]
 
-use super::super::event::Buffers;
-use std::ptr::NonNull;
+use super::{super::event::Buffers, Backend};
+use std::{io, ptr::NonNull};
 
 pub(super) struct Group {
     buffers: Buffers,
@@ -48,5 +48,44 @@ impl Group {
         let fits = (0..=self.buffers.size as i32).contains(&result);
         let taken = self.taken.get_mut(usize::from(buffer));
         fits && taken.is_some_and(std::mem::take)
+    }
+}
+
+/// All groups, by their numbers.
+#[derive(Default)]
+pub(super) struct Groups(Vec<Option<Group>>);
+
+impl Groups {
+    pub(super) fn get(&mut self, group: u16) -> &mut Group {
+        self.0[usize::from(group)].as_mut().expect("a group in use is there")
+    }
+}
+
+impl Backend {
+    /// Buffers of a pool, none of which may be taken yet.
+    pub(crate) fn provide(&mut self, group: u16, buffers: Buffers) -> io::Result<()> {
+        let groups = &mut self.groups.0;
+        groups.resize_with(groups.len().max(usize::from(group) + 1), || None);
+        groups[usize::from(group)] = Some(Group::new(buffers));
+        Ok(())
+    }
+
+    /// Nothing that waits could receive into the group.
+    pub(crate) fn withdraw(&mut self, group: u16) {
+        self.groups.0[usize::from(group)] = None;
+    }
+
+    pub(crate) fn buffer_at(&mut self, group: u16, buffer: u16) -> NonNull<u8> {
+        self.groups.get(group).at(buffer)
+    }
+
+    #[inline]
+    pub(crate) fn give_back(&mut self, group: u16, buffer: u16) {
+        self.groups.get(group).give_back(buffer);
+    }
+
+    #[inline]
+    pub(crate) fn claim(&mut self, group: u16, buffer: u16, result: i32) -> bool {
+        self.groups.get(group).claim(buffer, result)
     }
 }

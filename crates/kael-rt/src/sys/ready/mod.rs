@@ -15,7 +15,9 @@
 //! to the blocking pool, a turn's worth at once, unless the system can say that a read would not wait.
 
 mod attempt;
+mod files;
 mod groups;
+mod hints;
 #[cfg(test)]
 mod linked;
 mod remarks;
@@ -25,7 +27,7 @@ mod watches;
 
 use super::{
     Poller, Unpark,
-    event::{Buffers, Event, MORE, Started},
+    event::{Event, Started},
     posix::{self, Inbox, PoolJob},
 };
 use crate::{
@@ -35,9 +37,9 @@ use crate::{
     task::context,
 };
 use attempt::Answer;
-use groups::Group;
+use groups::Groups;
 use std::{collections::VecDeque, io, mem, ptr::NonNull, sync::Arc};
-use watches::{Cheap, Watches};
+use watches::Watches;
 
 /// What the system says of a descriptor: that a call may be worth trying.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +64,7 @@ pub(crate) struct Backend {
     /// Directions that are to be tried in the next turn: number, use of the number, side.
     listed: Vec<(i32, u32, Side)>,
     spare: Vec<(i32, u32, Side)>,
-    groups: Vec<Option<Group>>,
+    groups: Groups,
     pool: Arc<BlockingPool>,
     inbox: Arc<Inbox>,
     /// Requests that go to the pool with the next turn.
@@ -151,7 +153,7 @@ impl Backend {
             hints: Vec::with_capacity(256),
             listed: Vec::with_capacity(64),
             spare: Vec::with_capacity(64),
-            groups: Vec::new(),
+            groups: Groups::default(),
             pool,
             inbox,
             batch: Vec::with_capacity(64),
@@ -203,7 +205,7 @@ impl Backend {
         // To connect is to begin it; all others may wait for the next turn.
         let begins = matches!(request, Request::Connect { .. });
         if is_first && ready && !is_multishot && (self.may_try() || begins) {
-            match self.attempt(&mut request, fd, side, false) {
+            match self.attempt(&mut request, fd, side) {
                 Answer { result, .. } if result == -libc::EAGAIN => {}
                 Answer { result, flags: 0 } => return Started::Done(result),
                 Answer { result, flags } => return Started::Filled(result, flags),
@@ -242,78 +244,9 @@ impl Backend {
         self.at_once > 0
     }
 
-    /// Reads that had to wait for a turn: at once now, or by the pool.
-    fn read_late(&mut self) {
-        for _ in 0..self.late.len() {
-            let Some((id, mut request)) = self.late.pop_front() else { return };
-            match self.read_cached(&mut request) {
-                Some(n) => self.finish(id, n, 0),
-                None => self.batch.push(PoolJob::new(id.0, request, self.inbox.clone())),
-            }
-        }
-    }
-
-    /// Hints of a direction shall come, and the one that is true now if there is one. (kqueue is told only with the next wait.
-    /// Whoever arms has a request that waits, so there will be one, and a turn without it only delays both.)
-    fn arm(&mut self, fd: i32, side: Side) -> Result<(), i32> {
-        if self.watches.side(fd, side).armed {
-            return Ok(());
-        }
-        let other = match side {
-            Side::Read => Side::Write,
-            Side::Write => Side::Read,
-        };
-        let other = self.watches.side(fd, other).armed;
-        let generation = self.watches.get(fd).generation;
-        self.poller.arm(fd, generation, side, other)?;
-        self.watches.side(fd, side).armed = true;
-        Ok(())
-    }
-
-    /// A direction is to be tried in the next turn.
-    fn list(&mut self, fd: i32, side: Side) {
-        let generation = self.watches.get(fd).generation;
-        let direction = self.watches.side(fd, side);
-        if !mem::replace(&mut direction.listed, true) {
-            self.listed.push((fd, generation, side));
-        }
-    }
-
-    /// What a file does may wait for a device, so a thread of the pool does it.
-    fn start_file(&mut self, id: SlotId, mut request: Request<'static>) -> Started {
-        if let Request::Close { fd } = &request {
-            self.watches.forget(fd.number());
-        }
-        if let Request::Read { .. } | Request::ReadVectored { .. } = request {
-            if !self.may_try() {
-                self.late.push_back((id, request));
-                return Started::Queued;
-            }
-            if let Some(n) = self.read_cached(&mut request) {
-                return Started::Done(n);
-            }
-        }
-        self.batch.push(PoolJob::new(id.0, request, self.inbox.clone()));
-        Started::Queued
-    }
-
     /// Room for one submission: there always is.
     pub(crate) fn has_room(&mut self) -> bool {
         true
-    }
-
-    /// Hands over to the pool what is for it.
-    pub(crate) fn flush(&mut self) {
-        if self.batch.is_empty() {
-            return;
-        }
-        let (own, jobs) = (&mut self.own, &mut self.jobs);
-        *jobs += self.batch.len() as u32;
-        self.pool.submit_requests(self.batch.drain(..), |job, error| {
-            *jobs -= 1;
-            let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
-            own.push_back(Event { user: job.id(), result: -errno, flags: 0 });
-        });
     }
 
     /// Stops a request that waits: nothing of it has happened. One that is with a thread goes on.
@@ -415,88 +348,6 @@ impl Backend {
         Ok(())
     }
 
-    /// What threads of the pool have done.
-    fn take_jobs(&mut self) {
-        let mut done = mem::take(&mut self.done);
-        self.jobs -= self.inbox.take(&mut done);
-        for event in done.drain(..) {
-            self.finish(SlotId(event.user), event.result, event.flags);
-        }
-        self.done = done;
-    }
-
-    #[inline]
-    fn take_hint(&mut self, hint: Hint) {
-        let Hint { number, generation, ready, ended, refused } = hint;
-        if self.watches.current(number, generation).is_none() {
-            return;
-        }
-        for side in [Side::Read, Side::Write] {
-            let direction = self.watches.side(number, side);
-            if !ready[side as usize] {
-                continue;
-            }
-            direction.ready = true;
-            direction.ended |= ended[side as usize];
-            direction.armed &= Poller::STAYS_ARMED[side as usize] && refused == 0;
-            if !self.watches.is_free(number, side) {
-                self.try_waiting(number, side, refused);
-            }
-        }
-    }
-
-    fn try_listed(&mut self) {
-        let mut listed = mem::replace(&mut self.listed, mem::take(&mut self.spare));
-        for (fd, generation, side) in listed.drain(..) {
-            self.watches.side(fd, side).listed = false;
-            if self.watches.current(fd, generation).is_some() {
-                self.try_waiting(fd, side, 0);
-            }
-        }
-        self.spare = listed;
-    }
-
-    /// Carries out what waits for a direction, in order, as far as it goes now. `refused`: what goes on waiting has
-    /// this error.
-    fn try_waiting(&mut self, fd: i32, side: Side, refused: i32) {
-        while self.watches.side(fd, side).ready
-            && let Some((id, request)) = self.watches.first(fd, side)
-        {
-            let request: *mut Request<'static> = request;
-            // SAFETY: an attempt changes a direction's bits and the groups, and neither the requests that wait
-            // nor the list that this one is in.
-            let request = unsafe { &mut *request };
-            let answer = self.attempt(request, fd, side, true);
-            if answer.result == -libc::EAGAIN {
-                break;
-            }
-            if answer.result > 0 && matches!(request, Request::RecvPooled { multishot: true, .. }) {
-                self.own.push_back(Event {
-                    user: id.0,
-                    result: answer.result,
-                    flags: answer.flags | MORE,
-                });
-                // Others come first, if there is more.
-                if self.watches.side(fd, side).ready {
-                    self.list(fd, side);
-                }
-                break;
-            }
-            let request = self.watches.remove(id).expect("it was the first");
-            self.report(id, &request, answer);
-        }
-        // It goes on waiting, or the next one does.
-        if !self.watches.is_free(fd, side)
-            && !self.watches.side(fd, side).ready
-            && let Err(errno) = if refused == 0 { self.arm(fd, side) } else { Err(refused) }
-        {
-            while let Some((id, _)) = self.watches.first(fd, side) {
-                self.watches.remove(id);
-                self.finish(id, -errno, 0);
-            }
-        }
-    }
-
     /// Nothing that did not come from the system is apart.
     #[inline]
     pub(crate) fn next_own(&mut self) -> Option<Event> {
@@ -534,37 +385,6 @@ impl Backend {
 
     pub(crate) fn registered_transfers(&self) -> u64 {
         0
-    }
-
-    /// Buffers of a pool, none of which may be taken yet.
-    pub(crate) fn provide(&mut self, group: u16, buffers: Buffers) -> io::Result<()> {
-        let groups = self.groups.len().max(usize::from(group) + 1);
-        self.groups.resize_with(groups, || None);
-        self.groups[usize::from(group)] = Some(Group::new(buffers));
-        Ok(())
-    }
-
-    /// Nothing that waits could receive into the group.
-    pub(crate) fn withdraw(&mut self, group: u16) {
-        self.groups[usize::from(group)] = None;
-    }
-
-    fn group(&mut self, group: u16) -> &mut Group {
-        self.groups[usize::from(group)].as_mut().expect("a group in use is there")
-    }
-
-    pub(crate) fn buffer_at(&mut self, group: u16, buffer: u16) -> NonNull<u8> {
-        self.group(group).at(buffer)
-    }
-
-    #[inline]
-    pub(crate) fn give_back(&mut self, group: u16, buffer: u16) {
-        self.group(group).give_back(buffer);
-    }
-
-    #[inline]
-    pub(crate) fn claim(&mut self, group: u16, buffer: u16, result: i32) -> bool {
-        self.group(group).claim(buffer, result)
     }
 
     pub(crate) fn describe(&self) -> super::Granted {

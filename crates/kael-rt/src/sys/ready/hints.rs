@@ -1,0 +1,105 @@
+//! What the system says is ready, and carrying out what waits for it.
+
+use super::{Backend, Hint, Poller, attempt::Try};
+use crate::{
+    op::{Request, Side},
+    sys::event::{Event, MORE},
+};
+use std::mem;
+
+impl Backend {
+    /// Hints of a direction shall come, and the one that is true now if there is one. (kqueue is told only with the next wait.
+    /// Whoever arms has a request that waits, so there will be one, and a turn without it only delays both.)
+    pub(super) fn arm(&mut self, fd: i32, side: Side) -> Result<(), i32> {
+        if self.watches.side(fd, side).armed {
+            return Ok(());
+        }
+        let other = match side {
+            Side::Read => Side::Write,
+            Side::Write => Side::Read,
+        };
+        let other = self.watches.side(fd, other).armed;
+        let generation = self.watches.get(fd).generation;
+        self.poller.arm(fd, generation, side, other)?;
+        self.watches.side(fd, side).armed = true;
+        Ok(())
+    }
+
+    /// A direction is to be tried in the next turn.
+    pub(super) fn list(&mut self, fd: i32, side: Side) {
+        let generation = self.watches.get(fd).generation;
+        let direction = self.watches.side(fd, side);
+        if !mem::replace(&mut direction.listed, true) {
+            self.listed.push((fd, generation, side));
+        }
+    }
+
+    #[inline]
+    pub(super) fn take_hint(&mut self, hint: Hint) {
+        let Hint { number, generation, ready, ended, refused } = hint;
+        if self.watches.current(number, generation).is_none() {
+            return;
+        }
+        for side in [Side::Read, Side::Write] {
+            let direction = self.watches.side(number, side);
+            if !ready[side as usize] {
+                continue;
+            }
+            direction.ready = true;
+            direction.ended |= ended[side as usize];
+            direction.armed &= Poller::STAYS_ARMED[side as usize] && refused == 0;
+            if !self.watches.is_free(number, side) {
+                self.try_waiting(number, side, refused);
+            }
+        }
+    }
+
+    pub(super) fn try_listed(&mut self) {
+        let mut listed = mem::replace(&mut self.listed, mem::take(&mut self.spare));
+        for (fd, generation, side) in listed.drain(..) {
+            self.watches.side(fd, side).listed = false;
+            if self.watches.current(fd, generation).is_some() {
+                self.try_waiting(fd, side, 0);
+            }
+        }
+        self.spare = listed;
+    }
+
+    /// Carries out what waits for a direction, in order, as far as it goes now. `refused`: what goes on waiting has
+    /// this error.
+    fn try_waiting(&mut self, fd: i32, side: Side, refused: i32) {
+        while self.watches.side(fd, side).ready
+            && let Some((id, request)) = self.watches.first(fd, side)
+        {
+            let tried = Try::make(request, &mut self.groups, true);
+            let goes_on = matches!(request, Request::RecvPooled { multishot: true, .. });
+            let answer = tried.answer;
+            self.calls += tried.calls;
+            tried.note(self.watches.side(fd, side));
+            if answer.result == -libc::EAGAIN {
+                break;
+            }
+            if answer.result > 0 && goes_on {
+                let flags = answer.flags | MORE;
+                self.own.push_back(Event { user: id.0, result: answer.result, flags });
+                // Others come first, if there is more.
+                if self.watches.side(fd, side).ready {
+                    self.list(fd, side);
+                }
+                break;
+            }
+            let request = self.watches.remove(id).expect("it was the first");
+            self.report(id, &request, answer);
+        }
+        // It goes on waiting, or the next one does.
+        if !self.watches.is_free(fd, side)
+            && !self.watches.side(fd, side).ready
+            && let Err(errno) = if refused == 0 { self.arm(fd, side) } else { Err(refused) }
+        {
+            while let Some((id, _)) = self.watches.first(fd, side) {
+                self.watches.remove(id);
+                self.finish(id, -errno, 0);
+            }
+        }
+    }
+}
