@@ -1,14 +1,14 @@
 //! The driver for kqueue over its emulation: the suites as each of three systems, and then many seeds, each of them a
 //! kernel that is hostile in its own way, with small sizes.
 //!
-//! Test programs run side by side, as many as there are processors. What did not run is listed with its reason: a line
+//! Test programs run side by side. What did not run is listed with its reason: a line
 //! that a test prints, or the comment at a program that is not for this backend.
 
 use crate::process::{self, Show};
 use crate::table::{Table, wall};
 use crate::workspace;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
@@ -18,15 +18,23 @@ use std::time::{Duration, Instant};
 pub(crate) const FLAGS: &str = r#"--cfg kael_backend="kqueue""#;
 pub(crate) const TARGET: &str = "target/kqueue";
 const PROFILES: [&str; 3] = ["freebsd", "darwin", "netbsd"];
-/// The programs of the campaign: sockets, wakes and timers, which end within a second.
-const CAMPAIGN: &[&str] =
-    &["chains", "close", "drop_accept", "drop_read", "drop_write", "pooled", "time", "wake"];
+/// The programs of the campaign, for sockets, wakes and timers, less tests that take long and learn nothing from a seed.
+const CAMPAIGN: &[(&str, &[&str])] = &[
+    ("chains", &[]),
+    ("close", &["r17_a_reused_number_of_a_file"]),
+    ("drop_accept", &[]),
+    ("drop_read", &[]),
+    ("drop_write", &[]),
+    ("pooled", &["r14_a_flooder", "r15_closed_and_abandoned"]),
+    ("time", &[]),
+    ("wake", &[]),
+];
 const SEEDS: u64 = 200;
 const SEEDS_VARIABLE: &str = "KAEL_KEVENT_SEEDS";
 const BUILD_LIMIT: Duration = Duration::from_secs(10 * 60);
 const PROGRAM_LIMIT: Duration = Duration::from_secs(120);
-/// The tests inside a program run side by side, too, and some measure the time of others.
-const SIDE_BY_SIDE: usize = 2;
+/// One more than there are processors: many tests wait. Not many more: some measure time.
+const SIDE_BY_SIDE: usize = 3;
 
 struct Program {
     name: String,
@@ -40,6 +48,7 @@ struct Job<'a> {
     profile: &'static str,
     seed: u64,
     is_small: bool,
+    skips: &'static [&'static str],
 }
 
 /// What became of some jobs.
@@ -53,27 +62,36 @@ struct Outcome {
 /// All tests, as each of the systems, with a mild kernel.
 pub(crate) fn suites() -> Result<(), String> {
     let programs = build()?;
-    let mut table = Table::new(&["profile", "tests passed", "failures", "wall time"]);
-    let (mut failures, mut not_run) = (Vec::new(), BTreeSet::new());
-    for profile in PROFILES {
-        let began = Instant::now();
-        let jobs =
-            programs.iter().map(|program| Job { program, profile, seed: 0, is_small: false });
-        let outcome = run(jobs.collect())?;
-        table.row(vec![
-            profile.to_owned(),
-            outcome.passed.to_string(),
-            outcome.failures.len().to_string(),
-            wall(began.elapsed()),
-        ]);
-        failures.extend(outcome.failures);
-        not_run.extend(outcome.not_run);
+    let began = Instant::now();
+    // The programs that take long are among the first of the alphabet, and come first.
+    let jobs = programs.iter().flat_map(|program| {
+        PROFILES.map(|profile| Job { program, profile, seed: 0, is_small: false, skips: &[] })
+    });
+    let outcomes = run(jobs.collect())?;
+    let mut table = Table::new(&["profile", "tests passed", "failures"]);
+    for (profile, outcome) in &outcomes {
+        let failures = outcome.failures.len().to_string();
+        table.row(vec![profile.to_string(), outcome.passed.to_string(), failures]);
     }
+    let not_run: BTreeSet<_> = outcomes.values().flat_map(|outcome| &outcome.not_run).collect();
     for line in not_run {
         println!("not run: {line}");
     }
     table.print();
-    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+    println!("all profiles: {}", wall(began.elapsed()));
+    closing(outcomes)
+}
+
+fn closing(outcomes: Outcomes) -> Result<(), String> {
+    let failures: Vec<String> =
+        outcomes.values().flat_map(|outcome| outcome.failures.clone()).collect();
+    match failures.is_empty() {
+        true if outcomes.values().all(|outcome| outcome.passed == 0) => {
+            Err("no test ran".to_owned())
+        }
+        true => Ok(()),
+        false => Err(failures.join("\n")),
+    }
 }
 
 /// Seeds 1 and up, as each of the systems in turn.
@@ -84,27 +102,29 @@ pub(crate) fn campaign() -> Result<(), String> {
     };
     let programs = build()?;
     let mut jobs = Vec::new();
-    for name in CAMPAIGN {
+    for (name, skips) in CAMPAIGN {
         let program = programs.iter().find(|program| program.name == *name);
         let program = program.ok_or_else(|| format!("there is no test program {name}"))?;
         for seed in 1..=seeds {
             let profile = PROFILES[(seed % PROFILES.len() as u64) as usize];
-            jobs.push(Job { program, profile, seed, is_small: true });
+            jobs.push(Job { program, profile, seed, is_small: true, skips });
         }
     }
-    let outcome = run(jobs)?;
-    println!("{seeds} seeds: {} tests passed", outcome.passed);
-    match outcome.failures.is_empty() {
-        true if outcome.passed == 0 => Err("no test ran".to_owned()),
-        true => Ok(()),
-        false => Err(outcome.failures.join("\n")),
+    let began = Instant::now();
+    let outcomes = run(jobs)?;
+    for (profile, outcome) in &outcomes {
+        println!("{profile}: {} tests passed", outcome.passed);
     }
+    println!("{seeds} seeds: {}", wall(began.elapsed()));
+    closing(outcomes)
 }
 
-fn run(mut jobs: Vec<Job<'_>>) -> Result<Outcome, String> {
+type Outcomes = BTreeMap<&'static str, Outcome>;
+
+fn run(mut jobs: Vec<Job<'_>>) -> Result<Outcomes, String> {
     // The last is taken first.
     jobs.reverse();
-    let (jobs, outcome) = (Mutex::new(jobs), Mutex::new(Outcome::default()));
+    let (jobs, outcome) = (Mutex::new(jobs), Mutex::new(Outcomes::new()));
     let work = || -> Result<(), String> {
         loop {
             let Some(job) = jobs.lock().unwrap_or_else(|e| e.into_inner()).pop() else {
@@ -112,6 +132,7 @@ fn run(mut jobs: Vec<Job<'_>>) -> Result<Outcome, String> {
             };
             let one = job.run()?;
             let mut all = outcome.lock().unwrap_or_else(|e| e.into_inner());
+            let all = all.entry(job.profile).or_default();
             all.passed += one.passed;
             all.failures.extend(one.failures);
             all.not_run.extend(one.not_run);
@@ -127,9 +148,10 @@ fn run(mut jobs: Vec<Job<'_>>) -> Result<Outcome, String> {
 
 impl Job<'_> {
     fn run(&self) -> Result<Outcome, String> {
-        let Job { program, profile, seed, is_small } = self;
+        let Job { program, profile, seed, is_small, skips } = self;
         let mut command = Command::new(&program.path);
         command.args(["--show-output", "--color", "never"]);
+        command.args(skips.iter().flat_map(|part| ["--skip", part]));
         command.current_dir(workspace::root().join("crates/kael-rt"));
         command.env("KAEL_KEVENT_PROFILE", profile).env("KAEL_KEVENT_SEED", seed.to_string());
         if *is_small {
@@ -158,7 +180,7 @@ impl Job<'_> {
                 ));
             }
         }
-        if ended.success() && outcome.passed == 0 {
+        if ended.success() && outcome.passed == 0 && skips.is_empty() {
             outcome.not_run.insert(format!("{}: {}", program.name, program.reason()));
         }
         Ok(outcome)

@@ -22,7 +22,7 @@ mod scale;
 pub(crate) use backend::READINESS;
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
-pub(crate) use scale::{is_full as full, size};
+pub(crate) use scale::{is_emulated, is_full as full, size};
 
 /// Long enough for the busiest machine; what has not happened then never will.
 pub(crate) const FOREVER: Duration = Duration::from_secs(40);
