@@ -19,7 +19,7 @@
 #[path = "budgets/uring.rs"]
 pub(crate) mod budgets;
 #[cfg(kael_backend = "epoll")]
-#[path = "budgets/readiness.rs"]
+#[path = "budgets/epoll.rs"]
 pub(crate) mod budgets;
 mod event;
 mod options;
