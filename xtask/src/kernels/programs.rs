@@ -56,12 +56,11 @@ pub(super) struct Built {
     pub(super) others: Vec<PathBuf>,
 }
 
-/// The same build as that of `cargo test --workspace`, so that a lane that ran before has done the work.
-pub(super) fn build() -> Result<Built, String> {
-    let mut command =
-        workspace::cargo(&["test", "--workspace", "--no-run", "--message-format=json"]);
-    println!("{}", process::describe(&command));
-    let ended = process::run(&mut command, BUILD_LIMIT, Show::Nothing)?;
+/// The programs of a `cargo test`, which does not run them. `runner` is what runs one, if not the machine itself.
+pub(super) fn build(command: &mut Command, runner: &[&str]) -> Result<Built, String> {
+    command.args(["--no-run", "--message-format=json"]);
+    println!("{}", process::describe(command));
+    let ended = process::run(command, BUILD_LIMIT, Show::Nothing)?;
     if !ended.success() {
         let text: Vec<&str> = ended.output.lines().filter(|line| !line.starts_with('{')).collect();
         return Err(format!("the tests do not build: {}\n{}", ended.verdict(), text.join("\n")));
@@ -75,7 +74,7 @@ pub(super) fn build() -> Result<Built, String> {
         let source = source.strip_prefix(&format!("{}/", workspace::root().display()));
         let source = source.ok_or("a test program is from elsewhere")?.to_owned();
         if message["profile"]["test"] == true {
-            let tests = names(&path)?;
+            let tests = names(&path, runner)?;
             built.tests.push(Program { source, path, tests, chosen: Vec::new() });
         } else if message["target"]["kind"][0] == "bin" && source.starts_with("crates/") {
             built.others.push(path);
@@ -85,8 +84,15 @@ pub(super) fn build() -> Result<Built, String> {
     Ok(built)
 }
 
-fn names(program: &PathBuf) -> Result<Vec<String>, String> {
-    let mut command = Command::new(program);
+fn names(program: &PathBuf, runner: &[&str]) -> Result<Vec<String>, String> {
+    let mut command = match runner.split_first() {
+        None => Command::new(program),
+        Some((runner, words)) => {
+            let mut command = Command::new(runner);
+            command.args(words).arg(program);
+            command
+        }
+    };
     let ended = process::run(command.args(["--list"]), LIST_LIMIT, Show::Nothing)?;
     if !ended.success() {
         return Err(format!("{} --list: {}", program.display(), ended.verdict()));
