@@ -3,7 +3,7 @@
 //!
 //! The library's own dependencies come with those sources, so that this build asks no registry.
 
-use super::{flags, variable};
+use super::{flags, variable, words};
 use crate::process::{self, Show};
 use crate::table::wall;
 use crate::{tools, workspace};
@@ -60,9 +60,7 @@ impl Toolchain {
     fn on(&self, mut command: Command, target: &str, backend: Option<&str>, line: &str) -> Command {
         let sysroot = format!("--sysroot={}", self.sysroot.display());
         flags(&mut command, target, backend, &[sysroot]);
-        command.args(line.split_whitespace().take_while(|word| *word != "--"));
-        command.args(["--target", target]);
-        command.args(line.split_whitespace().skip_while(|word| *word != "--"));
+        words(&mut command, target, line);
         command
     }
 

@@ -32,6 +32,15 @@ fn flags(command: &mut Command, target: &str, backend: Option<&str>, others: &[S
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
 }
 
+/// The words of a line for cargo, with the target: what comes after `--` is not cargo's.
+fn words(command: &mut Command, target: &str, line: &str) {
+    let (ours, programs) = line.split_once(" -- ").unwrap_or((line, ""));
+    command.args(ours.split_whitespace()).args(["--target", target]);
+    if !programs.is_empty() {
+        command.arg("--").args(programs.split_whitespace());
+    }
+}
+
 /// The name of cargo's setting for one target.
 fn variable(target: &str, setting: &str) -> String {
     format!("CARGO_TARGET_{}_{setting}", target.to_uppercase().replace('-', "_"))
