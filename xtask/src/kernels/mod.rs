@@ -81,14 +81,9 @@ pub(crate) fn prepare(program: Option<&str>, test: Option<&str>) -> Result<Prepa
     fetch::install_tools(&X86_64)?;
     // The same build as that of `cargo test --workspace`, so that a lane that ran before has done the work.
     let built = programs::build(&mut workspace::cargo(&["test", "--workspace"]), X86_64.runner)?;
-    exceptions::check(&built.tests)?;
-    for (path, reason) in exceptions::PROGRAMS {
-        println!("does not run there: {path}: {reason}");
-    }
-    let programs = built
-        .tests
+    let programs = exceptions::OLDER_KERNELS
+        .sort(built.tests)?
         .into_iter()
-        .filter(|tests| exceptions::PROGRAMS.iter().all(|(path, _)| *path != tests.source))
         .filter(|tests| program.is_none_or(|part| tests.source.contains(part)))
         .filter_map(|tests| tests.matching(test))
         .collect();
@@ -105,7 +100,7 @@ pub(crate) fn test_names(command: &mut Command) -> Result<Vec<String>, String> {
 pub(crate) fn prepare_aarch64(command: &mut Command) -> Result<Prepared, String> {
     fetch::install_tools(&AARCH64)?;
     let built = programs::build(command, AARCH64.runner)?;
-    Prepared::of(&AARCH64, built.tests, &built.others)
+    Prepared::of(&AARCH64, exceptions::AARCH64.sort(built.tests)?, &built.others)
 }
 
 impl Prepared {
