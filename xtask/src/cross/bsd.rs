@@ -104,7 +104,9 @@ fn link(run: &mut Run, toolchain: &Toolchain, zig: &Path, target: &Target) {
             let mut build =
                 toolchain.cargo(target.name, KQUEUE_STAND_IN, &format!("build {PACKAGES}"));
             build.env(variable(target.name, "LINKER"), linker).env("SDKROOT", headers);
-            run.step(&name, build.env("CARGO_PROFILE_DEV_DEBUG", "0"));
+            // Without debug information cargo would strip the programs, for macOS with a tool that is not here.
+            build.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_STRIP", "none");
+            run.step(&name, &mut build);
         }
         Err(reason) => run.fail(&name, &reason),
     }

@@ -81,8 +81,8 @@ pub(crate) fn link(arguments: &[String]) -> Result<(), String> {
     };
     let mut command = Command::new(zig);
     command.args(["cc", "-target", target]).args(translated(target, words));
-    // Without it, zig would keep what it builds for each target in the user's own folder.
-    let cache = workspace::root().join("target/bsd/zig");
+    // What zig builds for each target: its unwinder, and stubs of the system's libraries.
+    let cache = tools::cache().join(format!("zig-{VERSION}-built"));
     command.env("ZIG_GLOBAL_CACHE_DIR", &cache).env("ZIG_LOCAL_CACHE_DIR", &cache);
     let status = command.status().map_err(|error| format!("{zig}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("zig cc: {status}")) }
@@ -95,10 +95,10 @@ fn translated(target: &str, words: &[String]) -> Vec<String> {
         // zig has the target from us, and finds the system's libraries by itself.
         !word.starts_with("--target=") && !LEFT_OUT.contains(&word.as_str())
     };
-    // The unwinder: in the system on macOS, zig's own elsewhere.
+    // The unwinder: in the system on macOS, zig's own elsewhere. OpenBSD has it in a library of C++.
     let unwinder = |word: &String| match word.as_str() {
         "-lgcc_s" if is_mac => None,
-        "-lgcc_s" => Some("-lunwind".to_owned()),
+        "-lgcc_s" | "-lc++abi" => Some("-lunwind".to_owned()),
         _ => Some(word.clone()),
     };
     words.iter().filter(keep).filter_map(unwinder).collect()
@@ -115,5 +115,7 @@ mod tests {
         let words = words.map(str::to_owned);
         assert_eq!(translated("x86_64-freebsd-none", &words), ["a.o", "-lunwind", "-lc", "-o"]);
         assert_eq!(translated("aarch64-macos-none", &words), ["a.o", "-lc", "-o"]);
+        let words = ["-lc++abi".to_owned()];
+        assert_eq!(translated("x86_64-openbsd-none", &words), ["-lunwind"]);
     }
 }
