@@ -43,7 +43,7 @@ pub(crate) const AARCH64: Machine = Machine {
     debian: "arm64",
     emulator: "qemu-system-aarch64",
     package: "qemu-system-arm",
-    // A processor without pointer authentication: emulating that is half of the time of `-cpu max`.
+    // A processor without pointer authentication, which is slow to emulate.
     hardware: &["-M", "virt", "-accel", "tcg,thread=multi", "-cpu", "cortex-a72"],
     console: "ttyAMA0",
     words: "",
