@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod cross;
 mod kernels;
 mod lanes;
 mod process;
@@ -43,6 +44,8 @@ fn main() -> ExitCode {
         "red" => red::main(rest),
         "sim" => sim::main(rest),
         "kernels" => kernels::main(rest),
+        // What `bsd` gives to rustc as its linker; nobody types it.
+        "zig-link" => cross::zig_link(rest),
         "bench" => bench::main(rest),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");
