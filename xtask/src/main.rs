@@ -23,6 +23,7 @@ usage: cargo xtask <command>
   ci [--lane NAME]...       run all lanes, or the named ones, and print a table of results and wall times
   ci --list                 list the lanes
   tidy                      the rules that the compiler does not know: unsafe places, lengths, dead files, ...
+  tidy --write              write the table of budgets in PLATFORMS.md
   red [ROW]...              apply each mutant and require its named test to fail
   sim [--seeds N]           run the simulator over N seeds, check that it repeats itself, find the planted faults
   sim --seed S              replay one seed with its trace

@@ -120,7 +120,7 @@ fn r17_a_hint_of_the_last_owner_says_nothing_of_the_next() {
 
 /// Nothing is ready, whatever was: the core sleeps.
 #[test]
-fn e05_an_end_that_nobody_reads_keeps_no_core_awake() {
+fn an_end_that_nobody_reads_keeps_no_core_awake() {
     counted(|calls| async move {
         let (stream, mut peer) = pair();
         let mut read = stream.read(Vec::with_capacity(64));

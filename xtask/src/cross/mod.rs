@@ -21,7 +21,7 @@ use std::process::Command;
 const KQUEUE_STAND_IN: Option<&str> = Some("sim");
 
 /// The backend that the user-mode emulator can run: it has no io_uring.
-const READINESS: &str = "sim";
+const READINESS: &str = "epoll";
 
 /// Flags of the compiler for one target. Programs that run here while building, such as macros, do not get them.
 fn flags(command: &mut Command, target: &str, backend: Option<&str>, others: &[String]) {
