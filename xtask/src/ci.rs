@@ -73,7 +73,7 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
         match word.as_str() {
             "--list" => {
                 for lane in LANES {
-                    println!("{:<8} {}", lane.name, lane.about);
+                    println!("{:<11} {}", lane.name, lane.about);
                 }
                 return Ok(());
             }

@@ -1,7 +1,7 @@
 //! The lanes of CI, in the order in which they run: what is quick and likely to fail comes first.
 
 use crate::ci::Run;
-use crate::{kernels, kqueue, red, sim, tidy, tools, workspace};
+use crate::{cross, kernels, kqueue, red, sim, tidy, tools, workspace};
 use std::process::Command;
 
 pub(crate) struct Lane {
@@ -42,6 +42,16 @@ pub(crate) const LANES: &[Lane] = &[
         name: "kernels",
         about: "the suites on Linux 6.1, the oldest supported, and 6.12, emulated",
         steps: older_kernels,
+    },
+    Lane {
+        name: "aarch64",
+        about: "the suites of that processor, emulated: readiness, and io_uring on Linux 6.1",
+        steps: cross::aarch64,
+    },
+    Lane {
+        name: "bsd",
+        about: "clippy and linking for macOS, FreeBSD, NetBSD, OpenBSD",
+        steps: cross::bsd,
     },
     Lane { name: "bench-build", about: "the benchmarks' runner builds", steps: bench },
     Lane { name: "red", about: "each mutant is found by its test", steps: red },
@@ -89,20 +99,11 @@ fn linux(run: &mut Run) {
 /// that `cargo xtask sim` builds for the simulated kernel.
 fn examples(run: &mut Run) {
     run.step("examples", &mut cargo("build -p kael-rt --examples"));
-    let files = match workspace::files() {
-        Ok(files) => files,
+    let names = match workspace::examples() {
+        Ok(names) => names,
         Err(reason) => return run.fail("examples", &reason),
     };
-    let names: Vec<&str> = files
-        .iter()
-        .filter_map(|file| file.strip_prefix("crates/kael-rt/examples/")?.strip_suffix(".rs"))
-        .map(|name| name.strip_suffix("/main").unwrap_or(name))
-        .filter(|name| !name.contains('/') && *name != sim::EXAMPLE)
-        .collect();
-    if names.is_empty() {
-        run.fail("examples", "there is no example");
-    }
-    for name in names {
+    for name in names.iter().filter(|name| *name != sim::EXAMPLE) {
         run.step(
             &format!("example {name}"),
             &mut cargo(&format!("run --quiet -p kael-rt --example {name}")),

@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod cross;
 mod kernels;
 mod kqueue;
 mod lanes;
@@ -23,6 +24,7 @@ usage: cargo xtask <command>
   ci [--lane NAME]...       run all lanes, or the named ones, and print a table of results and wall times
   ci --list                 list the lanes
   tidy                      the rules that the compiler does not know: unsafe places, lengths, dead files, ...
+  tidy --write              write the table of budgets in PLATFORMS.md
   red [ROW]...              apply each mutant and require its named test to fail
   sim [--seeds N]           run the simulator over N seeds, check that it repeats itself, find the planted faults
   sim --seed S              replay one seed with its trace
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         "red" => red::main(rest),
         "sim" => sim::main(rest),
         "kernels" => kernels::main(rest),
+        // What `bsd` gives to rustc as its linker; nobody types it.
+        "zig-link" => cross::zig_link(rest),
         "bench" => bench::main(rest),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");

@@ -51,6 +51,15 @@ pub(crate) fn strace() -> Result<(), String> {
     if answers("strace", "-V") { Ok(()) } else { install(&["strace"]) }
 }
 
+/// A folder outside the tree for what is slow to make and depends on nothing in the tree. It may be removed at any time.
+pub(crate) fn cache() -> PathBuf {
+    let absolute =
+        |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    caches
+        .map_or_else(|| workspace::root().join("target/cache"), |caches| caches.join("kael-xtask"))
+}
+
 /// Packages of Debian's archive. Only root can install them; others are told what to type.
 pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
     if packages.is_empty() {

@@ -1,5 +1,6 @@
 //! Where the repository is, what files it has, and a `cargo` command in it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,10 +31,29 @@ pub(crate) fn files() -> Result<Vec<String>, String> {
     Ok(files)
 }
 
+/// The names of the library's examples.
+pub(crate) fn examples() -> Result<Vec<String>, String> {
+    let names: Vec<String> = files()?
+        .iter()
+        .filter_map(|file| file.strip_prefix("crates/kael-rt/examples/")?.strip_suffix(".rs"))
+        .map(|name| name.strip_suffix("/main").unwrap_or(name))
+        .filter(|name| !name.contains('/'))
+        .map(str::to_owned)
+        .collect();
+    if names.is_empty() { Err("there is no example".to_owned()) } else { Ok(names) }
+}
+
 /// The `cargo` that runs us, in the repository's root.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(root());
+    let mut command = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    command
+}
+
+/// A program that is to run in the repository's root.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
     without_our_own_variables(&mut command);
     command
 }

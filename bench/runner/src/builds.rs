@@ -72,13 +72,17 @@ pub(crate) fn build(programs: &[Program]) -> Result<(), String> {
         must_run(&mut cargo, what)?;
     }
     for program in programs {
-        if let Source::Example(name) = program.source {
+        if let Source::Example(name) | Source::OnEpoll(name) = program.source {
             let what =
                 format!("the library's example {name} (leave it out with --skip {})", program.key);
             let mut cargo = cargo_build(&library_root());
             // As this workspace's own profile has it: nobody wins by compiler flags.
             cargo.args(["--config", "profile.release.panic=\"abort\""]);
-            cargo.arg("--target-dir").arg(examples_target());
+            let backend = program.source.backend();
+            if let Some(backend) = backend {
+                cargo.env("RUSTFLAGS", format!("--cfg kael_backend=\"{backend}\""));
+            }
+            cargo.arg("--target-dir").arg(examples_target(backend));
             must_run(cargo.args(["-p", "kael-rt", "--example", name]), &what)?;
         }
     }
@@ -86,8 +90,9 @@ pub(crate) fn build(programs: &[Program]) -> Result<(), String> {
 }
 
 /// Where the library's examples are built for comparisons: their profile is not the library's own.
-pub(crate) fn examples_target() -> PathBuf {
-    bench_root().join("target/library")
+pub(crate) fn examples_target(backend: Option<&str>) -> PathBuf {
+    let target = bench_root().join("target");
+    backend.map_or(target.join("library"), |backend| target.join(format!("library-{backend}")))
 }
 
 /// The target folders are named, so that a `CARGO_TARGET_DIR` of the caller does not hide the programs.

@@ -25,6 +25,15 @@ pub(crate) enum Source {
     Package(&'static str),
     /// The example of the library.
     Example(&'static str),
+    /// The same, built for epoll.
+    OnEpoll(&'static str),
+}
+
+impl Source {
+    /// The library's backend, if it is not the platform's own.
+    pub(crate) fn backend(self) -> Option<&'static str> {
+        matches!(self, Source::OnEpoll(_)).then_some("epoll")
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -72,7 +81,10 @@ impl Program {
         match self.source {
             Source::C(name) => builds::bench_root().join("c/bin").join(name),
             Source::Package(name) => builds::bench_root().join("target/release").join(name),
-            Source::Example(name) => builds::examples_target().join("release/examples").join(name),
+            Source::Example(name) | Source::OnEpoll(name) => {
+                let backend = self.source.backend();
+                builds::examples_target(backend).join("release/examples").join(name)
+            }
         }
     }
 
@@ -85,14 +97,14 @@ impl Program {
                 command.extend(self.variant.map(str::to_owned));
             }
             Source::Package(_) => command.extend(["echo".to_owned(), port.to_string()]),
-            Source::Example(_) => command.push(format!("127.0.0.1:{port}")),
+            Source::Example(_) | Source::OnEpoll(_) => command.push(format!("127.0.0.1:{port}")),
         }
         command
     }
 }
 
 use Role::{Floor, Other, Ours, Peer};
-use Source::{C, Example, Package};
+use Source::{C, Example, OnEpoll, Package};
 
 /// The first two floors are what the ratios of the echo tables are to.
 pub(crate) fn echo() -> Vec<Program> {
@@ -111,6 +123,8 @@ pub(crate) fn echo() -> Vec<Program> {
         program("tokio-uring", "tokio-uring", Peer, Package("p-tokio-uring")),
         program("smol", "smol", Peer, Package("p-smol")),
         program("kael", "kael", Ours, Example("echo")),
+        // To be compared with C epoll.
+        program("kael-epoll", "kael on epoll", Other, OnEpoll("echo")).when_named(),
         // The same few lines in the way of the peers' programs, to see what the example does otherwise.
         program("kael-plain", "kael, in p-kael", Other, Package("p-kael")).when_named(),
     ]

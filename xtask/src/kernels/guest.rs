@@ -2,7 +2,7 @@
 //! for a limited time, and marks on its console where each begins and ends. A guest that dies in the middle of one is
 //! booted again for those that follow, so that one panic of the kernel costs one program its verdict and no more.
 
-use super::fetch::EMULATOR;
+use super::machine::Machine;
 use super::programs::Program;
 use crate::process::{self, Show};
 use std::fmt::Write;
@@ -53,6 +53,7 @@ impl End {
 }
 
 pub(super) fn run(
+    hardware: &Machine,
     image: &Path,
     files: &Path,
     programs: &[Program],
@@ -63,7 +64,7 @@ pub(super) fn run(
     let began = Instant::now();
     while let Some(first) = seen.parts.iter().position(Option::is_none) {
         let left = LIMIT.saturating_sub(began.elapsed());
-        let mut machine = emulator(image, files, first);
+        let mut machine = emulator(hardware, image, files, first);
         println!("{kernel} | {}", process::describe(&machine));
         let ended = process::run(&mut machine, left, Show::Named(kernel))?;
         read(&ended.output, &mut seen);
@@ -82,17 +83,15 @@ pub(super) fn run(
     Ok(seen)
 }
 
-/// Emulated also where the processor could help: the same machine for everybody.
-fn emulator(image: &Path, files: &Path, first: usize) -> Command {
-    let mut machine = Command::new(EMULATOR);
-    machine.args(["-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]);
-    machine.args(["-m", "1024", "-nodefaults", "-no-user-config", "-display", "none"]);
+fn emulator(hardware: &Machine, image: &Path, files: &Path, first: usize) -> Command {
+    let mut machine = Command::new(hardware.emulator);
+    machine.args(hardware.hardware);
+    machine.args(["-smp", "2", "-m", "1024", "-nodefaults", "-no-user-config", "-display", "none"]);
     // The kernel reboots when it panics, and that ends the emulator.
     machine.args(["-no-reboot", "-serial", "stdio", "-kernel"]).arg(image);
-    // Without `tsc=reliable` the kernel distrusts the counter, and each look at the clock asks a device.
     machine.arg("-initrd").arg(files).arg("-append").arg(format!(
-        "console=ttyS0 quiet loglevel=2 panic=-1 rdinit=/init mitigations=off random.trust_cpu=on tsc=reliable \
-         KAEL_FIRST={first}"
+        "console={} quiet loglevel=2 panic=-1 rdinit=/init mitigations=off random.trust_cpu=on {} KAEL_FIRST={first}",
+        hardware.console, hardware.words
     ));
     machine
 }

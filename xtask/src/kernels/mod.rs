@@ -1,17 +1,23 @@
 //! `cargo xtask kernels`: the test programs of the workspace on Debian's older kernels, in an emulated machine.
 //!
-//! The programs are those that `cargo test` has built. They are packed with their shared libraries into the first file
-//! system of a guest (`pack.rs`, `archive.rs`), which runs one after the other (`guest.rs`) on a kernel from Debian's
-//! archive (`fetch.rs`). What they said is counted and judged (`outcome.rs`). What does not run there is a short table
-//! (`exceptions.rs`) or says so itself. The emulated processor is slow: this shows what is correct, never what is fast.
+//! The programs are those that `cargo test` has built. They are packed with their shared libraries (`libraries.rs`) into
+//! the first file system of a guest (`pack.rs`, `archive.rs`), which runs one after the other (`guest.rs`) on a kernel
+//! from Debian's archive (`fetch.rs`, `packages.rs`). What they said is counted and judged (`outcome.rs`). What does not
+//! run there is a short table (`exceptions.rs`) or says so itself. The emulated processor is slow: this shows what is
+//! correct, never what is fast. What differs between processors is in `machine.rs`; the lane `aarch64` uses the other.
 
 mod archive;
 mod exceptions;
 mod fetch;
 mod guest;
+mod libraries;
+mod machine;
 mod outcome;
 mod pack;
+mod packages;
 mod programs;
+
+pub(crate) use machine::{AARCH64, AARCH64_SYSTEM, Machine, X86_64};
 
 use crate::table::{Table, wall};
 use crate::workspace;
@@ -19,6 +25,7 @@ use guest::Seen;
 use outcome::Outcome;
 use programs::Program;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Instant;
 
 /// The oldest kernel that is supported, and one between it and today's.
@@ -62,50 +69,69 @@ fn read(arguments: &[String]) -> Result<Wanted, String> {
     Ok(wanted)
 }
 
-/// The guest's files, which all kernels share.
+/// The guest's files, which all kernels of a machine share.
 pub(crate) struct Prepared {
+    machine: &'static Machine,
     programs: Vec<Program>,
     files: PathBuf,
 }
 
 /// Builds the tests, finds their programs, and packs those that are wanted.
 pub(crate) fn prepare(program: Option<&str>, test: Option<&str>) -> Result<Prepared, String> {
-    fetch::install_tools()?;
-    let built = programs::build()?;
-    exceptions::check(&built.tests)?;
-    for (path, reason) in exceptions::PROGRAMS {
-        println!("does not run there: {path}: {reason}");
-    }
-    let programs: Vec<Program> = built
-        .tests
+    fetch::install_tools(&X86_64)?;
+    // The same build as that of `cargo test --workspace`, so that a lane that ran before has done the work.
+    let built = programs::build(&mut workspace::cargo(&["test", "--workspace"]), X86_64.runner)?;
+    let programs = exceptions::OLDER_KERNELS
+        .sort(built.tests)?
         .into_iter()
-        .filter(|tests| exceptions::PROGRAMS.iter().all(|(path, _)| *path != tests.source))
         .filter(|tests| program.is_none_or(|part| tests.source.contains(part)))
         .filter_map(|tests| tests.matching(test))
         .collect();
-    if programs.is_empty() {
-        return Err("no test has these names".to_owned());
-    }
-    let files = folder().join("guest.cpio");
-    let began = Instant::now();
-    pack::pack(&programs, &built.others, &files)?;
-    let size = std::fs::metadata(&files).map_or(0, |file| file.len() >> 20);
-    println!("{} programs packed, {size} MiB, {}", programs.len(), wall(began.elapsed()));
-    Ok(Prepared { programs, files })
+    Prepared::of(&X86_64, programs, &built.others)
+}
+
+/// The names of all tests that this `cargo test` builds for aarch64.
+pub(crate) fn test_names(command: &mut Command) -> Result<Vec<String>, String> {
+    let built = programs::build(command, AARCH64.runner)?;
+    Ok(built.tests.into_iter().flat_map(|program| program.tests).collect())
+}
+
+/// The programs that this `cargo test` builds for aarch64.
+pub(crate) fn prepare_aarch64(command: &mut Command) -> Result<Prepared, String> {
+    fetch::install_tools(&AARCH64)?;
+    let built = programs::build(command, AARCH64.runner)?;
+    Prepared::of(&AARCH64, exceptions::AARCH64.sort(built.tests)?, &built.others)
 }
 
 impl Prepared {
+    fn of(
+        machine: &'static Machine,
+        programs: Vec<Program>,
+        others: &[PathBuf],
+    ) -> Result<Prepared, String> {
+        if programs.is_empty() {
+            return Err("no test has these names".to_owned());
+        }
+        let files = folder(machine).join("guest.cpio");
+        let busybox = fetch::busybox(machine, &folder(machine))?;
+        let began = Instant::now();
+        pack::pack(machine, &busybox, &programs, others, &files)?;
+        let size = std::fs::metadata(&files).map_or(0, |file| file.len() >> 20);
+        println!("{} programs packed, {size} MiB, {}", programs.len(), wall(began.elapsed()));
+        Ok(Prepared { machine, programs, files })
+    }
+
     /// Runs the programs on each kernel, prints what became of them, and fails unless all tests have passed.
     pub(crate) fn run(&self, kernels: &[&'static str]) -> Result<(), String> {
         let mut images = Vec::new();
         for kernel in kernels {
-            images.push((*kernel, fetch::kernel(kernel, &folder())?));
+            images.push((*kernel, fetch::kernel(self.machine, kernel, &folder(self.machine))?));
         }
         // Side by side: a guest keeps little more than one processor busy.
         let consoles = std::thread::scope(|scope| {
             let run = |(kernel, image): (&'static str, PathBuf)| {
                 let began = Instant::now();
-                let seen = guest::run(&image, &self.files, &self.programs, kernel);
+                let seen = guest::run(self.machine, &image, &self.files, &self.programs, kernel);
                 (kernel, seen, wall(began.elapsed()))
             };
             let guests: Vec<_> =
@@ -149,6 +175,7 @@ impl Prepared {
 }
 
 /// Where kernels are kept and the guest's files are made. Nothing needs what is there from before.
-fn folder() -> PathBuf {
-    workspace::root().join("target/kernels")
+fn folder(machine: &Machine) -> PathBuf {
+    let kernels = workspace::root().join("target/kernels");
+    if machine.arch == std::env::consts::ARCH { kernels } else { kernels.join(machine.arch) }
 }

@@ -2,36 +2,43 @@
 //! it has here, because tests know the paths of programs that they start; and the script that runs them.
 
 use super::archive::Archive;
-use super::guest;
+use super::machine::Machine;
 use super::programs::Program;
+use super::{guest, libraries};
 use crate::process::{self, Show};
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-pub(super) const BUSYBOX: &str = "/bin/busybox";
 const LIMIT: Duration = Duration::from_secs(60);
 
-pub(super) fn pack(programs: &[Program], others: &[PathBuf], to: &Path) -> Result<(), String> {
+pub(super) fn pack(
+    machine: &Machine,
+    busybox: &Path,
+    programs: &[Program],
+    others: &[PathBuf],
+    to: &Path,
+) -> Result<(), String> {
     let folder = to.parent().expect("a file in a folder");
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let file = File::create(to).map_err(|error| format!("{}: {error}", to.display()))?;
     let mut archive = Archive::new(BufWriter::new(file));
-    fill(&mut archive, programs, others, folder)?;
+    start(&mut archive, machine, busybox, programs)?;
+    fill(&mut archive, machine, programs, others, folder)?;
     archive.finish().map(drop).map_err(|error| format!("{}: {error}", to.display()))
 }
 
 type Files = Archive<BufWriter<File>>;
 
-fn fill(
+/// What the guest needs before it runs a program.
+fn start(
     archive: &mut Files,
+    machine: &Machine,
+    busybox: &Path,
     programs: &[Program],
-    others: &[PathBuf],
-    scratch: &Path,
 ) -> Result<(), String> {
-    let said = |error: std::io::Error| format!("the guest's files: {error}");
     for path in ["/dev", "/proc", "/sys", "/tmp", "/run", guest::SCRATCH] {
         archive.folder(Path::new(path)).map_err(said)?;
     }
@@ -45,12 +52,20 @@ fn fill(
         archive.file(Path::new(path), text.as_bytes()).map_err(said)?;
     }
     archive.file(Path::new("/init"), guest::script(programs).as_bytes()).map_err(said)?;
+    archive.file(Path::new("/bin/busybox"), &read(busybox)?).map_err(said)?;
+    shared(archive, machine, busybox)
+}
 
-    archive.file(Path::new("/bin/busybox"), &read(Path::new(BUSYBOX))?).map_err(said)?;
-    libraries(archive, Path::new(BUSYBOX))?;
+fn fill(
+    archive: &mut Files,
+    machine: &Machine,
+    programs: &[Program],
+    others: &[PathBuf],
+    scratch: &Path,
+) -> Result<(), String> {
     for path in programs.iter().map(|program| &program.path).chain(others) {
-        archive.file(path, &stripped(path, scratch)?).map_err(said)?;
-        libraries(archive, path)?;
+        archive.file(path, &stripped(machine, path, scratch)?).map_err(said)?;
+        shared(archive, machine, path)?;
     }
     // CARGO_TARGET_TMPDIR of the tests: `tmp` beside the profile's folder, in which `deps` is.
     for target in programs.iter().filter_map(|program| program.path.ancestors().nth(3)) {
@@ -59,36 +74,28 @@ fn fill(
     Ok(())
 }
 
-/// The shared libraries of a program and its loader, where they are here.
-fn libraries(archive: &mut Files, program: &Path) -> Result<(), String> {
-    let ended = process::run(Command::new("ldd").arg(program), LIMIT, Show::Nothing)?;
-    if !ended.success() {
-        // A static program has none, and that is what ldd calls an error.
-        let is_static = ended.output.contains("not a dynamic executable");
-        return if is_static { Ok(()) } else { Err(format!("ldd: {}", ended.output)) };
-    }
-    for line in ended.output.lines() {
-        // `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x...)`, or `/lib64/ld-linux-x86-64.so.2 (0x...)`.
-        let file = line.rsplit("=>").next().unwrap_or("").split_whitespace().next().unwrap_or("");
-        if line.contains("not found") {
-            return Err(format!("{}: {line}", program.display()));
-        }
-        let path = Path::new(file);
-        if path.is_absolute() && !archive.has(path) {
-            archive.file(path, &read(path)?).map_err(|error| format!("{file}: {error}"))?;
+/// The shared libraries that a program needs, unless they are there.
+fn shared(archive: &mut Files, machine: &Machine, program: &Path) -> Result<(), String> {
+    for (inside, here) in libraries::of(machine, program)? {
+        if !archive.has(&inside) {
+            archive.file(&inside, &read(&here)?).map_err(said)?;
         }
     }
     Ok(())
 }
 
+fn said(error: io::Error) -> String {
+    format!("the guest's files: {error}")
+}
+
 /// The program without what only debuggers read: four fifths of it. `strip` comes with the linker.
-fn stripped(program: &Path, scratch: &Path) -> Result<Vec<u8>, String> {
+fn stripped(machine: &Machine, program: &Path, scratch: &Path) -> Result<Vec<u8>, String> {
     let to = scratch.join("stripped");
-    let mut command = Command::new("strip");
+    let mut command = Command::new(machine.strip);
     command.arg("--strip-debug").arg("-o").arg(&to).arg(program);
     let ended = process::run(&mut command, LIMIT, Show::Nothing)?;
     if !ended.success() {
-        return Err(format!("strip {}: {}", program.display(), ended.output));
+        return Err(format!("{} {}: {}", machine.strip, program.display(), ended.output));
     }
     let bytes = read(&to);
     let _ = fs::remove_file(&to);

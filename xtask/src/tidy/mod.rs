@@ -4,6 +4,7 @@
 //! Each rule is a file of its own with one function, which reads the repository and reports problems. Exceptions are
 //! named in `exceptions.rs`, with their reasons, and one that is no longer needed is a problem itself.
 
+mod budgets;
 mod cfg_places;
 mod dead_files;
 mod dependencies;
@@ -82,6 +83,7 @@ const RULES: &[fn(&Repository, &mut Report)] = &[
     test_habits::check,
     rows::check,
     examples::check,
+    budgets::check,
 ];
 
 fn report() -> Result<Report, String> {
@@ -94,8 +96,14 @@ fn report() -> Result<Report, String> {
 }
 
 pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
-    if let Some(word) = arguments.first() {
-        return Err(format!("`{word}` is not an argument of tidy"));
+    match arguments {
+        [] => {}
+        [word] if word == "--write" => {
+            let text = budgets::written(&Repository::read()?)?;
+            return std::fs::write(workspace::root().join("PLATFORMS.md"), text)
+                .map_err(|error| format!("PLATFORMS.md: {error}"));
+        }
+        [word, ..] => return Err(format!("`{word}` is not an argument of tidy")),
     }
     let report = report()?;
     for note in &report.notes {

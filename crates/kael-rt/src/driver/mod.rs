@@ -242,8 +242,16 @@ impl Driver {
         let Some(driver) = span.fd.may_pass(Some(Side::Write)) else { return Err(op) };
         let driver = driver.uncounted();
         let launched = match driver.borrow() {
-            // SAFETY: as in `submit_plain`.
-            Some(mut inner) => unsafe { inner.launch_quiet(span, &O::TRAITS, Vtable::of::<O>()) },
+            Some(mut inner) => {
+                let known = if Backend::AT_ONCE { inner.send_at_once(&span) } else { None };
+                if known == Some(span.len as i32) {
+                    // All of it is sent, and it needs no slot. Its drop is user code.
+                    drop(inner);
+                    return Ok(());
+                }
+                // SAFETY: as in `submit_plain`.
+                unsafe { inner.launch_quiet(span, &O::TRAITS, Vtable::of::<O>(), known) }
+            }
             None => None,
         };
         let Some((slot, launch)) = launched else { return Err(op) };

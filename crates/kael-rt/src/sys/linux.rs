@@ -68,6 +68,7 @@ pub(super) unsafe fn pwritev(number: i32, from: *const libc::iovec, n: i32, at: 
 
 /// Whether a file's bytes may be in memory: it was not opened for direct I/O, which waits for the device although it was
 /// asked not to wait. 1 system call.
+#[allow(dead_code, reason = "a ring reads without a thread in any case")]
 pub(super) fn may_read_cached(number: i32) -> bool {
     // SAFETY: plain numbers.
     unsafe { libc::fcntl(number, libc::F_GETFL) & libc::O_DIRECT == 0 }
@@ -77,6 +78,7 @@ pub(super) fn may_read_cached(number: i32) -> bool {
 ///
 /// # Safety
 /// The vectors name memory that nobody else uses.
+#[allow(dead_code, reason = "a ring reads without a thread in any case")]
 pub(super) unsafe fn read_cached(number: i32, into: &[libc::iovec], at: u64) -> i32 {
     let (vectors, n) = (into.as_ptr(), into.len() as i32);
     // SAFETY: the caller's word.

@@ -21,11 +21,11 @@
 ))]
 #[path = "budgets/uring.rs"]
 pub(crate) mod budgets;
-#[cfg(not(any(
-    kael_backend = "sim",
-    all(target_os = "linux", not(any(kael_backend = "epoll", kael_backend = "kqueue")))
-)))]
-#[path = "budgets/readiness.rs"]
+#[cfg(kael_backend = "epoll")]
+#[path = "budgets/epoll.rs"]
+pub(crate) mod budgets;
+#[cfg(any(kael_backend = "kqueue", not(any(target_os = "linux", kael_backend = "sim"))))]
+#[path = "budgets/kqueue.rs"]
 pub(crate) mod budgets;
 mod event;
 mod options;

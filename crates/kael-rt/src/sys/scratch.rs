@@ -256,6 +256,7 @@ impl MessageMut<'_> {
     }
 
     /// How many bytes it has room for.
+    #[allow(dead_code, reason = "only who makes the calls asks")]
     pub(super) fn room(&self) -> usize {
         let vectors = self.header.msg_iov;
         // SAFETY: the scratch made the header, with so many vectors beside it.
@@ -286,6 +287,7 @@ pub(crate) struct PeerAddr {
 
 impl PeerAddr {
     /// Room for any address.
+    #[allow(dead_code, reason = "only who makes the calls asks")]
     pub(super) fn room() -> PeerAddr {
         PeerAddr { len: size_of::<libc::sockaddr_storage>() as _, ..PeerAddr::unset() }
     }

@@ -62,8 +62,22 @@ impl Inner {
         !self.hurried && self.waiting_futures == 0 && !self.ending
     }
 
+    /// Sends what there is room for, if the backend can tell at once.
+    #[inline(always)]
+    pub(in crate::driver) fn send_at_once(&mut self, span: &Span<'_>) -> Option<i32> {
+        // SAFETY: the bytes are borrowed for the call.
+        let result = unsafe { self.backend.send_at_once(span.fd.number(), span.at, span.len) }?;
+        if result == span.len as i32 {
+            self.started += 1;
+            self.ended += 1;
+            self.queued_sends += 1;
+        }
+        Some(result)
+    }
+
     /// Hands a send, whose gate is open, to the backend, and leaves it to itself. It must be placed in the
-    /// slot before anything else. With an id: it is over already. `None`: there is no slot.
+    /// slot before anything else. With an id: it is over already. `None`: there is no slot. `known`: it was tried, and
+    /// that came of it.
     ///
     /// # Safety
     /// As for [`launch_plain`](Inner::launch_plain).
@@ -73,6 +87,7 @@ impl Inner {
         span: Span<'_>,
         traits: &'static Traits,
         vtable: &'static Vtable,
+        known: Option<i32>,
     ) -> Option<(NonNull<Slot>, Option<SlotId>)> {
         let slot = self.slots.reserve(traits, vtable, vtable.left)?;
         let head = self.slots.head_at(slot);
@@ -85,7 +100,11 @@ impl Inner {
         // SAFETY: the caller's word. The descriptor is looked at before this returns.
         let mut request = unsafe { Plain::Send { wait_all: true }.request(span) };
         request.set_quiet(true);
-        match self.backend.start(id, request) {
+        let started = match known {
+            Some(result) => Started::Done(result),
+            None => self.backend.start(id, request),
+        };
+        match started {
             Started::Queued => {
                 self.started += 1;
                 self.quiet += 1;

@@ -8,9 +8,9 @@ mod job;
 mod wake;
 
 use super::{own, scratch::PeerAddr};
-use crate::op::{RecvFlags, Request, SendFlags};
+use crate::op::{RecvFlags, Request};
 pub(crate) use job::PoolJob;
-use std::{io, net::Shutdown, ptr::NonNull};
+use std::{io, net::Shutdown};
 pub(super) use wake::Inbox;
 
 /// Carries a request out as far as one call does. A count, a descriptor or a negative errno.
@@ -107,8 +107,9 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             // SAFETY: see above.
             again(|| unsafe { libc::recvmsg(number, message.header, flags) })
         }
-        Request::Send { fd, from, flags } => send(fd.number(), from, *flags),
-        Request::SendZeroCopy { fd, from } => send(fd.number(), from, SendFlags::default()),
+        Request::Send { fd, from, .. } | Request::SendZeroCopy { fd, from } => {
+            send(fd.number(), from)
+        }
         Request::SendMessage { fd, message, .. } | Request::SendMessageZeroCopy { fd, message } => {
             let number = fd.number();
             // SAFETY: see above.
@@ -159,36 +160,10 @@ fn recv_flags(flags: RecvFlags) -> i32 {
 
 /// Sends what the socket has room for. (That all of it shall be sent is the operation's own loop.)
 #[inline]
-fn send(number: i32, from: &[u8], _: SendFlags) -> i32 {
+pub(super) fn send(number: i32, from: &[u8]) -> i32 {
     let (bytes, len) = (from.as_ptr().cast(), own::most(from.len()));
     // SAFETY: the bytes are borrowed; the number is open, see `call`.
     again(|| unsafe { libc::send(number, bytes, len, own::SEND_FLAGS) })
-}
-
-/// Receives what is there.
-///
-/// # Safety
-/// Room for `len` bytes, which nobody else uses.
-pub(super) unsafe fn receive(number: i32, room: NonNull<u8>, len: usize) -> i32 {
-    // SAFETY: the caller's word.
-    again(|| unsafe { libc::recv(number, room.as_ptr().cast(), own::most(len), 0) })
-}
-
-/// Whether there is something to be received, for which there is no buffer: `ENOBUFS`; 0 for the end, or an error.
-pub(super) fn look(number: i32) -> i32 {
-    let mut byte = 0u8;
-    // SAFETY: room for one byte.
-    match again(|| unsafe { libc::recv(number, (&raw mut byte).cast(), 1, libc::MSG_PEEK) }) {
-        1.. => -libc::ENOBUFS,
-        code => code,
-    }
-}
-
-/// A descriptor blocks from here on.
-pub(super) fn make_blocking(number: i32) {
-    let off: libc::c_int = 0;
-    // SAFETY: an int, and the caller owns the number.
-    unsafe { libc::ioctl(number, libc::FIONBIO, &raw const off) };
 }
 
 /// Begins to connect; `EINPROGRESS` and an interruption say that it goes on by itself.
@@ -199,30 +174,6 @@ fn connect(number: i32, peer: &PeerAddr) -> i32 {
     match -code {
         libc::EINPROGRESS | libc::EINTR | libc::EALREADY => -libc::EAGAIN,
         _ => code,
-    }
-}
-
-/// What became of a connection that was begun: it is there, or the reason why not, or `EAGAIN`.
-pub(super) fn connected(number: i32) -> i32 {
-    let (mut code, mut len) = (0i32, size_of::<i32>() as libc::socklen_t);
-    // SAFETY: an option of an int, by its address and size.
-    let asked = unsafe {
-        let value = (&raw mut code).cast();
-        libc::getsockopt(number, libc::SOL_SOCKET, libc::SO_ERROR, value, &raw mut len)
-    };
-    match answer(asked as isize) {
-        0 if code != 0 => return -code,
-        0 => {}
-        error => return error,
-    }
-    let mut peer = PeerAddr::room();
-    let room = peer.storage.as_mut_ptr().cast();
-    // SAFETY: room for any address, and its size.
-    match answer(unsafe { libc::getpeername(number, room, &raw mut peer.len) } as isize) {
-        code if code == -libc::ENOTCONN => -libc::EAGAIN,
-        // It was connected, and its peer is gone already.
-        code if code == -libc::EINVAL => 0,
-        code => code,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One try of a request, and what is known of its descriptor afterwards.
 
-use super::{Backend, groups::Groups, watches::Direction};
+use super::{Backend, calls, groups::Groups, watches::Direction};
 use crate::{
     driver::{Kind, SlotId},
     op::{Request, Side},
@@ -35,7 +35,7 @@ impl Try {
         match request {
             Request::RecvPooled { fd, group, .. } => receive_pooled(fd.number(), *group, groups),
             Request::Connect { fd, .. } if again => {
-                Try { calls: 2, ..Try::of(posix::connected(fd.number())) }
+                Try { calls: 2, ..Try::of(calls::connected(fd.number())) }
             }
             request => {
                 let result = posix::call(request);
@@ -59,10 +59,10 @@ impl Try {
 /// Receives into a buffer of a group. A buffer is taken only for what is there.
 fn receive_pooled(fd: i32, group: u16, groups: &mut Groups) -> Try {
     let group = groups.get(group);
-    let Some(buffer) = group.take() else { return Try::of(posix::look(fd)) };
+    let Some(buffer) = group.take() else { return Try::of(calls::look(fd)) };
     let asked = group.size();
     // SAFETY: a buffer that was lent to us, of that size.
-    let result = unsafe { posix::receive(fd, group.at(buffer), asked) };
+    let result = unsafe { calls::receive(fd, group.at(buffer), asked) };
     if result <= 0 {
         group.put_back(buffer);
         return Try::of(result);

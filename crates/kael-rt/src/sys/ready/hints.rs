@@ -68,24 +68,28 @@ impl Backend {
     /// Carries out what waits for a direction, in order, as far as it goes now. `refused`: what goes on waiting has
     /// this error.
     fn try_waiting(&mut self, fd: i32, side: Side, refused: i32) {
-        while self.watches.side(fd, side).ready
-            && let Some((id, request)) = self.watches.first(fd, side)
+        while let Some((id, request, direction)) = self.watches.first(fd, side)
+            && direction.ready
         {
             let tried = Try::make(request, &mut self.groups, true);
             let goes_on = matches!(request, Request::RecvPooled { multishot: true, .. });
             let answer = tried.answer;
             self.calls += tried.calls;
-            tried.note(self.watches.side(fd, side));
-            if answer.result == -libc::EAGAIN {
-                break;
-            }
+            tried.note(direction);
             if answer.result > 0 && goes_on {
+                let (is_armed, more) = (direction.armed, direction.ready);
                 let flags = answer.flags | MORE;
                 self.own.push_back(Event { user: id.0, result: answer.result, flags });
                 // Others come first, if there is more.
-                if self.watches.side(fd, side).ready {
-                    self.list(fd, side);
+                if more {
+                    return self.list(fd, side);
                 }
+                if is_armed {
+                    return;
+                }
+                break;
+            }
+            if answer.result == -libc::EAGAIN {
                 break;
             }
             let request = self.watches.remove(id).expect("it was the first");
@@ -96,7 +100,7 @@ impl Backend {
             && !self.watches.side(fd, side).ready
             && let Err(errno) = if refused == 0 { self.arm(fd, side) } else { Err(refused) }
         {
-            while let Some((id, _)) = self.watches.first(fd, side) {
+            while let Some((id, ..)) = self.watches.first(fd, side) {
                 self.watches.remove(id);
                 self.finish(id, -errno, 0);
             }

@@ -15,6 +15,7 @@
 //! to the blocking pool, a turn's worth at once, unless the system can say that a read would not wait.
 
 mod attempt;
+mod calls;
 mod files;
 mod groups;
 mod hints;
@@ -38,7 +39,7 @@ use crate::{
 };
 use attempt::Answer;
 use groups::Groups;
-use std::{collections::VecDeque, io, mem, ptr::NonNull, sync::Arc};
+use std::{collections::VecDeque, io, mem, ptr::NonNull, slice, sync::Arc};
 use watches::Watches;
 
 /// What the system says of a descriptor: that a call may be worth trying.
@@ -137,6 +138,8 @@ fn way(request: &Request<'_>) -> Way {
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
+    /// What can be done is done when it is asked for.
+    pub(crate) const AT_ONCE: bool = true;
     /// A call that would wait says `EAGAIN` instead.
     pub(crate) const SOCKETS_BLOCK: bool = false;
     /// There is no table of descriptors without numbers.
@@ -191,6 +194,31 @@ impl Backend {
         }
     }
 
+    /// Sends what there is room for. `None`: it has to wait, for a hint or for its turn.
+    ///
+    /// # Safety
+    /// Bytes of that length.
+    #[inline]
+    pub(crate) unsafe fn send_at_once(
+        &mut self,
+        fd: i32,
+        at: NonNull<u8>,
+        len: usize,
+    ) -> Option<i32> {
+        if !self.watches.may_try(fd, Side::Write) || !self.may_try() {
+            return None;
+        }
+        self.submitted += 1;
+        self.calls += 1;
+        // SAFETY: the caller's word.
+        let result = posix::send(fd, unsafe { slice::from_raw_parts(at.as_ptr(), len) });
+        if result == -libc::EAGAIN {
+            self.watches.side(fd, Side::Write).ready = false;
+            return None;
+        }
+        Some(result)
+    }
+
     #[inline]
     fn start_on(
         &mut self,
@@ -200,8 +228,7 @@ impl Backend {
         side: Side,
     ) -> Started {
         let is_multishot = matches!(request, Request::RecvPooled { multishot: true, .. });
-        let is_first = self.watches.is_free(fd, side);
-        let ready = self.watches.side(fd, side).ready;
+        let (is_first, ready) = (self.watches.is_free(fd, side), self.watches.side(fd, side).ready);
         // To connect is to begin it; all others may wait for the next turn.
         let begins = matches!(request, Request::Connect { .. });
         if is_first && ready && !is_multishot && (self.may_try() || begins) {
@@ -289,7 +316,7 @@ impl Backend {
     pub(crate) fn let_go(&mut self, number: i32) {
         self.give_up(number, true);
         self.calls += 1;
-        posix::make_blocking(number);
+        calls::make_blocking(number);
     }
 
     /// Ends a stream in both directions; its descriptor stays.

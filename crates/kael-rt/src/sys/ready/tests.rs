@@ -27,7 +27,7 @@ fn k08_requests_go_in_their_order() {
     // One in the middle is cancelled.
     assert!(watches.remove(ids[2]).is_some());
     let mut order = Vec::new();
-    while let Some((id, _)) = watches.first(5, Side::Read) {
+    while let Some((id, ..)) = watches.first(5, Side::Read) {
         order.push(id);
         watches.remove(id);
     }

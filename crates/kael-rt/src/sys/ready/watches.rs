@@ -150,12 +150,26 @@ impl Watches {
         self.count += 1;
     }
 
-    /// The first of those that wait.
+    /// The first of those that wait, with what is known of its direction.
     #[inline]
-    pub(super) fn first(&mut self, fd: i32, side: Side) -> Option<(SlotId, &mut Request<'static>)> {
-        let first = self.side(fd, side).first;
-        let waiting = self.waiting.get_mut(first as usize)?;
-        Some((waiting.id, waiting.request.as_mut()?))
+    pub(super) fn first(
+        &mut self,
+        fd: i32,
+        side: Side,
+    ) -> Option<(SlotId, &mut Request<'static>, &mut Direction)> {
+        let direction = &mut self.watches.get_mut(fd as usize)?.sides[side as usize];
+        let waiting = self.waiting.get_mut(direction.first as usize)?;
+        Some((waiting.id, waiting.request.as_mut()?, direction))
+    }
+
+    /// Nobody waits for a direction in which a call may get something.
+    #[inline]
+    pub(super) fn may_try(&self, fd: i32, side: Side) -> bool {
+        let watch = self.watches.get(fd as usize);
+        watch.is_none_or(|watch| {
+            let direction = &watch.sides[side as usize];
+            direction.ready && direction.first == NONE
+        })
     }
 
     /// Takes a request out of those that wait, wherever it is. `None`: it is not there.

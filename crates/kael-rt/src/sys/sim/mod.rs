@@ -132,6 +132,8 @@ const STEP_NS: u64 = 1000;
 impl Backend {
     /// Time is virtual.
     pub(crate) const MOVES_CLOCK: bool = true;
+    /// Answers come with a turn.
+    pub(crate) const AT_ONCE: bool = false;
     #[cfg(test)]
     pub(crate) const HAS_DIRECT: bool = true;
 
@@ -257,6 +259,14 @@ impl Backend {
         } else if self.has_room() {
             self.queue.push_back(Submission::Close(number, direct));
         }
+    }
+
+    /// Nothing is known at once here.
+    ///
+    /// # Safety
+    /// Bytes of that length.
+    pub(crate) unsafe fn send_at_once(&mut self, _: i32, _: NonNull<u8>, _: usize) -> Option<i32> {
+        None
     }
 
     /// Somebody else owns a number from here on.

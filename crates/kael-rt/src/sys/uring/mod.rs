@@ -38,7 +38,7 @@ use files::FileTable;
 use fixed::Fixed;
 use growth::Growth;
 use ring::{Probe, Ring};
-use std::{io, sync::Arc, time::Duration};
+use std::{io, ptr::NonNull, sync::Arc, time::Duration};
 
 /// `user_data` of submissions that belong to no slot. Generations never reach these values,
 /// because an index never has all its high bits set.
@@ -108,6 +108,8 @@ fn ends_no_wait(request: &Request<'_>) -> bool {
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
+    /// Answers come with a turn.
+    pub(crate) const AT_ONCE: bool = false;
     /// The kernel waits for us.
     pub(crate) const SOCKETS_BLOCK: bool = true;
     #[cfg(test)]
@@ -262,6 +264,14 @@ impl Backend {
             self.calls += 1;
             super::close_now(number);
         }
+    }
+
+    /// Nothing is known at once here.
+    ///
+    /// # Safety
+    /// Bytes of that length.
+    pub(crate) unsafe fn send_at_once(&mut self, _: i32, _: NonNull<u8>, _: usize) -> Option<i32> {
+        None
     }
 
     /// Somebody else owns a number from here on.

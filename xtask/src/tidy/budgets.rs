@@ -1,0 +1,85 @@
+//! The budgets in the library and their table in PLATFORMS.md are the same. `cargo xtask tidy --write` writes the table.
+
+use super::{Report, Repository};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+const DOCUMENT: &str = "PLATFORMS.md";
+const BEGIN: &str = "<!-- budgets: written by `cargo xtask tidy --write` -->\n";
+const END: &str = "<!-- budgets: end -->";
+const INTERFACES: &[(&str, &str)] = &[
+    ("io_uring", "crates/kael-rt/src/sys/budgets/uring.rs"),
+    ("epoll", "crates/kael-rt/src/sys/budgets/epoll.rs"),
+    ("kqueue", "crates/kael-rt/src/sys/budgets/kqueue.rs"),
+];
+
+pub(super) fn check(repository: &Repository, report: &mut Report) {
+    match written(repository) {
+        Ok(text) if repository.text(DOCUMENT) == Some(&text) => {}
+        Ok(_) => {
+            report.problem(DOCUMENT, "its table of budgets is old: `cargo xtask tidy --write`")
+        }
+        Err(reason) => report.problem(DOCUMENT, reason),
+    }
+}
+
+/// The document as it should be.
+pub(super) fn written(repository: &Repository) -> Result<String, String> {
+    let text = repository.text(DOCUMENT).ok_or("does not exist")?;
+    let (before, rest) = text.split_once(BEGIN).ok_or("has no place for the table of budgets")?;
+    let (_, after) = rest.split_once(END).ok_or("the table of budgets has no end")?;
+    Ok(format!("{before}{BEGIN}{}{END}{after}", table(repository)?))
+}
+
+/// A row of one interface: the figures, and how it is done.
+struct Row {
+    figures: String,
+    how: String,
+}
+
+fn table(repository: &Repository) -> Result<String, String> {
+    let mut names: Vec<String> = Vec::new();
+    let mut columns = Vec::new();
+    for (interface, path) in INTERFACES {
+        let source = repository.text(path).ok_or(format!("{path} does not exist"))?;
+        let mut rows = BTreeMap::new();
+        for line in source.lines().filter_map(|line| line.trim().strip_suffix(';')) {
+            let Some((name, row)) = row(line) else { continue };
+            if columns.is_empty() {
+                names.push(name.clone());
+            }
+            rows.insert(name, row);
+        }
+        if names.is_empty() || rows.len() != names.len() {
+            return Err(format!("{interface} has {} rows and not {}", rows.len(), names.len()));
+        }
+        columns.push(rows);
+    }
+    let mut out = String::from("| operation |");
+    INTERFACES.iter().for_each(|(interface, _)| out.push_str(&format!(" {interface} |")));
+    out.push_str("\n|---|");
+    INTERFACES.iter().for_each(|_| out.push_str("---|"));
+    out.push('\n');
+    for name in &names {
+        let _ = write!(out, "| {name} |");
+        for (column, (interface, _)) in columns.iter().zip(INTERFACES) {
+            let row = column.get(name).ok_or(format!("{interface} has no row {name}"))?;
+            let _ = write!(out, " {}: {} |", row.figures, row.how);
+        }
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+/// `id: Area "Name", rule one, many, allocations, "how"`.
+fn row(line: &str) -> Option<(String, Row)> {
+    let mut quoted = line.split('"');
+    let (_, name, figures) = (quoted.next()?, quoted.next()?, quoted.next()?);
+    let how = quoted.next()?;
+    let mut figures = figures.trim_matches([',', ' ']).split(", ");
+    let (rule, one) = figures.next()?.split_once(' ')?;
+    let many = figures.next()?;
+    let bound = if rule == "exact" { "" } else { "≤ " };
+    let figures = format!("{bound}{one}, ≤ {many}");
+    Some((name.to_owned(), Row { figures, how: how.replace('|', "\\|") }))
+}
