@@ -79,7 +79,8 @@ fn explain(error: io::Error, step: &str) -> io::Error {
 
 impl Poller {
     pub(super) const INTERFACE: &'static str = "kqueue";
-    pub(super) const MODEL: &'static str = "the system says when a call would not block, for all descriptors in one call, and is told there what to watch";
+    pub(super) const MODEL: &'static str =
+        "readiness, completed by the runtime, through kqueue; one thread per core";
     /// A write is told of once.
     pub(super) const STAYS_ARMED: [bool; 2] = [true, false];
 
