@@ -21,7 +21,7 @@
 //! 13. Timers are the runtime's own; the wait has a limit, of which the systems take a hundred million seconds at most.
 //! 14. Ends of child processes: nothing in the runtime waits for any yet.
 //! 15. Regular files go to the blocking pool (`ready/mod.rs`): here they would always be ready.
-//! 16. What the calls themselves are like is in the file of the system's family (`sys/bsd.rs`, `sys/apple.rs`).
+//! 16. What the calls themselves are like is in the file of the system's family (`sys/bsd/`).
 
 #[cfg(test)]
 mod tests;
