@@ -111,7 +111,7 @@ mod tests {
         let mounts = "21 1 0:1 / / rw - ext4 /dev/vda rw\n22 21 0:2 / /data rw shared:1 - xfs /dev/vdb rw\n\
                       23 21 0:3 / /data rw - tmpfs tmpfs rw\n24 21 0:4 / /a\\040b rw - btrfs /dev/vdc rw\nnonsense";
         let kind = |path| kind_of(Path::new(path), mounts);
-        assert_eq!(kind("/home/x"), Some("ext4"));
+        assert_eq!(kind("/srv/x"), Some("ext4"));
         assert_eq!(kind("/data/x"), Some("tmpfs"));
         assert_eq!(kind("/database"), Some("ext4"));
         assert_eq!(kind("/a b/c"), Some("btrfs"));
