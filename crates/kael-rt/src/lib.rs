@@ -2,7 +2,8 @@
 //!
 //! One thread per core, completion first, no allocation on hot paths, and a budget of system calls
 //! for every operation ([`budget`]) that is written down, measured and tested. On Linux it is
-//! io_uring, from kernel 6.1 on.
+//! io_uring, from kernel 6.1 on, or epoll (`--cfg kael_backend="epoll"`); on macOS and the BSDs kqueue,
+//! which was never run there yet.
 //!
 //! ```
 //! use kael_rt::net::{TcpListener, TcpStream};

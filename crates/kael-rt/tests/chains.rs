@@ -1,12 +1,13 @@
 //! Chains of a million wakes, joins and drops on a stack of 64 KiB (R26): nothing of ours recurses. Each case runs in
 //! a process of its own, because a stack overflow ends the process; the assertion is on how it ended.
 
+#[path = "support/again.rs"]
+mod again;
 #[path = "support/scale.rs"]
 mod scale;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::process::Command;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::thread;
@@ -28,8 +29,7 @@ fn on_small_stack(name: &str, body: fn()) {
         thread::Builder::new().stack_size(STACK_BYTES).spawn(body).unwrap().join().unwrap();
         return;
     }
-    let program = std::env::current_exe().unwrap();
-    let child = Command::new(program)
+    let child = again::this_program()
         .args([name, "--exact", "--test-threads=1"])
         .env(CHILD, "1")
         .output()

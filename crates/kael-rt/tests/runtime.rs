@@ -1,5 +1,8 @@
 //! Building, nesting and ending runtimes (R34, R42), and the blocking pool as its users see it (R33).
 
+#[path = "support/again.rs"]
+mod again;
+
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -179,9 +182,8 @@ fn build_and_drop(rounds: usize) {
 fn r42_ten_thousand_runtimes_leave_nothing_behind() {
     if std::env::var_os("KAEL_TEST_ALONE").is_none() {
         // Other tests in this process have threads and memory of their own.
-        let program = std::env::current_exe().unwrap();
         let name = "r42_ten_thousand_runtimes_leave_nothing_behind";
-        let status = std::process::Command::new(program)
+        let status = again::this_program()
             .args([name, "--exact", "--test-threads=1"])
             .env("KAEL_TEST_ALONE", "1")
             .status()

@@ -20,13 +20,6 @@ const LINKER: &str = "aarch64-linux-gnu-gcc";
 const EMULATOR: &str = "qemu-aarch64-static";
 const INSTALL_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// Tests that cannot run under the user-mode emulator: a part of the name, the reason. In the emulated machine they run.
-const NOT_IN_USER_MODE: &[(&str, &str)] = &[
-    ("r26_a_chain_of_", STARTS_ITSELF),
-    ("r42_ten_thousand_runtimes_leave_nothing_behind", STARTS_ITSELF),
-];
-const STARTS_ITSELF: &str = "it starts its own program again, and a program of another processor does not run here by itself";
-
 /// What is built: the tests of the library. The other packages have nothing that depends on the processor.
 const PACKAGES: &str = "test --locked -p kael-rt --lib --tests --no-fail-fast";
 
@@ -46,23 +39,12 @@ pub(crate) fn steps(run: &mut Run) {
 }
 
 fn user_mode(run: &mut Run, compiler: &Compiler) {
-    let packages = format!("{PACKAGES} --target-dir target/aarch64-user");
-    run.check(&format!("{READINESS} build"), || {
-        let tests = kernels::test_names(&mut compiler.cargo(Some(READINESS), &packages))?;
-        for (part, reason) in NOT_IN_USER_MODE {
-            if !tests.iter().any(|test| test.contains(part)) {
-                return Err(format!("{part} is an exception and no test"));
-            }
-            println!("not run in user mode: {part}*: {reason}");
-        }
-        Ok(())
-    });
-    let skipped: Vec<String> =
-        NOT_IN_USER_MODE.iter().map(|(test, _)| format!("--skip {test}")).collect();
-    let mut suites =
-        compiler.cargo(Some(READINESS), &format!("{packages} -- {}", skipped.join(" ")));
-    suites.env(variable(TARGET, "RUNNER"), format!("{EMULATOR} -L {AARCH64_SYSTEM}"));
-    suites.env("KAEL_EMULATED", "1");
+    let line = format!("{PACKAGES} --target-dir target/aarch64-user");
+    let emulator = format!("{EMULATOR} -L {AARCH64_SYSTEM}");
+    let mut suites = compiler.cargo(Some(READINESS), &line);
+    suites.env(variable(TARGET, "RUNNER"), &emulator);
+    // Tests that start their own program again need it, too.
+    suites.env("KAEL_RUNNER", emulator).env("KAEL_EMULATED", "1");
     run.tests(&format!("{READINESS} in user mode"), &mut suites);
 }
 

@@ -3,7 +3,7 @@
 
 use super::binary::{self, Format, Processor};
 use super::debian::Toolchain;
-use super::{KQUEUE_STAND_IN, variable, zig};
+use super::{variable, zig};
 use crate::ci::Run;
 use crate::table::Table;
 use crate::workspace;
@@ -68,9 +68,6 @@ const PACKAGES: &str =
     "--locked -p kael-rt -p kael-cli --lib --bins --examples --target-dir target/bsd";
 
 pub(crate) fn steps(run: &mut Run) {
-    if let Some(name) = KQUEUE_STAND_IN {
-        println!("kqueue's backend does not exist yet: `{name}` stands in for it");
-    }
     let names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     let (mut toolchain, mut zig) = (None, None);
     run.check("toolchain", || Toolchain::with_std_for(&names).map(|it| toolchain = Some(it)));
@@ -80,7 +77,7 @@ pub(crate) fn steps(run: &mut Run) {
     for target in TARGETS {
         let allowed: String = target.allowed.iter().map(|lint| format!(" -A {lint}")).collect();
         let line = format!("{PACKAGES} -- -D warnings{allowed}");
-        let mut lints = toolchain.clippy(target.name, KQUEUE_STAND_IN, &line);
+        let mut lints = toolchain.clippy(target.name, &line);
         run.step(&format!("lints {}", target.name), &mut lints);
     }
     let Some(zig) = zig else { return };
@@ -101,8 +98,7 @@ fn link(run: &mut Run, toolchain: &Toolchain, zig: &Path, target: &Target) {
     let linker = std::fs::create_dir_all(&headers).map_err(|error| error.to_string());
     match linker.and_then(|()| zig::linker(zig, target.zig)) {
         Ok(linker) => {
-            let mut build =
-                toolchain.cargo(target.name, KQUEUE_STAND_IN, &format!("build {PACKAGES}"));
+            let mut build = toolchain.cargo(target.name, None, &format!("build {PACKAGES}"));
             build.env(variable(target.name, "LINKER"), linker).env("SDKROOT", headers);
             // Without debug information cargo would strip the programs, for macOS with a tool that is not here.
             build.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_STRIP", "none");

@@ -51,10 +51,10 @@ impl Toolchain {
     }
 
     /// Not as `cargo clippy`: cargo would look for that program beside the user's own cargo first.
-    pub(super) fn clippy(&self, target: &str, backend: Option<&str>, line: &str) -> Command {
+    pub(super) fn clippy(&self, target: &str, line: &str) -> Command {
         let mut command = debians("/usr/bin/cargo-clippy");
         command.arg("clippy");
-        self.on(command, target, backend, line)
+        self.on(command, target, None, line)
     }
 
     fn on(&self, mut command: Command, target: &str, backend: Option<&str>, line: &str) -> Command {

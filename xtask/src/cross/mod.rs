@@ -16,10 +16,6 @@ pub(crate) use zig::link as zig_link;
 
 use std::process::Command;
 
-/// The backend for kqueue's systems. `Some` names one that stands in for it, until there is one that is chosen by the
-/// target alone.
-const KQUEUE_STAND_IN: Option<&str> = None;
-
 /// The backend that the user-mode emulator can run: it has no io_uring.
 const READINESS: &str = "epoll";
 

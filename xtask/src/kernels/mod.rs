@@ -90,12 +90,6 @@ pub(crate) fn prepare(program: Option<&str>, test: Option<&str>) -> Result<Prepa
     Prepared::of(&X86_64, programs, &built.others)
 }
 
-/// The names of all tests that this `cargo test` builds for aarch64.
-pub(crate) fn test_names(command: &mut Command) -> Result<Vec<String>, String> {
-    let built = programs::build(command, AARCH64.runner)?;
-    Ok(built.tests.into_iter().flat_map(|program| program.tests).collect())
-}
-
 /// The programs that this `cargo test` builds for aarch64.
 pub(crate) fn prepare_aarch64(command: &mut Command) -> Result<Prepared, String> {
     fetch::install_tools(&AARCH64)?;

@@ -119,14 +119,12 @@ fn filesystem(machine: &Machine) -> (String, String) {
         machine.filesystem,
         machine.directory.display()
     );
-    let follows = match machine.filesystem {
+    let follows = match machine.filesystem.as_str() {
         "tmpfs" | "ramfs" => {
             "it is memory: these figures say nothing about a disk. Run again with `--dir` on the device that matters."
         }
-        "overlayfs" => {
-            "a container's layer: put data on a volume, and run again with `--dir` there."
-        }
-        "nfs" | "cifs" | "9p" | "fuse" => {
+        "overlay" => "a container's layer: put data on a volume, and run again with `--dir` there.",
+        name if ["nfs", "cifs", "smb", "9p", "fuse"].iter().any(|kind| name.starts_with(kind)) => {
             "reads that miss the cache go to a worker of the kernel and over to a server: keep many in flight."
         }
         _ => "how its reads and writes are done is said under \"Files\" above.",

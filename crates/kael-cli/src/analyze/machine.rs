@@ -7,7 +7,7 @@ use kael_rt::fs::File;
 use kael_rt::runtime::Granted;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 pub(crate) struct Machine {
@@ -23,8 +23,7 @@ pub(crate) struct Machine {
     pub(crate) somaxconn: Option<u64>,
     pub(crate) timer_slack_ns: Option<u64>,
     pub(crate) directory: PathBuf,
-    pub(crate) filesystem: &'static str,
-    pub(crate) filesystem_magic: u64,
+    pub(crate) filesystem: String,
     pub(crate) direct: Direct,
 }
 
@@ -38,8 +37,7 @@ pub(crate) enum Direct {
 impl Machine {
     pub(crate) async fn look(granted: Granted, dir: &ScratchDir) -> io::Result<Machine> {
         let system = rustix::system::uname();
-        let magic = rustix::fs::statfs(dir.root())?.f_type as u64;
-        let directory = dir.root().parent().unwrap_or(dir.root());
+        let directory = dir.root().parent().unwrap_or(dir.root()).canonicalize()?;
         Ok(Machine {
             kernel: system.release().to_string_lossy().into_owned(),
             architecture: system.machine().to_string_lossy().into_owned(),
@@ -50,9 +48,8 @@ impl Machine {
             descriptors: limits::descriptors(),
             somaxconn: number("/proc/sys/net/core/somaxconn"),
             timer_slack_ns: number("/proc/self/timerslack_ns"),
-            directory: directory.canonicalize()?,
-            filesystem: filesystem(magic),
-            filesystem_magic: magic,
+            filesystem: filesystem(&directory),
+            directory,
             direct: direct(dir).await,
         })
     }
@@ -86,24 +83,38 @@ async fn direct(dir: &ScratchDir) -> Direct {
     }
 }
 
-/// The names of the numbers in statfs(2).
-fn filesystem(magic: u64) -> &'static str {
-    match magic & 0xffff_ffff {
-        0xef53 => "ext4 (or ext2, ext3)",
-        0x5846_5342 => "xfs",
-        0x9123_683e => "btrfs",
-        0x2fc1_2fc1 => "zfs",
-        0xf2f5_2010 => "f2fs",
-        0xca45_1a4e => "bcachefs",
-        0x0102_1994 => "tmpfs",
-        0x8584_58f6 => "ramfs",
-        0x794c_7630 => "overlayfs",
-        0x6969 => "nfs",
-        0xff53_4d42 | 0xfe53_4d42 => "cifs",
-        0x0102_1997 => "9p",
-        0x6573_5546 => "fuse",
-        0x4d44 => "vfat",
-        0x2011_bab0 => "exfat",
-        _ => "unknown",
+/// The kind of the file system that a folder is in, as the system calls it: that of the last mount over the longest
+/// part of its path. Where the system has no such list, it is unknown.
+fn filesystem(directory: &Path) -> String {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    kind_of(directory, &mounts).unwrap_or("unknown").to_owned()
+}
+
+/// `id parent device root POINT options... - KIND source options`; a blank in a path is \\040.
+fn kind_of<'a>(directory: &Path, mounts: &'a str) -> Option<&'a str> {
+    let mount = |line: &'a str| {
+        let (place, kind) = line.split_once(" - ")?;
+        let point = place.split(' ').nth(4)?.replace("\\040", " ");
+        let is_under = directory.starts_with(&point);
+        is_under.then_some((point.len(), kind.split(' ').next()?))
+    };
+    mounts.lines().filter_map(mount).max_by_key(|(length, _)| *length).map(|(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind_of;
+    use std::path::Path;
+
+    #[test]
+    fn the_longest_and_latest_mount_is_the_folders() {
+        let mounts = "21 1 0:1 / / rw - ext4 /dev/vda rw\n22 21 0:2 / /data rw shared:1 - xfs /dev/vdb rw\n\
+                      23 21 0:3 / /data rw - tmpfs tmpfs rw\n24 21 0:4 / /a\\040b rw - btrfs /dev/vdc rw\nnonsense";
+        let kind = |path| kind_of(Path::new(path), mounts);
+        assert_eq!(kind("/home/x"), Some("ext4"));
+        assert_eq!(kind("/data/x"), Some("tmpfs"));
+        assert_eq!(kind("/database"), Some("ext4"));
+        assert_eq!(kind("/a b/c"), Some("btrfs"));
+        assert_eq!(kind_of(Path::new("/x"), ""), None);
     }
 }

@@ -231,7 +231,6 @@ impl Report {
                 "timer_slack_ns": machine.timer_slack_ns,
                 "directory": machine.directory.to_string_lossy(),
                 "filesystem": machine.filesystem,
-                "filesystem_magic": machine.filesystem_magic,
                 "direct_io": direct,
             },
             "recommended_approach": advice

@@ -3,11 +3,11 @@
 
 use super::tcp::{Pairs, Std};
 use crate::fail::doing;
+use cpu_time::ThreadTime;
 use kael_rt::buf::BufferPool;
 use kael_rt::net::TcpStream;
 use kael_rt::runtime::Handle;
 use kael_rt::time::{Duration, Instant};
-use rustix::time::{ClockId, clock_gettime};
 use std::io::{self, Read, Write};
 use std::mem::take;
 
@@ -195,6 +195,5 @@ fn copied_share(handle: &Handle, before: (u64, u64)) -> f64 {
 }
 
 fn thread_cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    ThreadTime::now().as_duration()
 }

@@ -3,11 +3,13 @@
 
 use kael_rt::net::{TcpListener, TcpStream};
 use std::panic::resume_unwind;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
+#[path = "../support/again.rs"]
+mod again;
 #[path = "../support/backend.rs"]
 mod backend;
 #[path = "../support/scale.rs"]
@@ -41,7 +43,7 @@ pub(crate) fn in_own_process(name: &str, test: impl FnOnce() + Send + 'static) {
     if std::env::var("KAEL_OWN_PROCESS").as_deref() == Ok(name) {
         return within_limit(test);
     }
-    let mut command = Command::new(std::env::current_exe().expect("a test has a path"));
+    let mut command = again::this_program();
     command
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env("KAEL_OWN_PROCESS", name);

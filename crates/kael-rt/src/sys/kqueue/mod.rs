@@ -21,7 +21,7 @@
 //! 13. Timers are the runtime's own; the wait has a limit, of which the systems take a hundred million seconds at most.
 //! 14. Ends of child processes: nothing in the runtime waits for any yet.
 //! 15. Regular files go to the blocking pool (`ready/mod.rs`): here they would always be ready.
-//! 16. What the calls themselves are like is in the file of the system's family (`sys/bsd.rs`, `sys/apple.rs`).
+//! 16. What the calls themselves are like is in the file of the system's family (`sys/bsd/`).
 
 #[cfg(test)]
 mod tests;
@@ -79,7 +79,8 @@ fn explain(error: io::Error, step: &str) -> io::Error {
 
 impl Poller {
     pub(super) const INTERFACE: &'static str = "kqueue";
-    pub(super) const MODEL: &'static str = "the system says when a call would not block, for all descriptors in one call, and is told there what to watch";
+    pub(super) const MODEL: &'static str =
+        "readiness, completed by the runtime, through kqueue; one thread per core";
     /// A write is told of once.
     pub(super) const STAYS_ARMED: [bool; 2] = [true, false];
 
