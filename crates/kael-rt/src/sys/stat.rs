@@ -9,10 +9,10 @@ pub(crate) struct StatBuf(pub(super) libc::stat);
 
 impl StatBuf {
     /// Of `mode`: what is its kind, and the kinds.
-    pub(crate) const FORMAT: u32 = libc::S_IFMT as u32;
-    pub(crate) const REGULAR: u32 = libc::S_IFREG as u32;
-    pub(crate) const DIRECTORY: u32 = libc::S_IFDIR as u32;
-    pub(crate) const LINK: u32 = libc::S_IFLNK as u32;
+    pub(crate) const FORMAT: u32 = libc::S_IFMT as _;
+    pub(crate) const REGULAR: u32 = libc::S_IFREG as _;
+    pub(crate) const DIRECTORY: u32 = libc::S_IFDIR as _;
+    pub(crate) const LINK: u32 = libc::S_IFLNK as _;
 
     pub(super) fn zeroed() -> StatBuf {
         // SAFETY: a stat is made of integers.
@@ -20,13 +20,13 @@ impl StatBuf {
     }
 
     pub(crate) fn mode(&self) -> u32 {
-        self.0.st_mode as u32
+        self.0.st_mode as _
     }
     pub(crate) fn size(&self) -> u64 {
-        self.0.st_size as u64
+        self.0.st_size as _
     }
     pub(crate) fn links(&self) -> u32 {
-        self.0.st_nlink as u32
+        self.0.st_nlink as _
     }
     pub(crate) fn owner(&self) -> (u32, u32) {
         (self.0.st_uid, self.0.st_gid)
@@ -44,6 +44,6 @@ impl StatBuf {
         None
     }
     pub(crate) fn block_size(&self) -> u32 {
-        self.0.st_blksize as u32
+        self.0.st_blksize as _
     }
 }

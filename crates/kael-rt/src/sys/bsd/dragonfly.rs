@@ -16,8 +16,8 @@ pub(super) fn allocate(_: i32, _: u64, _: u64) -> i32 {
 /// Of the last read and the last write: seconds, nanoseconds.
 pub(super) fn times(stat: &libc::stat) -> [(i64, u32); 2] {
     [
-        (stat.st_atime as i64, stat.st_atime_nsec as u32),
-        (stat.st_mtime as i64, stat.st_mtime_nsec as u32),
+        (stat.st_atime as _, stat.st_atime_nsec as u32),
+        (stat.st_mtime as _, stat.st_mtime_nsec as u32),
     ]
 }
 

@@ -15,13 +15,10 @@ pub(super) fn allocate(_: i32, _: u64, _: u64) -> i32 {
 
 /// Of the last read and the last write: seconds, nanoseconds.
 pub(super) fn times(stat: &libc::stat) -> [(i64, u32); 2] {
-    [
-        (stat.st_atime as i64, stat.st_atimensec as u32),
-        (stat.st_mtime as i64, stat.st_mtimensec as u32),
-    ]
+    [(stat.st_atime as _, stat.st_atimensec as u32), (stat.st_mtime as _, stat.st_mtimensec as u32)]
 }
 
 /// The time when a file was made: seconds, nanoseconds.
 pub(super) fn born(stat: &libc::stat) -> Option<(i64, u32)> {
-    (stat.st_birthtime > 0).then_some((stat.st_birthtime as i64, stat.st_birthtimensec as u32))
+    (stat.st_birthtime > 0).then_some((stat.st_birthtime as _, stat.st_birthtimensec as u32))
 }
