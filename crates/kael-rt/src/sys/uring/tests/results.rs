@@ -304,7 +304,7 @@ fn r10_dropped_between_two_steps() {
             faults::meet(OP_RECV, Fault::Shorten(2), 1);
             faults::meet(OP_RECV, Fault::Answer(-libc::EAGAIN), u32::MAX);
             let read =
-                crate::time::timeout(Duration::from_millis(30), b.read_exact(vec![0; 8])).await;
+                crate::time::timeout(Duration::from_millis(300), b.read_exact(vec![0; 8])).await;
             assert!(read.is_err());
             assert!(faults::hits() > 2);
             faults::clear();
