@@ -102,10 +102,11 @@ pub(crate) fn campaign() -> Result<(), String> {
     };
     let programs = build()?;
     let mut jobs = Vec::new();
-    for (name, skips) in CAMPAIGN {
+    for (place, (name, skips)) in CAMPAIGN.iter().enumerate() {
         let program = programs.iter().find(|program| program.name == *name);
         let program = program.ok_or_else(|| format!("there is no test program {name}"))?;
-        for seed in 1..=seeds {
+        // Each seed runs every second program: so each program meets each profile, in half of the time.
+        for seed in (1..=seeds).filter(|seed| (seed + place as u64).is_multiple_of(2)) {
             let profile = PROFILES[(seed % PROFILES.len() as u64) as usize];
             jobs.push(Job { program, profile, seed, is_small: true, skips });
         }
