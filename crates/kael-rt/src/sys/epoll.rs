@@ -70,10 +70,12 @@ impl Poller {
             Poller { epoll, unpark, events: vec![none; EVENTS].into(), precise: true, calls: 2 };
         let wake = poller.unpark.descriptor();
         let edges = (libc::EPOLLIN | libc::EPOLLET) as u32;
-        match poller.control(libc::EPOLL_CTL_ADD, wake, edges, WAKE) {
-            Ok(()) => Ok(poller),
-            Err(errno) => Err(explain(io::Error::from_raw_os_error(errno), "epoll_ctl")),
+        if let Err(errno) = poller.control(libc::EPOLL_CTL_ADD, wake, edges, WAKE) {
+            return Err(explain(io::Error::from_raw_os_error(errno), "epoll_ctl"));
         }
+        poller.calls += 1;
+        poller.precise = poller.ask_precisely(Some(0)) >= 0;
+        Ok(poller)
     }
 
     pub(super) fn unpark(&self) -> Unpark {
@@ -127,10 +129,6 @@ impl Poller {
             n @ 0.. => n as usize,
             _ => match io::Error::last_os_error() {
                 error if error.raw_os_error() == Some(libc::EINTR) => 0,
-                error if error.raw_os_error() == Some(libc::ENOSYS) && self.precise => {
-                    self.precise = false;
-                    return self.wait(ns, hints);
-                }
                 error => return Err(error),
             },
         };
@@ -153,12 +151,17 @@ impl Poller {
     }
 
     fn ask(&mut self, ns: Option<u64>) -> i32 {
-        let (number, room) = (self.epoll.as_raw_fd(), self.events.as_mut_ptr());
-        if !self.precise || ns == Some(0) {
-            let ms = ns.map_or(-1, |ns| ns.div_ceil(1_000_000).min(i32::MAX as u64) as i32);
-            // SAFETY: room for that many events.
-            return unsafe { libc::epoll_wait(number, room, EVENTS as i32, ms) };
+        if self.precise && ns != Some(0) {
+            return self.ask_precisely(ns);
         }
+        let (number, room) = (self.epoll.as_raw_fd(), self.events.as_mut_ptr());
+        let ms = ns.map_or(-1, |ns| ns.div_ceil(1_000_000).min(i32::MAX as u64) as i32);
+        // SAFETY: room for that many events.
+        unsafe { libc::epoll_wait(number, room, EVENTS as i32, ms) }
+    }
+
+    fn ask_precisely(&mut self, ns: Option<u64>) -> i32 {
+        let (number, room) = (self.epoll.as_raw_fd(), self.events.as_mut_ptr());
         let limit = ns.map(|ns| libc::timespec {
             tv_sec: (ns / 1_000_000_000) as _,
             tv_nsec: (ns % 1_000_000_000) as _,
