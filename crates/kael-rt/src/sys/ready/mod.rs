@@ -61,7 +61,9 @@ pub(crate) struct Backend {
     watches: Watches,
     /// What was done without an answer to `start`.
     own: VecDeque<Event>,
+    /// What the system has said, and how much of it was looked at.
     hints: Vec<Hint>,
+    seen: usize,
     /// Directions that are to be tried in the next turn: number, use of the number, side.
     listed: Vec<(i32, u32, Side)>,
     spare: Vec<(i32, u32, Side)>,
@@ -92,6 +94,10 @@ pub(crate) struct Backend {
 const AT_ONCE: u32 = 32;
 /// And between two turns, so that timers and other tasks' answers come in time.
 const IN_TURN: u32 = 256;
+
+/// Hints that are followed in one turn. Of many, the others wait for the next ones, which need no call for them: what was
+/// received is better answered while the kernel's memory of its connection is in the cache.
+const HINTS: usize = 32;
 
 /// Where a request is carried out.
 enum Way {
@@ -154,6 +160,7 @@ impl Backend {
             watches: Watches::default(),
             own: VecDeque::with_capacity(64),
             hints: Vec::with_capacity(256),
+            seen: 0,
             listed: Vec::with_capacity(64),
             spare: Vec::with_capacity(64),
             groups: Groups::default(),
@@ -339,6 +346,7 @@ impl Backend {
             || !self.listed.is_empty()
             || !self.batch.is_empty()
             || !self.late.is_empty()
+            || self.seen < self.hints.len()
             || self.watches.waiting() > 0
             || self.inbox.is_filled()
     }
@@ -351,20 +359,24 @@ impl Backend {
             self.read_late();
         }
         self.flush();
-        let busy = !self.own.is_empty() || !self.listed.is_empty() || self.inbox.is_filled();
+        let has_hints = self.seen < self.hints.len();
+        let busy =
+            has_hints || !self.own.is_empty() || !self.listed.is_empty() || self.inbox.is_filled();
         let limit = match wait {
             Wait::Until(until) if !busy => until.map(|until| until.saturating_sub(self.now_ns())),
             _ => Some(0),
         };
         // What nobody waits for need not be asked for.
-        if limit != Some(0) || self.watches.waiting() > 0 {
-            let mut hints = mem::take(&mut self.hints);
-            let waited = self.poller.wait(limit, &mut hints);
-            for hint in hints.drain(..) {
-                self.take_hint(hint);
-            }
-            self.hints = hints;
-            waited?;
+        if !has_hints && (limit != Some(0) || self.watches.waiting() > 0) {
+            self.hints.clear();
+            self.seen = 0;
+            self.poller.wait(limit, &mut self.hints)?;
+        }
+        let end = self.hints.len().min(self.seen + HINTS);
+        while self.seen < end {
+            let hint = self.hints[self.seen];
+            self.seen += 1;
+            self.take_hint(hint);
         }
         if !self.listed.is_empty() {
             self.try_listed();
