@@ -78,6 +78,11 @@ struct Reading {
     allocations: u64,
 }
 
+/// What the row before has left, peers that see the end of their connections above all, ends before a row begins.
+async fn settle() {
+    kael_rt::time::sleep(Duration::from_millis(2)).await;
+}
+
 impl Meter {
     pub(crate) fn new(handle: Handle, time_per_row: Duration, bar: ProgressBar) -> Meter {
         let recorder = Recorder::new();
@@ -125,6 +130,7 @@ impl Meter {
         P: FnMut() -> io::Result<()>,
         R: AsyncFnMut() -> io::Result<()>,
     {
+        settle().await;
         let mut count = self.begin(operation, 1);
         while self.goes_on(&mut count) {
             (lane.prepare)().map_err(doing(operation))?;
@@ -154,6 +160,7 @@ impl Meter {
             lanes.push(make().map_err(doing(operation))?);
         }
         let mut tasks = Vec::with_capacity(MANY);
+        settle().await;
         let mut count = self.begin(operation, MANY);
         while self.goes_on(&mut count) {
             for lane in &mut lanes {
