@@ -61,8 +61,8 @@ budgets! {
     udp_recv_from: Socket "UdpSocket::recv_from", at_most 1.05, 1.05, 0.0, "recvmsg(2)";
     udp_round_trip: Socket "UdpSocket round trip", at_most 4.0, 6.1, 0.0, "the send, the receive that finds nothing, the wait, the receive";
     pool_get: Buffer "BufferPool::get", at_most 0.05, 0.05, 0.0, "a list in plain memory";
-    file_read_pooled: Buffer "File::read_at (BufferPool)", at_most 2.0, 1.5, 0.0, "as read_at";
-    file_write_pooled: Buffer "File::write_at (BufferPool)", at_most 2.0, 1.5, 0.0, "as write_at";
+    file_read_pooled: Buffer "File::read_at (BufferPool)", at_most 2.05, 1.5, 0.0, "as read_at";
+    file_write_pooled: Buffer "File::write_at (BufferPool)", at_most 2.05, 1.5, 0.0, "as write_at";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", exact 2.0, 1.1, 0.0, "the wait and recv(2), since the last one left the socket empty; a buffer is taken only for what is there";
     tcp_recv_stream: Buffer "RecvStream::next", exact 2.0, 1.1, 0.0, "the wait and recv(2)";
     sleep: Timer "time::sleep", exact 1.0, 0.05, 0.0, "the deadline is the timeout of the wait";
