@@ -57,8 +57,9 @@ impl Backend {
     pub(super) fn try_listed(&mut self) {
         let mut listed = mem::replace(&mut self.listed, mem::take(&mut self.spare));
         for (fd, generation, side) in listed.drain(..) {
-            self.watches.side(fd, side).listed = false;
+            // What was listed of the number's last owner says nothing of the next, who may be listed behind it.
             if self.watches.current(fd, generation).is_some() {
+                self.watches.side(fd, side).listed = false;
                 self.try_waiting(fd, side, 0);
             }
         }

@@ -18,6 +18,14 @@ fn k05_a_hint_of_an_earlier_use_is_nobodys() {
 }
 
 #[test]
+fn k05_who_was_listed_is_forgotten_with_the_number() {
+    let mut watches = Watches::default();
+    watches.side(5, Side::Read).listed = true;
+    watches.forget(5);
+    assert!(!watches.side(5, Side::Read).listed, "the number's next owner would never be listed");
+}
+
+#[test]
 fn k08_requests_go_in_their_order() {
     let mut watches = Watches::default();
     let ids: Vec<SlotId> = (0..5).map(|index| SlotId::new(index, 1)).collect();

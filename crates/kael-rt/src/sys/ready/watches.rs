@@ -117,9 +117,7 @@ impl Watches {
         debug_assert!(watch.sides.iter().all(|side| side.first == NONE), "somebody waits for {fd}");
         watch.generation = watch.generation.wrapping_add(1);
         watch.cheap = Cheap::Unknown;
-        for side in &mut watch.sides {
-            *side = Direction { listed: side.listed, ..Direction::FRESH };
-        }
+        watch.sides = [Direction::FRESH; 2];
         was_armed
     }
 
