@@ -171,13 +171,16 @@ fn e04_a_stream_that_goes_to_the_standard_library_blocks() {
         drop(read);
         turns(1).await;
         let mut std = stream.into_std().unwrap();
-        let waits = std::thread::spawn(move || {
-            let mut buf = [0; 4];
-            std.read_exact(&mut buf).map(|()| buf)
-        });
-        turns(4).await;
+        // It waits for as long as it was told to, and is not told at once to come again.
+        let limit = Duration::from_millis(20);
+        std.set_read_timeout(Some(limit)).unwrap();
+        let began = std::time::Instant::now();
+        assert!(std.read(&mut [0; 4]).is_err());
+        assert!(began.elapsed() >= limit / 2, "it does not block");
         peer.write_all(b"late").unwrap();
-        assert_eq!(&waits.join().unwrap().unwrap(), b"late");
+        let mut buf = [0; 4];
+        std.read_exact(&mut buf).unwrap();
+        assert_eq!(&buf, b"late");
     });
 }
 
