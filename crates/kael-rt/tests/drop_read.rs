@@ -4,7 +4,9 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{First, briefly, is_emulated, leave_in, pair, poll_once, race, runs, size, turns};
+use drops::{
+    First, READINESS, briefly, is_emulated, leave_in, pair, poll_once, race, runs, size, turns,
+};
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
 use kael_rt::time::{Duration, sleep};
 use std::io::Write;
@@ -117,8 +119,11 @@ fn r05_tcp_reads_dropped_in_a_storm_lose_no_byte() {
         });
         let (stream, _) = listener.accept().await.unwrap();
         let dropped = storm(&stream, length, Mix::Read).await;
-        // A short storm on a busy machine may find everything there when it looks.
-        assert!(dropped > 10 || is_emulated(), "the storm dropped only {dropped} reads");
+        // Where the calls are ours, a short storm on a busy machine may find everything there when it looks.
+        assert!(
+            dropped > 10 || READINESS && is_emulated(),
+            "the storm dropped only {dropped} reads"
+        );
         sender.join().unwrap();
     });
 }
@@ -130,8 +135,11 @@ fn r05_all_kinds_of_reads_dropped_in_a_storm_lose_no_byte() {
         let (stream, peer) = pair();
         let sender = thread::spawn(move || send_sequence(peer, length));
         let dropped = storm(&stream, length, Mix::All).await;
-        // A short storm on a busy machine may find everything there when it looks.
-        assert!(dropped > 10 || is_emulated(), "the storm dropped only {dropped} reads");
+        // Where the calls are ours, a short storm on a busy machine may find everything there when it looks.
+        assert!(
+            dropped > 10 || READINESS && is_emulated(),
+            "the storm dropped only {dropped} reads"
+        );
         sender.join().unwrap();
     });
 }

@@ -243,7 +243,7 @@ impl Driver {
         let driver = driver.uncounted();
         let launched = match driver.borrow() {
             Some(mut inner) => {
-                let known = if Backend::AT_ONCE { inner.send_at_once(&span) } else { None };
+                let known = inner.send_at_once(&span);
                 if known == Some(span.len as i32) {
                     // All of it is sent, and it needs no slot. Its drop is user code.
                     drop(inner);

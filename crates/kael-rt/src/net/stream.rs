@@ -483,8 +483,8 @@ impl TcpStream {
         self.fd.into_owned().map(Into::into).map_err(TcpStream::from_fd)
     }
 
-    /// A stream of the standard library as one of this runtime. It is made blocking if it was not:
-    /// the kernel waits for us, and would say "again" instead.
+    /// A stream of the standard library as one of this runtime. Whether it blocks is set as the runtime needs it: with
+    /// io_uring the kernel waits for us; elsewhere it shall say "again" instead. [`into_std`](Self::into_std) gives one that blocks.
     ///
     /// ```
     /// # kael_rt::block_on(async {

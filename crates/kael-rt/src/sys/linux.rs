@@ -1,29 +1,20 @@
 //! What is Linux's own: its flags, its forms of the calls that others have too, and its advice.
 
+#[allow(unused_imports, reason = "only kqueue, which is emulated here, may need a pipe")]
+pub(super) use super::flags::pipe;
+pub(super) use super::flags::{RECVMSG_FLAGS, SEND_FLAGS, accept, past_close, socket, sync};
 use super::{
-    Backend,
+    flags,
     posix::{again, answer},
-    scratch::PeerAddr,
     statx::StatBuf,
 };
-use socket2::{Domain, Protocol, Socket, Type};
-use std::{
-    ffi::CStr,
-    io,
-    os::fd::{FromRawFd, OwnedFd},
-    ptr::NonNull,
-};
+use std::{ffi::CStr, io, ptr::NonNull};
 
 /// One call moves at most this many bytes: `MAX_RW_COUNT`, 2 GiB less a page.
 pub(crate) const MOST: usize = 0x7fff_f000;
 
 /// Direct I/O, for open(2).
 pub(crate) const O_DIRECT: i32 = libc::O_DIRECT;
-
-/// Of every send: a peer that is gone is an error, and no signal.
-pub(super) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
-/// Of every recvmsg: descriptors that come along do not survive an exec.
-pub(super) const RECVMSG_FLAGS: i32 = libc::MSG_CMSG_CLOEXEC;
 
 #[inline(always)]
 pub(super) fn most(len: usize) -> usize {
@@ -90,45 +81,8 @@ pub(super) fn ftruncate(number: i32, len: u64) -> i32 {
     unsafe { libc::ftruncate64(number, len as i64) }
 }
 
-/// A socket that blocks if the backend waits in the kernel.
-pub(super) fn socket(domain: Domain, kind: Type, protocol: Protocol) -> io::Result<Socket> {
-    let kind = if Backend::SOCKETS_BLOCK { kind } else { kind.nonblocking() };
-    Socket::new(domain, kind, Some(protocol))
-}
-
-/// Takes a connection, as a socket that does not block.
-pub(super) fn accept(number: i32, peer: &mut PeerAddr) -> isize {
-    let (room, len) = (peer.storage.as_mut_ptr().cast(), &raw mut peer.len);
-    // SAFETY: room for any address, and its size; the operation holds the descriptor.
-    unsafe { libc::accept4(number, room, len, libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) as isize }
-}
-
-/// An option may be set as long as there is a socket. (Elsewhere it is an error when the peer has closed.)
-pub(super) fn past_close(result: io::Result<()>) -> io::Result<()> {
-    result
-}
-
-/// A pipe whose ends do not block: to be read from, to be written to.
-#[allow(dead_code, reason = "kqueue may need one, and runs here as an emulation")]
-pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let mut ends = [0; 2];
-    // SAFETY: room for two numbers.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: just made.
-    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
-}
-
 pub(super) fn open(path: &CStr, flags: i32, mode: u32) -> i32 {
-    // SAFETY: a C string ends with a zero.
-    again(|| unsafe { libc::open64(path.as_ptr(), flags | libc::O_CLOEXEC, mode) as isize })
-}
-
-pub(super) fn sync(number: i32, data_only: bool) -> i32 {
-    // SAFETY: plain numbers.
-    again(|| unsafe { if data_only { libc::fdatasync(number) } else { libc::fsync(number) } }
-        as isize)
+    flags::open(path, flags | libc::O_LARGEFILE, mode)
 }
 
 pub(super) fn allocate(number: i32, offset: u64, len: u64) -> i32 {

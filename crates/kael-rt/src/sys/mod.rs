@@ -189,9 +189,6 @@ mod differs;
 #[cfg(all(target_os = "dragonfly", not(kael_backend = "sim")))]
 #[path = "bsd/dragonfly.rs"]
 mod differs;
-#[cfg(not(any(target_os = "linux", target_vendor = "apple", kael_backend = "sim")))]
-#[path = "bsd/flags.rs"]
-mod flags;
 #[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
 mod stat;
 #[cfg(not(any(target_os = "linux", target_os = "freebsd", kael_backend = "sim")))]
@@ -209,6 +206,8 @@ mod statx;
 pub(crate) use statx::StatBuf;
 
 // Unix, by whatever.
+#[cfg(not(any(target_vendor = "apple", kael_backend = "sim")))]
+mod flags;
 #[cfg(not(kael_backend = "sim"))]
 mod posix;
 #[cfg(not(kael_backend = "sim"))]

@@ -5,7 +5,6 @@
 
 pub(crate) use super::unpinned::pin_to_cpu;
 use super::{
-    bsd::room,
     posix::{again, answer},
     scratch::PeerAddr,
 };
@@ -31,7 +30,7 @@ pub(super) fn socket(domain: Domain, kind: Type, protocol: Protocol) -> io::Resu
 
 /// Takes a connection, as a socket that does not block.
 pub(super) fn accept(number: i32, peer: &mut PeerAddr) -> isize {
-    let (room, len) = room(peer);
+    let (room, len) = (peer.storage.as_mut_ptr().cast(), &raw mut peer.len);
     // SAFETY: room for any address, and its size; the operation holds the descriptor.
     let new = unsafe { libc::accept(number, room, len) };
     if new < 0 {

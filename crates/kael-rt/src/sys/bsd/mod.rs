@@ -6,7 +6,6 @@
 use super::{
     differs,
     posix::{again, answer},
-    scratch::PeerAddr,
     stat::StatBuf,
 };
 pub(crate) use differs::{O_DIRECT, pin_to_cpu};
@@ -84,8 +83,3 @@ pub(super) fn stat_path(path: &CStr, follow: bool, out: &mut StatBuf) -> i32 {
 
 /// Where the system uses huge pages, it does so by itself.
 pub(crate) fn advise_huge_pages(_: NonNull<u8>, _: usize) {}
-
-/// An accept's room for the address: its place, and the size that the call reads and writes.
-pub(super) fn room(peer: &mut PeerAddr) -> (*mut libc::sockaddr, *mut libc::socklen_t) {
-    (peer.storage.as_mut_ptr().cast(), &raw mut peer.len)
-}

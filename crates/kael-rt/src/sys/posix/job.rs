@@ -1,6 +1,6 @@
 //! A request on its way through the blocking pool.
 
-use super::{call, wake::Inbox};
+use super::{call, inbox::Inbox};
 use crate::{op::Request, sys::event::Event};
 use std::sync::Arc;
 

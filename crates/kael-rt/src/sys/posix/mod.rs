@@ -4,14 +4,14 @@
 //! A call that was interrupted is made again. What a socket cannot do now is `EAGAIN`, since the
 //! sockets of those backends do not block; what a file does may take as long as the device.
 
+mod inbox;
 mod job;
-mod wake;
 
 use super::{own, scratch::PeerAddr};
 use crate::op::{RecvFlags, Request};
+pub(super) use inbox::Inbox;
 pub(crate) use job::PoolJob;
 use std::{io, net::Shutdown};
-pub(super) use wake::Inbox;
 
 /// Carries a request out as far as one call does. A count, a descriptor or a negative errno.
 pub(super) fn call(request: &mut Request<'_>) -> i32 {

@@ -48,7 +48,7 @@ impl Backend {
             direction.ready = true;
             direction.ended |= ended[side as usize];
             direction.armed &= Poller::STAYS_ARMED[side as usize] && refused == 0;
-            if !self.watches.is_free(number, side) {
+            if !direction.is_free() {
                 self.try_waiting(number, side, refused);
             }
         }
@@ -97,8 +97,9 @@ impl Backend {
             self.report(id, &request, answer);
         }
         // It goes on waiting, or the next one does.
-        if !self.watches.is_free(fd, side)
-            && !self.watches.side(fd, side).ready
+        let direction = self.watches.side(fd, side);
+        if !direction.is_free()
+            && !direction.ready
             && let Err(errno) = if refused == 0 { self.arm(fd, side) } else { Err(refused) }
         {
             while let Some((id, ..)) = self.watches.first(fd, side) {

@@ -144,8 +144,6 @@ fn way(request: &Request<'_>) -> Way {
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
-    /// What can be done is done when it is asked for.
-    pub(crate) const AT_ONCE: bool = true;
     /// A call that would wait says `EAGAIN` instead.
     pub(crate) const SOCKETS_BLOCK: bool = false;
     /// There is no table of descriptors without numbers.
@@ -235,7 +233,8 @@ impl Backend {
         side: Side,
     ) -> Started {
         let is_multishot = matches!(request, Request::RecvPooled { multishot: true, .. });
-        let (is_first, ready) = (self.watches.is_free(fd, side), self.watches.side(fd, side).ready);
+        let direction = self.watches.side(fd, side);
+        let (is_first, ready) = (direction.is_free(), direction.ready);
         // To connect is to begin it; all others may wait for the next turn.
         let begins = matches!(request, Request::Connect { .. });
         if is_first && ready && !is_multishot && (self.may_try() || begins) {

@@ -39,6 +39,12 @@ impl Direction {
         first: NONE,
         last: NONE,
     };
+
+    /// Nobody waits for it.
+    #[inline]
+    pub(super) fn is_free(&self) -> bool {
+        self.first == NONE
+    }
 }
 
 /// Whether a file may be read without a thread, if its bytes are in memory.
@@ -166,7 +172,7 @@ impl Watches {
         let watch = self.watches.get(fd as usize);
         watch.is_none_or(|watch| {
             let direction = &watch.sides[side as usize];
-            direction.ready && direction.first == NONE
+            direction.ready && direction.is_free()
         })
     }
 
@@ -190,10 +196,5 @@ impl Watches {
         }
         self.count -= 1;
         Some(request)
-    }
-
-    #[inline]
-    pub(super) fn is_free(&mut self, fd: i32, side: Side) -> bool {
-        self.side(fd, side).first == NONE
     }
 }

@@ -132,8 +132,6 @@ const STEP_NS: u64 = 1000;
 impl Backend {
     /// Time is virtual.
     pub(crate) const MOVES_CLOCK: bool = true;
-    /// Answers come with a turn.
-    pub(crate) const AT_ONCE: bool = false;
     #[cfg(test)]
     pub(crate) const HAS_DIRECT: bool = true;
 
@@ -261,10 +259,11 @@ impl Backend {
         }
     }
 
-    /// Nothing is known at once here.
+    /// Answers come with a turn.
     ///
     /// # Safety
     /// Bytes of that length.
+    #[inline(always)]
     pub(crate) unsafe fn send_at_once(&mut self, _: i32, _: NonNull<u8>, _: usize) -> Option<i32> {
         None
     }

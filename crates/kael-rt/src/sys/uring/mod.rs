@@ -108,8 +108,6 @@ fn ends_no_wait(request: &Request<'_>) -> bool {
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
-    /// Answers come with a turn.
-    pub(crate) const AT_ONCE: bool = false;
     /// The kernel waits for us.
     pub(crate) const SOCKETS_BLOCK: bool = true;
     #[cfg(test)]
@@ -266,10 +264,11 @@ impl Backend {
         }
     }
 
-    /// Nothing is known at once here.
+    /// Answers come with a turn.
     ///
     /// # Safety
     /// Bytes of that length.
+    #[inline(always)]
     pub(crate) unsafe fn send_at_once(&mut self, _: i32, _: NonNull<u8>, _: usize) -> Option<i32> {
         None
     }

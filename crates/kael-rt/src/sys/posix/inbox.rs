@@ -1,4 +1,4 @@
-//! The descriptor that wakes a sleeping core, and what the pool has done for it.
+//! What the pool has done for one core, until the core looks.
 
 use crate::sys::{Unpark, event::Event};
 use std::sync::{

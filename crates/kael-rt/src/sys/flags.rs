@@ -1,6 +1,6 @@
 //! The systems that make a descriptor with its flags in one call: all but macOS.
 
-use super::{bsd::room, posix::again, scratch::PeerAddr};
+use super::{Backend, posix::again, scratch::PeerAddr};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     ffi::CStr,
@@ -13,19 +13,21 @@ pub(super) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 /// Of every recvmsg: descriptors that come along do not survive an exec.
 pub(super) const RECVMSG_FLAGS: i32 = libc::MSG_CMSG_CLOEXEC;
 
-/// A socket that does not block.
+/// A socket that blocks if the backend waits in the kernel.
 pub(super) fn socket(domain: Domain, kind: Type, protocol: Protocol) -> io::Result<Socket> {
-    Socket::new(domain, kind.nonblocking(), Some(protocol))
+    let kind = if Backend::SOCKETS_BLOCK { kind } else { kind.nonblocking() };
+    Socket::new(domain, kind, Some(protocol))
 }
 
 /// Takes a connection, as a socket that does not block.
 pub(super) fn accept(number: i32, peer: &mut PeerAddr) -> isize {
-    let (room, len) = room(peer);
+    let (room, len) = (peer.storage.as_mut_ptr().cast(), &raw mut peer.len);
     // SAFETY: room for any address, and its size; the operation holds the descriptor.
     unsafe { libc::accept4(number, room, len, libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) as isize }
 }
 
 /// A pipe whose ends do not block: to be read from, to be written to.
+#[allow(dead_code, reason = "only kqueue may need one")]
 pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends = [0; 2];
     // SAFETY: room for two numbers.
@@ -47,7 +49,7 @@ pub(super) fn sync(number: i32, data_only: bool) -> i32 {
         as isize)
 }
 
-/// An option may be set as long as there is a socket.
+/// An option may be set as long as there is a socket. (On macOS it is an error when the peer has closed.)
 pub(super) fn past_close(result: io::Result<()>) -> io::Result<()> {
     result
 }
