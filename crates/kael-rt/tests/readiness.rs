@@ -198,3 +198,28 @@ fn e02_datagrams_that_wait_for_nothing_are_received_at_once() {
         }
     });
 }
+
+/// What is answered when it is asked for counts as all else does.
+#[test]
+fn e05_what_is_done_at_once_is_counted() {
+    drops::within("the test never ended", || {
+        let runtime = Builder::new().build().unwrap();
+        let handle = runtime.handle();
+        runtime.block_on(async move {
+            let (a, b) = both();
+            // Counters are published before a sleep.
+            turns(1).await;
+            let before = handle.metrics().cores[0].clone();
+            for _ in 0..10 {
+                a.write_all("hello").await.0.unwrap();
+                a.write_queued("again").await.unwrap();
+                assert_eq!(b.read_exact(vec![0; 10]).await.1, b"helloagain");
+            }
+            turns(1).await;
+            let after = &handle.metrics().cores[0];
+            assert_eq!(after.in_flight, 0);
+            assert_eq!(after.queued_sends - before.queued_sends, 10);
+            assert_eq!(after.completed - before.completed, 30);
+        });
+    });
+}

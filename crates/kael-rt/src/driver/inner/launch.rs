@@ -15,6 +15,7 @@ use crate::{
     sys::{Event, Region, Started},
 };
 use std::{
+    mem,
     ptr::{self, NonNull},
     slice,
     task::Waker,
@@ -77,7 +78,7 @@ impl Inner {
                 self.started += 1;
                 Launch::Pending
             }
-            Started::Done(result) => self.answer(slot, result),
+            Started::Done(result) => self.answer_at_once(slot, result),
             Started::Filled(..) => unreachable!("a plain transfer has its buffer"),
             Started::Full => self.put_off(slot),
         };
@@ -225,19 +226,18 @@ impl Inner {
                 Launch::Pending
             }
             Started::Done(result) => {
-                self.slots.head_at(slot).marks.quiet = false;
                 if is_zero_copy && result >= 0 {
                     // The buffer is free already, so the bytes were copied.
                     self.zero_copy_sends += 1;
                     self.zero_copy_copied += 1;
                 }
-                self.answer(slot, result)
+                self.answer_at_once(slot, result)
             }
             Started::Filled(result, flags) => {
                 let mut event = Event { user: id.0, result, flags };
                 self.take_buffer(slot, &mut event);
                 self.slots.head_at(slot).marks.flags = event.flags;
-                self.answer(slot, event.result)
+                self.answer_at_once(slot, event.result)
             }
             Started::Full => self.put_off(slot),
         }
@@ -263,6 +263,16 @@ impl Inner {
             self.slots.head_at(slot).marks.state = State::InFlight;
         }
         true
+    }
+
+    /// The backend had the answer when it was asked: it began and it ended.
+    pub(super) fn answer_at_once(&mut self, slot: NonNull<Slot>, result: i32) -> Launch {
+        self.started += 1;
+        self.ended += 1;
+        let head = self.slots.head_at(slot);
+        let is_sent = result >= 0 && result as u32 == head.asked;
+        self.queued_sends += u64::from(mem::take(&mut head.marks.quiet) && is_sent);
+        self.answer(slot, result)
     }
 
     #[cold]

@@ -111,10 +111,7 @@ impl Inner {
                 Some((slot, None))
             }
             Started::Done(result) => {
-                let head = self.slots.head_at(slot);
-                head.marks.quiet = false;
-                self.queued_sends += u64::from(result >= 0 && result as u32 == head.asked);
-                let _ = self.answer(slot, result);
+                let _ = self.answer_at_once(slot, result);
                 Some((slot, Some(id)))
             }
             Started::Filled(..) => unreachable!("a send fills nothing"),
