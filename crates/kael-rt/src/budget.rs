@@ -48,6 +48,8 @@ pub enum Area {
     Socket,
     /// Buffer pools, and what is received into them.
     Buffer,
+    /// From one descriptor to another.
+    Bytes,
     /// Time.
     Timer,
     /// Tasks, wakes, threads.
@@ -63,14 +65,26 @@ macro_rules! rule {
     };
 }
 
+/// The rows of an interface: its own, or those of another one of which some are its own.
+macro_rules! rows {
+    ($own:ident) => {
+        $own
+    };
+    ($own:ident, $base:ident) => {
+        &crate::budget::over::<{ super::$base::ROWS.len() }>(super::$base::ROWS, $own)
+    };
+}
+
 macro_rules! budgets {
-    ($interface:literal; $($name:ident: $area:ident $title:literal, $rule:ident $one:literal, $many:literal, $allocations:literal, $why:literal;)*) => {
-        pub(crate) const ROWS: &[Budget] = &[$(Budget {
+    ($interface:literal $(, else $base:ident)?; $($name:ident: $area:ident $title:literal, $rule:ident $one:literal, $many:literal, $allocations:literal, $why:literal;)*) => {
+        const OWN: &[Budget] = &[$(Budget {
             operation: $title, area: Area::$area, one: $one, exact: rule!($rule), many: $many,
             allocations: $allocations, why: $why,
         },)*];
+        pub(crate) const ROWS: &[Budget] = crate::budget::rows!(OWN $(, $base)?);
 
         /// The row of an operation, as a sentence of its documentation.
+        #[allow(unused_macros, reason = "the documentation shows the budgets of one interface")]
         macro_rules! budget {
             $(($name) => {
                 concat!(
@@ -78,12 +92,45 @@ macro_rules! budgets {
                     " each with 64 in flight, ", $allocations, " heap allocations: ", $why, "."
                 )
             };)*
+            $(($other:ident) => {
+                crate::sys::budgets::$base::budget!($other)
+            };)?
         }
+        #[allow(unused_imports, reason = "likewise")]
         pub(crate) use budget;
     };
 }
 pub(crate) use budgets;
+pub(crate) use rows;
 pub(crate) use rule;
+
+/// A table with some rows replaced by those of the same operation.
+pub(crate) const fn over<const N: usize>(table: &[Budget], rows: &[Budget]) -> [Budget; N] {
+    let mut all = [table[0]; N];
+    let (mut at, mut replaced) = (0, 0);
+    while at < N {
+        all[at] = table[at];
+        let mut row = 0;
+        while row < rows.len() {
+            if is_same(table[at].operation.as_bytes(), rows[row].operation.as_bytes()) {
+                all[at] = rows[row];
+                replaced += 1;
+            }
+            row += 1;
+        }
+        at += 1;
+    }
+    assert!(replaced == rows.len(), "each row has the name of one that it replaces");
+    all
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
 
 /// The budgets of this build's platform.
 ///
@@ -91,5 +138,51 @@ pub(crate) use rule;
 /// let sleep = kael_rt::budget::TABLE.iter().find(|row| row.operation == "time::sleep").unwrap();
 /// assert_eq!((sleep.one, sleep.allocations), (1.0, 0.0));
 /// ```
-pub const TABLE: &[Budget] = crate::sys::budgets::ROWS;
-pub(crate) use crate::sys::budgets::budget;
+pub const TABLE: &[Budget] = crate::sys::own_budgets::ROWS;
+pub(crate) use crate::sys::own_budgets::budget;
+
+/// An interface of a system to which Kael has a backend.
+///
+/// ```
+/// use kael_rt::budget::{Interface, table};
+///
+/// // The same operations everywhere, in the same order.
+/// let names = |interface| table(interface).iter().map(|row| row.operation);
+/// assert!(names(Interface::IoUring).eq(names(Interface::Kqueue)));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Interface {
+    /// io_uring of Linux.
+    IoUring,
+    /// epoll of Linux.
+    Epoll,
+    /// kqueue of macOS and the BSDs.
+    Kqueue,
+    /// I/O completion ports of Windows.
+    Iocp,
+    /// Registered I/O of Windows, beside completion ports: with the cargo feature `rio`.
+    Rio,
+}
+
+/// The budgets of an interface, whichever this build uses: for who plans a program for another platform.
+///
+/// ```
+/// use kael_rt::budget::{Interface, table};
+///
+/// let calls = |interface| {
+///     let row = table(interface).iter().find(|row| row.operation == "TcpStream round trip (queued)");
+///     row.expect("each table has it").one
+/// };
+/// assert!(calls(Interface::IoUring) < calls(Interface::Epoll));
+/// ```
+pub const fn table(interface: Interface) -> &'static [Budget] {
+    use crate::sys::budgets::{epoll, kqueue, rio, uring, windows};
+    match interface {
+        Interface::IoUring => uring::ROWS,
+        Interface::Epoll => epoll::ROWS,
+        Interface::Kqueue => kqueue::ROWS,
+        Interface::Iocp => windows::ROWS,
+        Interface::Rio => rio::ROWS,
+    }
+}

@@ -1,6 +1,7 @@
 //! The errors that are ours and not the kernel's.
 #![forbid(unsafe_code)]
 
+use crate::sys::errno;
 use std::{error, fmt, io};
 
 /// An error of the runtime itself, found inside an [`io::Error`].
@@ -36,6 +37,31 @@ use std::{error, fmt, io};
 /// # }).unwrap();
 /// ```
 ///
+/// So does what goes from one descriptor to another.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::{TcpListener, TcpStream};
+/// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let client = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (a, _) = listener.accept().await?;
+/// # let server = TcpStream::connect(listener.local_addr()?).await?;
+/// # let (b, _) = listener.accept().await?;
+/// use kael_rt::{Error, io::copy_bidirectional};
+/// let copy = kael_rt::spawn(async move { copy_bidirectional(&a, &b).await });
+/// client.write_all("hello").await.0?;
+/// server.read_exact(vec![0; 5]).await.0?;
+/// // The server's end is reset.
+/// server.set_linger(Some(std::time::Duration::ZERO))?;
+/// drop(server);
+/// let error = copy.await.unwrap().unwrap_err();
+/// let ours = Error::of(&error).expect("it has counts");
+/// assert_eq!(ours.copied(), Some((5, 0)));
+/// assert!(ours.os_error().is_some());
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
+///
 /// A socket is used in the runtime that made it.
 ///
 /// ```
@@ -58,6 +84,11 @@ enum What {
         fault: Fault,
         transferred: usize,
     },
+    /// What ended a transfer, and how many bytes were moved to either side.
+    Moved {
+        code: i32,
+        moved: [u64; 2],
+    },
     Setup(String),
     Pool(String),
 }
@@ -79,10 +110,14 @@ pub(crate) enum Fault {
     NotPinned = 8,
     /// Something that was received before is to be read first, into a buffer of the reader's.
     CarryFirst = 9,
+    /// Bytes that were on their way into a stream are gone.
+    Lost = 10,
+    /// A file has fewer bytes than were to be sent of it.
+    Shrunk = 11,
 }
 
-/// Kernel errors lie above -4096.
-const BASE: i32 = -8192;
+/// The systems' error codes are smaller: those of Unix have three digits, those of Windows five.
+const BASE: i32 = -(1 << 20);
 
 impl Fault {
     pub(crate) fn code(self) -> i32 {
@@ -100,6 +135,8 @@ impl Fault {
             7 => Some(Fault::Panicked),
             8 => Some(Fault::NotPinned),
             9 => Some(Fault::CarryFirst),
+            10 => Some(Fault::Lost),
+            11 => Some(Fault::Shrunk),
             _ => None,
         }
     }
@@ -115,9 +152,10 @@ impl Fault {
             Fault::Cancelled | Fault::Panicked => io::ErrorKind::Other,
             Fault::OtherRuntime => io::ErrorKind::InvalidInput,
             Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
-            Fault::CarryFull => io::ErrorKind::ConnectionAborted,
+            Fault::CarryFull | Fault::Lost => io::ErrorKind::ConnectionAborted,
             Fault::CarryFirst => io::ErrorKind::WouldBlock,
             Fault::NotPinned => io::ErrorKind::OutOfMemory,
+            Fault::Shrunk => io::ErrorKind::UnexpectedEof,
         }
     }
 
@@ -135,6 +173,11 @@ impl Fault {
                  the connection was shut down rather than lose any in silence"
             }
             Fault::CarryFirst => "something that was received before is to be read first",
+            Fault::Shrunk => "the file ended before the range that was to be sent of it",
+            Fault::Lost => {
+                "a copy was dropped when no slot was free to finish it in (Builder::max_in_flight): the \
+                 connection was shut down rather than lose its bytes in silence"
+            }
             Fault::Closed => "this file or socket was closed",
             Fault::Panicked => {
                 "a dropped write did not get through: its buffer panicked in the middle"
@@ -152,8 +195,19 @@ impl Fault {
             None => io::Error::from_raw_os_error(-code),
             // A time limit is part of ordinary work, and must not allocate.
             Some(Fault::TimedOut) => io::ErrorKind::TimedOut.into(),
-            Some(Fault::Cancelled) => io::Error::from_raw_os_error(libc::ECANCELED),
+            Some(Fault::Cancelled) => io::Error::from_raw_os_error(errno::ECANCELED),
             Some(fault) => io::Error::new(fault.kind(), Error { what: What::Fault(fault) }),
+        }
+    }
+
+    /// The error of a transfer that tells how many bytes went in the end, in each direction.
+    pub(crate) fn moved(code: i32, moved: [u64; 2]) -> io::Error {
+        match moved {
+            [0, 0] => Fault::error(code),
+            _ => io::Error::new(
+                Fault::error(code).kind(),
+                Error { what: What::Moved { code, moved } },
+            ),
         }
     }
 
@@ -196,11 +250,11 @@ impl Error {
 
     pub(crate) fn pool_not_registered(error: io::Error, bytes: usize) -> io::Error {
         let why: &dyn fmt::Display = match error.raw_os_error() {
-            Some(libc::ENOMEM) => {
+            Some(errno::ENOMEM) => {
                 &"RLIMIT_MEMLOCK does not allow this user to pin so much: raise it (ulimit -l) or make \
                   the pool smaller"
             }
-            Some(libc::EPERM | libc::EACCES) => &"the system does not allow it",
+            Some(errno::EPERM | errno::EACCES) => &"the system does not allow it",
             _ if error.kind() == io::ErrorKind::QuotaExceeded => {
                 &"a core registers 16 pools at most: make fewer and larger ones"
             }
@@ -216,9 +270,19 @@ impl Error {
         io::Error::new(kind, Error { what: What::Pool(text) })
     }
 
+    /// The number that an error came from.
+    pub(crate) fn code_of(error: &io::Error) -> i32 {
+        match (error.raw_os_error(), Error::of(error).and_then(Error::fault)) {
+            (Some(errno), _) => -errno,
+            (None, Some(fault)) => fault.code(),
+            (None, None) => -errno::EIO,
+        }
+    }
+
     fn fault(&self) -> Option<Fault> {
         match self.what {
             What::Fault(fault) | What::Partial { fault, .. } => Some(fault),
+            What::Moved { code, .. } => Fault::of(code),
             What::Setup(_) | What::Pool(_) => None,
         }
     }
@@ -259,6 +323,24 @@ impl Error {
     pub fn transferred(&self) -> Option<usize> {
         match self.what {
             What::Partial { transferred, .. } => Some(transferred),
+            What::Moved { moved: [to, _], .. } => usize::try_from(to).ok(),
+            _ => None,
+        }
+    }
+
+    /// How many bytes a [`copy_bidirectional`](crate::io::copy_bidirectional) had delivered in each direction
+    /// when an error ended it.
+    pub fn copied(&self) -> Option<(u64, u64)> {
+        match self.what {
+            What::Moved { moved: [to, fro], .. } => Some((to, fro)),
+            _ => None,
+        }
+    }
+
+    /// What the system said, if that is why a transfer ended early: its number, as `raw_os_error` gives it.
+    pub fn os_error(&self) -> Option<i32> {
+        match self.what {
+            What::Moved { code, .. } if !Fault::is(code) => Some(-code),
             _ => None,
         }
     }
@@ -270,6 +352,16 @@ impl fmt::Display for Error {
             What::Fault(fault) => f.write_str(fault.text()),
             What::Partial { fault, transferred } => {
                 write!(f, "{} after {transferred} bytes", fault.text())
+            }
+            What::Moved { code, moved: [to, fro] } => {
+                match Fault::of(*code) {
+                    Some(fault) => f.write_str(fault.text())?,
+                    None => write!(f, "{}", io::Error::from_raw_os_error(-code))?,
+                }
+                match fro {
+                    0 => write!(f, " after {to} bytes"),
+                    _ => write!(f, " after {to} bytes in one direction and {fro} in the other"),
+                }
             }
             What::Setup(text) | What::Pool(text) => f.write_str(text),
         }

@@ -5,17 +5,17 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{First, READINESS, adopt, both, leave_in, pair, poll_once, race, runs, size, turns};
+use drops::{
+    First, READINESS, adopt, both, into_file, leave_in, number, pair, plain_pair, poll_once, race,
+    runs, size, turns, zeros,
+};
 use kael_rt::fs::File;
 use kael_rt::net::{TcpListener, UdpSocket};
 use kael_rt::time::{Duration, sleep};
 use std::collections::HashSet;
-use std::fs::File as StdFile;
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
 use std::task::Poll;
 use std::thread;
 
@@ -60,9 +60,9 @@ fn r17_bytes_of_a_reused_number_never_reach_an_older_read() {
                 drop((a, read));
             }
             // If the number of `a` were free, one of these would get it.
-            let (b, mut b_peer) = UnixStream::pair().unwrap();
+            let (b, mut b_peer) = plain_pair();
             streams += 1;
-            numbers.insert(b.as_raw_fd());
+            numbers.insert(number(&b));
             b_peer.write_all(&round.to_le_bytes()).unwrap();
             let b = adopt(b);
             if round % 5 == 0 {
@@ -83,7 +83,7 @@ fn r17_a_reused_number_of_a_file_is_never_reached_by_an_older_read() {
         let rounds = size(30_000, 1_000_000) as u32;
         for round in 0_u32..rounds {
             let (reader, _writer) = std::io::pipe().unwrap();
-            let a = File::from_std(StdFile::from(std::os::fd::OwnedFd::from(reader))).unwrap();
+            let a = File::from_std(into_file(reader)).unwrap();
             let mut read = a.read_at(vec![0; 64], 0);
             assert!(poll_once(&mut read).is_pending());
             if round % 3 == 1 {
@@ -92,7 +92,7 @@ fn r17_a_reused_number_of_a_file_is_never_reached_by_an_older_read() {
             drop((a, read));
             let (reader, mut writer) = std::io::pipe().unwrap();
             writer.write_all(&round.to_le_bytes()).unwrap();
-            let b = File::from_std(StdFile::from(std::os::fd::OwnedFd::from(reader))).unwrap();
+            let b = File::from_std(into_file(reader)).unwrap();
             let read = b.read_at(vec![0; 64], 0);
             let (result, buf) = soon(read, "the bytes went to a read of an older pipe").await;
             result.unwrap();
@@ -121,7 +121,7 @@ fn r17_what_is_asked_behind_a_close_never_reaches_the_next_owner() {
             let closed = poll_once(&mut close);
             assert_eq!(closed.is_ready(), READINESS);
             // Into the same call to the kernel go: something new that takes the number, and what names the old one.
-            let mut open = File::open("/dev/zero");
+            let mut open = File::open(zeros());
             assert!(poll_once(&mut open).is_pending());
             let read = refusal(&mut late.0, |(result, _)| result.map(drop)).await;
             let write = refusal(&mut late.1, |(result, _)| result.map(drop)).await;

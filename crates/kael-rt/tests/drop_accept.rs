@@ -4,7 +4,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{First, READINESS, is_emulated, leave_in, poll_once, race, runs, size, turns};
+use drops::{First, READINESS, breathe, is_emulated, leave_in, poll_once, race, runs, size, turns};
 use kael_rt::net::TcpListener;
 use kael_rt::time::{Duration, sleep};
 use std::io::{Read, Write};
@@ -27,7 +27,7 @@ fn r04_accepts_dropped_in_a_storm_lose_no_connection() {
                 assert_eq!(u32::from_le_bytes(echo), number);
             }
         });
-        let (mut accepted, mut dropped, mut round) = (0, 0_u32, 0_u64);
+        let (mut accepted, mut dropped, mut round) = (0, 0_u64, 0_u64);
         while accepted < connections {
             round += 1;
             let timer = sleep(Duration::from_micros(round % 5 * 15));
@@ -42,7 +42,10 @@ fn r04_accepts_dropped_in_a_storm_lose_no_connection() {
                         stream.close().await.unwrap();
                     }));
                 }
-                First::Right(()) => dropped += 1,
+                First::Right(()) => {
+                    dropped += 1;
+                    breathe(dropped).await;
+                }
             }
             if accepted == connections {
                 while !clients.is_finished() {

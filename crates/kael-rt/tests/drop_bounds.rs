@@ -5,7 +5,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{both, leave_in, pair, poll_once, turns, within};
+use drops::{Plain, both, leave_in, pair, poll_once, turns, within, zeros};
 use kael_rt::Error;
 use kael_rt::fs::File;
 use kael_rt::net::TcpStream;
@@ -13,7 +13,6 @@ use kael_rt::runtime::Builder;
 use std::cell::RefCell;
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 /// The fewest slots that a runtime can have; three quarters of them may wait for a peer.
@@ -37,7 +36,7 @@ fn idle_reads_keep_no_write_and_no_file_from_starting() {
         let reads: Vec<_> =
             pairs.iter().map(|(stream, _)| kael_rt::spawn(stream.read_exact(vec![0; 2]))).collect();
         turns(2).await;
-        let file = File::open("/dev/zero").await.unwrap();
+        let file = File::open(zeros()).await.unwrap();
         assert_eq!(file.read_exact_at(vec![1; 8], 0).await.1, [0; 8]);
         for (number, (_, peer)) in pairs.iter_mut().enumerate() {
             peer.write_all(vec![number as u8; 2]).await.0.unwrap();
@@ -109,7 +108,7 @@ fn who_gives_up_waiting_for_a_slot_keeps_nobody_from_it() {
     });
 }
 
-async fn leave(stream: &TcpStream, peer: &mut UnixStream, bytes: &[u8]) {
+async fn leave(stream: &TcpStream, peer: &mut Plain, bytes: &[u8]) {
     leave_in(stream.read(vec![0; 64]), || peer.write_all(bytes).unwrap()).await;
     turns(2).await;
 }

@@ -4,6 +4,8 @@
 
 #[path = "support/drops.rs"]
 mod drops;
+#[path = "support/errno.rs"]
+mod errno;
 
 use drops::{First, both, pair, poll_once, race, runs, turns};
 use kael_rt::net::{TcpListener, UdpSocket};
@@ -104,12 +106,12 @@ fn a_token_ends_what_waits_for_it_and_the_buffers_come_back() {
         thread::spawn(move || remote.cancel()).join().unwrap();
         for (n, read) in (1..4).zip(reads) {
             let (result, buf) = read.await.unwrap();
-            assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
+            assert_eq!(result.unwrap_err().raw_os_error(), Some(errno::ECANCELED));
             assert_eq!(buf, vec![7; n]);
         }
         // It was cancelled before this began.
         let (result, buf) = stream.read(vec![7; 9]).cancel_on(&token).await;
-        assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(errno::ECANCELED));
         assert_eq!(buf, [7; 9]);
         peer.write_all(b"hello").unwrap();
         assert_eq!(stream.read(vec![0; 64]).await.1, b"hello");

@@ -5,7 +5,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{pair, poll_once, within};
+use drops::{pair, poll_once, within, zeros};
 use kael_rt::Error;
 use kael_rt::fs::File;
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
@@ -18,7 +18,7 @@ struct Handles {
     file: File,
     listener: TcpListener,
     stream: TcpStream,
-    peer: std::os::unix::net::UnixStream,
+    peer: drops::Plain,
     socket: UdpSocket,
 }
 
@@ -29,7 +29,7 @@ fn build() -> Runtime {
 async fn handles() -> Handles {
     let (stream, peer) = pair();
     Handles {
-        file: File::open("/dev/zero").await.unwrap(),
+        file: File::open(zeros()).await.unwrap(),
         listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         stream,
         peer,
@@ -154,7 +154,7 @@ fn outside_a_runtime_a_panic_names_what_was_called_and_the_remedy() {
         outside(stream.write("x"));
         outside(stream.read(vec![0; 8]).timeout(std::time::Duration::ZERO));
         outside(socket.recv(vec![0; 8]));
-        outside(File::open("/dev/zero"));
+        outside(File::open(zeros()));
         outside(TcpStream::connect("127.0.0.1:1"));
         outside(TcpListener::bind("127.0.0.1:0"));
         outside(UdpSocket::bind("127.0.0.1:0"));
@@ -168,7 +168,7 @@ fn outside_a_runtime_a_panic_names_what_was_called_and_the_remedy() {
 fn an_operation_that_is_ready_panics_when_it_is_polled_again() {
     within("the poll never came back", || {
         build().block_on(async {
-            let file = File::open("/dev/zero").await.unwrap();
+            let file = File::open(zeros()).await.unwrap();
             let mut read = file.read_at(vec![1; 8], 0);
             (&mut read).await.0.unwrap();
             let panic = catch_unwind(AssertUnwindSafe(|| drop(poll_once(&mut read)))).unwrap_err();

@@ -9,7 +9,7 @@ mod canary;
 mod drops;
 
 use canary::{damaged, in_use};
-use drops::{READINESS, adopt, full, open_fds, poll_once, turns, within};
+use drops::{Plain, READINESS, adopt, full, open_fds, plain_pair, poll_once, turns, within};
 use kael_rt::CancelToken;
 use kael_rt::fs::{self, File};
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
@@ -19,7 +19,6 @@ use std::future::Future;
 use std::io::Write;
 use std::mem;
 use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -37,7 +36,7 @@ struct On {
     file: File,
     path: std::path::PathBuf,
     listener: TcpListener,
-    streams: Vec<(TcpStream, UnixStream)>,
+    streams: Vec<(TcpStream, Plain)>,
     socket: UdpSocket,
     token: CancelToken,
 }
@@ -47,7 +46,7 @@ impl On {
         let path = std::env::temp_dir().join(format!("kael-forget-{}", std::process::id()));
         let file = File::options().read(true).write(true).create(true).open(&path).await.unwrap();
         file.write_all_at(vec![1; SIZE], 0).await.0.unwrap();
-        let streams = (0..9).map(|_| UnixStream::pair().unwrap()).map(|(a, b)| (adopt(a), b));
+        let streams = (0..9).map(|_| plain_pair()).map(|(a, b)| (adopt(a), b));
         On {
             file,
             path,

@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// For one task.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(40);
 
 /// A task's output; it comes in time unless something was lost.
 async fn ended<T: 'static>(task: JoinHandle<T>) -> T {

@@ -1,6 +1,9 @@
 //! What can be done with a join handle, at every stage of its task, from the core's thread and from another.
 //! Every case ends with: the future dropped once, on the core's thread; the output delivered or dropped once.
 
+#[path = "support/until.rs"]
+mod until;
+
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,8 +16,9 @@ use std::time::Duration;
 
 use kael_rt::JoinHandle;
 use kael_rt::runtime::{Builder, Runtime};
+use until::until;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(40);
 
 /// What happened to a task, counted where other threads can see it.
 #[derive(Default)]
@@ -144,14 +148,6 @@ async fn act_here(act: Act, handle: JoinHandle<Output>) -> Awaited {
 async fn settle() {
     for _ in 0..4 {
         kael_rt::yield_now().await;
-    }
-}
-
-async fn until(what: &str, done: impl Fn() -> bool) {
-    let start = std::time::Instant::now();
-    while !done() {
-        assert!(start.elapsed() < LIMIT, "not in time: {what}");
-        kael_rt::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

@@ -164,3 +164,23 @@ fn r14_a_starving_receive_takes_what_the_kernel_received() {
         assert_eq!(pool.available() + pool.lent(), 4);
     });
 }
+
+/// A server has a buffer for each connection that there may be; those that nobody takes cost nothing.
+#[cfg(target_os = "linux")] // It asks /proc what is resident.
+#[test]
+fn f03_what_was_never_used_is_not_resident() {
+    const COUNT: usize = 4000;
+    const SIZE: usize = 64 * 1024;
+    let resident_pages = || {
+        let text = std::fs::read_to_string("/proc/self/statm").expect("proc is mounted");
+        text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number")
+    };
+    kael_rt::block_on(async {
+        let before = resident_pages();
+        let pool = BufferPool::builder(COUNT, SIZE).registered(false).build().unwrap();
+        let mut buf = pool.get().await;
+        assert_eq!(buf.put(&[1; SIZE]), SIZE);
+        let pages = resident_pages().saturating_sub(before);
+        assert!(pages < COUNT * SIZE / 4096 / 8, "{pages} pages");
+    });
+}

@@ -9,7 +9,7 @@ mod rig;
 
 use counting::{Counting, allocations};
 use kael_rt::buf::BufferPool;
-use rig::{is_emulated_without, pair, size, within_limit};
+use rig::{is_emulated_without, pair, resident, size, within_limit};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -18,13 +18,6 @@ use std::task::{Context, Poll, Waker};
 static ALLOCATOR: Counting = Counting;
 
 const MESSAGE: &[u8] = &[7; 64];
-
-/// Memory of the process that is resident, in KiB.
-fn resident_kib() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("proc is mounted");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it has that line");
-    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
-}
 
 /// `cargo test --release -p kael-rt --test pooled_soak -- --nocapture`, with KAEL_FULL=1 for ten million.
 #[test]
@@ -56,10 +49,10 @@ fn r15_many_receives_of_which_some_are_dropped() {
                 }
             };
             receive(20_000).await;
-            let (resident, before) = (resident_kib(), allocations());
+            let (in_memory, before) = (resident(), allocations());
             receive(rounds).await;
             let allocated = allocations() - before;
-            let grown = resident_kib().saturating_sub(resident);
+            let grown = resident().saturating_sub(in_memory) / 1024;
             println!(
                 "{received} receives, {dropped} dropped: {allocated} allocations, {grown} KiB more"
             );

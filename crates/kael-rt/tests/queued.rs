@@ -16,6 +16,10 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io::ErrorKind;
+#[cfg(all(unix, not(kael_backend = "sim")))]
+use std::io::{Read, Write};
+#[cfg(all(unix, not(kael_backend = "sim")))]
+use std::os::fd::AsRawFd;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -133,7 +137,9 @@ fn queued_send_buffers_come_back_once_and_only_when_sent() {
                 }
                 // Where the calls are ours, they are made at once; elsewhere nothing is handed over before the core turns.
                 let held = if READINESS { 0 } else { 5 };
-                assert_eq!(alive.get(), held, "in round {round} a buffer went before it was sent");
+                // (On Windows what is over in one poll is told so often, and then with the next turn.)
+                let is_told = alive.get() == held || cfg!(windows) && alive.get() <= 5;
+                assert!(is_told, "in round {round} a buffer went before it was sent");
                 a.flush().await.unwrap();
                 assert_eq!(alive.get(), 0, "in round {round} a buffer did not come back");
                 assert_eq!(b.read_exact(vec![0; 500]).await.1, sequence(0, 500));
@@ -221,7 +227,8 @@ fn queued_send_of_a_dropped_stream_leaves_no_gap() {
                 }
                 at += bytes.len();
             }
-            assert!(at < queued * BLOCK, "the test queued too little to leave anything");
+            let all = queued * BLOCK;
+            assert!(at < all, "the test queued too little to leave anything: {at} of {all} came");
             assert_eq!(alive.get(), 0, "a buffer did not come back");
         });
     });
@@ -332,12 +339,20 @@ fn queued_send_round_trips_enter_once() {
             }
             let calls = handle.metrics().cores[0].syscalls - before;
             // The last answer rides along with whatever comes next. Where the calls are ours, a round is the wait, the
-            // read and the write.
-            let each = if READINESS { 3 } else { 1 };
+            // read and the write; with registered I/O also the request for a packet.
+            let each = if cfg!(kael_rio = "model") {
+                4
+            } else if READINESS {
+                3
+            } else {
+                1
+            };
+            // A read of Windows finds what has come meanwhile, and needs no wait then.
+            let least = if cfg!(windows) { 2 * ROUNDS } else { each * ROUNDS - 1 };
             // The emulated kqueue interrupts waits, and ends them for nothing, so that some are made again.
             let again = if cfg!(kael_backend = "kqueue") { ROUNDS } else { 5 };
             assert!(
-                (each * ROUNDS - 1..=each * ROUNDS + again).contains(&calls),
+                (least..=each * ROUNDS + again).contains(&calls),
                 "{calls} calls for {ROUNDS} rounds"
             );
             stream.flush().await.unwrap();
@@ -363,4 +378,61 @@ fn queued_send_of_much_is_sent_whole() {
             assert_eq!(alive.get(), 0);
         });
     });
+}
+
+/// The last answer meets a full socket: what is left of it goes out when the peer makes room, though nothing else happens
+/// on the core then, and nobody waits for it.
+#[cfg(all(unix, not(kael_backend = "sim")))] // Windows takes a send whole, and the simulator has its own tests.
+#[test]
+fn queued_send_that_met_a_full_socket_needs_no_other_event() {
+    const ANSWER: usize = 4_000;
+    within_limit(|| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let server = listener.accept().unwrap().0;
+        socket2::SockRef::from(&server).set_send_buffer_size(8192).unwrap();
+        let (server_fd, client_fd) = (server.as_raw_fd(), client.as_raw_fd());
+        let (queued, seen) = std::sync::mpsc::channel();
+        let core = std::thread::spawn(move || {
+            kael_rt::block_on(async {
+                let server = kael_rt::net::TcpStream::from_std(server).unwrap();
+                while server.read_exact(vec![0]).await.0.is_ok() {
+                    server.write_queued(vec![7; ANSWER]).await.unwrap();
+                    queued.send(()).unwrap();
+                }
+            });
+        });
+        // What the kernel has taken over: all of it, or an answer has met a full socket.
+        let is_taken = |bytes: usize| {
+            let began = std::time::Instant::now();
+            let all = || number(server_fd, libc::TIOCOUTQ) + number(client_fd, libc::FIONREAD);
+            // What is on its way counts twice for a moment.
+            let mut is_taken = all() == bytes;
+            while !is_taken && began.elapsed() < Duration::from_millis(300) {
+                std::thread::yield_now();
+                is_taken = all() == bytes;
+            }
+            is_taken
+        };
+        let mut answers = 0;
+        while answers == 0 || is_taken(answers * ANSWER) {
+            client.write_all(&[1]).unwrap();
+            seen.recv().unwrap();
+            answers += 1;
+        }
+        client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let result = client.read_exact(&mut vec![0; answers * ANSWER]);
+        assert!(result.is_ok(), "what was left of answer {answers} never came: {result:?}");
+        drop(client);
+        core.join().unwrap();
+    });
+}
+
+/// What the kernel says of a socket.
+#[cfg(all(unix, not(kael_backend = "sim")))]
+fn number(fd: i32, request: libc::c_ulong) -> usize {
+    let mut number: libc::c_int = 0;
+    // SAFETY: both requests write an int.
+    assert_eq!(unsafe { libc::ioctl(fd, request as _, &raw mut number) }, 0);
+    number as usize
 }

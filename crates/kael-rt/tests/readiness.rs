@@ -45,6 +45,8 @@ fn e01_bytes_and_the_end_in_one_hint_are_both_seen() {
     });
 }
 
+// On Windows each read is a call: there is no hint that would spare one.
+#[cfg(not(windows))]
 #[test]
 fn e02_a_short_read_spares_the_call_that_would_find_nothing() {
     counted(|calls| async move {
@@ -190,11 +192,13 @@ fn e02_datagrams_that_wait_for_nothing_are_received_at_once() {
         let a = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let b = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let to = b.local_addr().unwrap();
-        for _ in 0..50 {
+        for round in 0..50 {
             a.send_to("hello", to).await.0.unwrap();
             let before = calls();
             assert_eq!(b.recv_from(Vec::with_capacity(64)).await.1, b"hello");
-            assert_eq!(calls() - before, 1);
+            // With its first request a handle joins the port of Windows.
+            let joins = if cfg!(windows) && round == 0 { 2 } else { 0 };
+            assert_eq!(calls() - before, 1 + joins);
         }
     });
 }

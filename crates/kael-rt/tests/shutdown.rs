@@ -11,20 +11,21 @@ mod canary;
 mod drops;
 
 use canary::damaged;
-use drops::{READINESS, adopt, full, open_fds, poll_once, turns, within};
+use drops::{
+    READINESS, adopt, full, into_file, open_fds, plain_pair, poll_once, turns, within, zeros,
+};
 use kael_rt::fs::File;
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
 use kael_rt::runtime::{Builder, Runtime};
 use std::any::Any;
-use std::fs::File as StdFile;
 use std::future::Future;
 use std::io::Write;
 use std::mem;
 use std::net::TcpStream as StdTcpStream;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+#[cfg(unix)]
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,17 +65,24 @@ fn begin<F: Future + Unpin + 'static>(mut future: F, fate: Fate, kept: &mut Vec<
     }
 }
 
-/// Memory that /proc/self/mem is read from: a worker of the kernel copies it page by page.
-fn source() -> &'static [u8] {
+/// Memory that /proc/self/mem is read from: a worker of the kernel copies it page by page. The file, and where in it.
+#[cfg(unix)]
+fn source() -> (std::path::PathBuf, u64) {
     static SOURCE: OnceLock<Vec<u8>> = OnceLock::new();
-    SOURCE.get_or_init(|| vec![0x5a; 16 << 20])
+    ("/proc/self/mem".into(), SOURCE.get_or_init(|| vec![0x5a; 16 << 20]).as_ptr() as u64)
+}
+
+/// Where there is no such file, one that is long takes its time.
+#[cfg(windows)]
+fn source() -> (std::path::PathBuf, u64) {
+    (zeros(), 0)
 }
 
 /// Reads of memory that are with workers of the kernel, and cannot be stopped.
 fn slow_reads(runtime: &Runtime, fate: Fate, kept: &mut Vec<Box<dyn Any>>) {
     runtime.block_on(async {
-        let file = File::open("/proc/self/mem").await.unwrap();
-        let at = source().as_ptr() as u64;
+        let (path, at) = source();
+        let file = File::open(path).await.unwrap();
         for _ in 0..2 {
             begin(file.read_at(vec![0; 16 << 20], at), fate, kept);
             begin(file.read_exact_at(vec![0; 8 << 20], at), fate, kept);
@@ -153,12 +161,12 @@ fn r01_receives_under_way_at_the_end_write_into_nothing_freed() {
                 let to = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
                 to.connect(socket.local_addr().unwrap()).unwrap();
                 let (reader, writer) = std::io::pipe().unwrap();
-                let pipe = File::from_std(StdFile::from(OwnedFd::from(reader))).unwrap();
+                let pipe = File::from_std(into_file(reader)).unwrap();
                 let mut peers: Vec<Box<dyn Write + Send>> =
                     vec![Box::new(Datagrams(to)), Box::new(writer)];
                 let mut streams = Vec::new();
                 for _ in 0..6 {
-                    let (ours, theirs) = UnixStream::pair().unwrap();
+                    let (ours, theirs) = plain_pair();
                     theirs.set_nonblocking(true).unwrap();
                     peers.push(Box::new(theirs));
                     streams.push(adopt(ours));
@@ -205,13 +213,13 @@ fn the_end_gives_every_descriptor_back() {
                     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                     let addr = listener.local_addr().unwrap();
                     for _ in 0..20 {
-                        let (ours, theirs) = UnixStream::pair().unwrap();
+                        let (ours, theirs) = plain_pair();
                         let stream = adopt(ours);
                         begin(stream.read(vec![0; 64]), fate, &mut kept);
                         kept.push(Box::new(theirs));
                     }
                     begin(listener.accept(), fate, &mut kept);
-                    begin(File::open("/dev/zero"), fate, &mut kept);
+                    begin(File::open(zeros()), fate, &mut kept);
                     begin(Box::pin(TcpStream::connect(addr)), fate, &mut kept);
                     turns(submitted).await;
                 });

@@ -1,6 +1,7 @@
 //! No descriptor is free: a listener tells once, then waits without spinning, and goes on when one comes free.
 
-#![cfg(not(kael_backend = "sim"))] // Its subjects are this system's own limits.
+// Its subjects are this system's own limits. Windows has none that a test could lower.
+#![cfg(not(any(windows, kael_backend = "sim")))]
 
 mod rig;
 
@@ -17,6 +18,8 @@ use std::rc::Rc;
 /// Fewer than there are descriptors that come free.
 const CLIENTS: usize = 8;
 const WATCHED: Duration = Duration::from_secs(2);
+/// What is to happen within a retry or two has happened by then on the busiest machine.
+const LONG: Duration = Duration::from_secs(30);
 
 /// What an accepting loop has seen.
 #[derive(Default)]
@@ -64,10 +67,10 @@ fn now(runtime: &Runtime) -> CoreMetrics {
 /// Watches the core for a while, in which it does at most what a retry every 50 ms costs.
 fn watch(runtime: &Runtime, seen: &Seen, what: &str, others: u64) {
     let (before, turns) = (now(runtime), seen.turns.get());
-    let processor = processor_time();
+    let (processor, began) = (processor_time(), Instant::now());
     runtime.block_on(sleep(WATCHED));
-    let after = now(runtime);
-    let retries = WATCHED.as_millis() as u64 / 50 + 2;
+    let (after, watched) = (now(runtime), began.elapsed());
+    let retries = watched.as_millis() as u64 / 50 + 2;
     let syscalls = after.syscalls - before.syscalls;
     assert!(syscalls <= 3 * retries + others, "{what}: {syscalls} system calls");
     let polls = after.task_polls - before.task_polls;
@@ -75,9 +78,10 @@ fn watch(runtime: &Runtime, seen: &Seen, what: &str, others: u64) {
     assert!(after.sleeps > before.sleeps, "{what}: it never slept");
     let more = seen.turns.get() - turns;
     assert!(more <= 2, "{what}: the accepting loop went round {more} times");
-    let share = (processor_time() - processor).as_secs_f64() / WATCHED.as_secs_f64();
+    // Who spins takes all of it. (What the machine's owner takes from this machine counts as taken by us.)
+    let share = (processor_time() - processor).as_secs_f64() / watched.as_secs_f64();
     if !is_emulated_without("the share of a processor that waiting takes") {
-        assert!(share < 0.02, "{what}: {:.1} % of a processor", share * 100.0);
+        assert!(share < 0.2, "{what}: {:.1} % of a processor", share * 100.0);
     }
 }
 
@@ -134,10 +138,7 @@ fn r19_accept_without_descriptors_sleeps_and_recovers() {
         runtime.block_on(async {
             while seen.accepted.borrow().len() < CLIENTS {
                 let accepted = seen.accepted.borrow().len();
-                assert!(
-                    began.elapsed() < Duration::from_secs(1),
-                    "{accepted} of {CLIENTS} accepted"
-                );
+                assert!(began.elapsed() < LONG, "{accepted} of {CLIENTS} accepted");
                 sleep(Duration::from_millis(5)).await;
             }
         });
@@ -157,7 +158,7 @@ fn r19_an_idle_listener_that_begins_without_descriptors_sleeps() {
         runtime.block_on(async {
             drop(kael_rt::spawn(accept_for_ever(listener, seen.clone())));
             let began = Instant::now();
-            while seen.errors.borrow().is_empty() && began.elapsed() < WATCHED {
+            while seen.errors.borrow().is_empty() && began.elapsed() < LONG {
                 sleep(Duration::from_millis(1)).await;
             }
         });
@@ -168,7 +169,7 @@ fn r19_an_idle_listener_that_begins_without_descriptors_sleeps() {
         let began = Instant::now();
         runtime.block_on(async {
             while seen.accepted.borrow().is_empty() {
-                assert!(began.elapsed() < Duration::from_secs(1), "it does not accept again");
+                assert!(began.elapsed() < LONG, "it does not accept again");
                 sleep(Duration::from_millis(5)).await;
             }
         });

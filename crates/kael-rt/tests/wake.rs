@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use kael_rt::runtime::Builder;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(40);
 
 /// Ping-pong between a task and two threads. Each round the core falls asleep between the wakes, or nearly.
 // Virtual time runs on while the other thread has not woken the core yet.

@@ -5,7 +5,7 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{READINESS, poll_once, runs, turns, within};
+use drops::{COPIES, poll_once, runs, turns, within};
 use kael_rt::net::{TcpListener, TcpStream};
 use kael_rt::time::Duration;
 use std::io::{ErrorKind, Read};
@@ -18,13 +18,17 @@ async fn ours_and_theirs() -> (TcpStream, std::net::TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let stream = listener.accept().await.unwrap().0;
-    socket2::SockRef::from(&stream.try_as_fd().unwrap()).set_send_buffer_size(64 << 10).unwrap();
+    #[cfg(unix)]
+    let socket = stream.try_as_fd().unwrap();
+    #[cfg(windows)]
+    let socket = stream.try_as_socket().unwrap();
+    socket2::SockRef::from(&socket).set_send_buffer_size(64 << 10).unwrap();
     (stream, peer)
 }
 
 #[test]
 fn r16_a_send_that_is_dropped_is_finished_before_the_next_write() {
-    if READINESS {
+    if COPIES {
         println!("not run: this backend copies, and so lets go of the buffer at once");
         return;
     }
@@ -55,7 +59,7 @@ fn r16_a_send_that_is_dropped_is_finished_before_the_next_write() {
 
 #[test]
 fn r16_the_error_of_a_dropped_send_is_the_next_writes_and_stays() {
-    if READINESS {
+    if COPIES {
         println!("not run: this backend copies, and so lets go of the buffer at once");
         return;
     }
@@ -78,7 +82,7 @@ fn r16_the_error_of_a_dropped_send_is_the_next_writes_and_stays() {
 
 #[test]
 fn r16_a_stream_that_is_dropped_with_a_send_is_closed_when_the_kernel_has_let_go() {
-    if READINESS {
+    if COPIES {
         println!("not run: this backend copies, and so lets go of the buffer at once");
         return;
     }
@@ -106,7 +110,7 @@ fn r16_a_stream_that_is_dropped_with_a_send_is_closed_when_the_kernel_has_let_go
 /// The peer never reads, so the kernel never lets go: the buffer is leaked, and what the peer gets is what was sent.
 #[test]
 fn r16_a_runtime_that_ends_with_a_send_frees_nothing_that_the_kernel_has() {
-    if READINESS {
+    if COPIES {
         println!("not run: this backend copies, and so lets go of the buffer at once");
         return;
     }
@@ -122,7 +126,8 @@ fn r16_a_runtime_that_ends_with_a_send_frees_nothing_that_the_kernel_has() {
             peer
         });
         drop(runtime);
-        assert_eq!(handle.metrics().cores[0].leaked, 1);
+        // (Windows lets go of a send that is cancelled.)
+        assert_eq!(handle.metrics().cores[0].leaked, if cfg!(windows) { 0 } else { 1 });
         let others: Vec<_> = (0..4).map(|_| vec![8u8; BIG]).collect();
         let mut got = vec![0; BIG / 16];
         peer.read_exact(&mut got).unwrap();

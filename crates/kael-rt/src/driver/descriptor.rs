@@ -7,11 +7,9 @@
 //! or running operation on the same number, and the number is not reused under one.
 
 use super::{Driver, slot::NONE};
-use crate::{error::Fault, op::Side, task::context};
+use crate::{error::Fault, op::Side, sys, task::context};
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
-    io,
-    os::fd::{BorrowedFd, FromRawFd, OwnedFd},
     ptr::{self, NonNull},
 };
 
@@ -72,27 +70,33 @@ impl Gate {
     }
 }
 
+/// What each transfer looks at comes first, and is one line of the cache.
+#[repr(C, align(64))]
 pub(crate) struct Descriptor {
     number: Cell<i32>,
-    direct: Cell<bool>,
-    /// A file's place in the backend's table, or [`NONE`].
-    place: Cell<u32>,
-    kind: Cell<Kind>,
     users: Cell<u32>,
-    orphans: Cell<u32>,
-    /// Queued sends that are not over.
-    pub(crate) queued: Cell<u8>,
-    /// Accepting failed for want of a descriptor, and somebody was told.
-    pub(crate) starved: Cell<bool>,
-    pub(super) read: Gate,
-    pub(super) write: Gate,
     /// The driver's address, to be compared only.
     tag: Cell<*const ()>,
     /// The driver, while the node is in use. It keeps the node's own memory alive. Written when the
     /// first user comes and when the last is gone.
     driver: UnsafeCell<Option<Driver>>,
+    pub(super) write: Gate,
+    kind: Cell<Kind>,
+    direct: Cell<bool>,
+    /// Queued sends that are not over.
+    pub(crate) queued: Cell<u8>,
+    /// Accepting failed for want of a descriptor, and somebody was told.
+    pub(crate) starved: Cell<bool>,
+    /// So many more queued sends may find the socket full: see `inner/quiet.rs`.
+    pub(super) pressed: Cell<u16>,
+    orphans: Cell<u32>,
+    pub(super) read: Gate,
+    /// A file's place in the backend's table, or [`NONE`].
+    place: Cell<u32>,
     next: Cell<*const Descriptor>,
 }
+
+const _: () = assert!(std::mem::offset_of!(Descriptor, orphans) + 4 <= 64);
 
 impl Descriptor {
     #[inline]
@@ -137,9 +141,19 @@ impl Descriptor {
         self.place.get()
     }
 
+    #[allow(dead_code, reason = "only Windows tells it later")]
+    pub(crate) fn set_place(&self, place: u32) {
+        self.place.set(place);
+    }
+
     /// The same; from here on it has none.
     pub(crate) fn take_place(&self) -> u32 {
         self.place.replace(NONE)
+    }
+
+    /// Both were made by the same driver.
+    pub(crate) fn is_of_the_driver_of(&self, other: &Descriptor) -> bool {
+        std::ptr::eq(self.tag.get(), other.tag.get())
     }
 
     /// It was made by the driver at that address.
@@ -226,10 +240,12 @@ impl Fd {
     /// of a quiet descriptor with a number of its own; otherwise the node comes back.
     fn release_number(self) -> Result<i32, Fd> {
         let quiet = self.read.is_quiet() && self.write.is_quiet();
-        if self.is_shared() || self.direct.get() || !quiet {
+        let (number, driver) = (self.number.get(), self.driver());
+        let may = driver.with(|inner| inner.backend.may_let_go(number)) != Some(false);
+        if self.is_shared() || self.direct.get() || !quiet || !may {
             return Err(self);
         }
-        let (number, place, driver) = (self.number.get(), self.take_place(), self.driver());
+        let place = self.take_place();
         if place != NONE {
             driver.with(|inner| inner.backend.leave_table(place));
             // Its next owner may close it at once, and then nothing may keep the file open.
@@ -240,17 +256,18 @@ impl Fd {
         Ok(number)
     }
 
-    /// The descriptor as the standard library owns it; see [`release_number`](Self::release_number).
-    pub(crate) fn into_owned(self) -> Result<OwnedFd, Fd> {
+    /// The file as the standard library's; see [`release_number`](Self::release_number).
+    pub(crate) fn into_file(self) -> Result<std::fs::File, Fd> {
         let number = self.release_number()?;
         // SAFETY: the number was ours alone, and the node has forgotten it.
-        Ok(unsafe { OwnedFd::from_raw_fd(number) })
+        Ok(unsafe { sys::file_of(number) })
     }
 
-    /// The descriptor as the standard library borrows it. One in the ring's own table, or in a
-    /// simulated kernel, has no number that anybody else could use: `Unsupported`.
-    pub(crate) fn try_borrow(&self) -> io::Result<BorrowedFd<'_>> {
-        crate::sys::borrow(self).ok_or_else(|| io::ErrorKind::Unsupported.into())
+    /// The stream as the standard library's; see [`release_number`](Self::release_number).
+    pub(crate) fn into_stream(self) -> Result<std::net::TcpStream, Fd> {
+        let number = self.release_number()?;
+        // SAFETY: as in `into_file`.
+        Ok(unsafe { sys::stream_of(number) })
     }
 
     /// Somebody else uses the descriptor too.
@@ -356,6 +373,7 @@ impl Descriptors {
         fresh.users.set(1);
         fresh.orphans.set(0);
         fresh.starved.set(false);
+        fresh.pressed.set(0);
         fresh.queued.set(0);
         fresh.tag.set(driver.tag());
         // SAFETY: nobody uses the node yet.
@@ -379,6 +397,7 @@ impl Descriptors {
                 users: Cell::new(0),
                 orphans: Cell::new(0),
                 starved: Cell::new(false),
+                pressed: Cell::new(0),
                 queued: Cell::new(0),
                 read: Gate::new(),
                 write: Gate::new(),

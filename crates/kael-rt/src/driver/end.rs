@@ -24,6 +24,7 @@ impl Driver {
             return 0;
         }
         self.count_keys();
+        self.0.spares.clear();
         self.with(|inner| inner.begin_to_end());
         context::end_driver();
         let count = self.with(|inner| inner.slots.len()).unwrap_or(0);
@@ -37,7 +38,7 @@ impl Driver {
         // The limit is on the backend's clock, which is the real one even when the core's clock is
         // paused. Short steps, because a job of the pool may end without a completion.
         let mut short_ns = 1_000_000;
-        while self.in_flight() > 0 {
+        while self.in_flight() > 0 || self.with(|inner| inner.backend.lingers()) == Some(true) {
             let now = now(self);
             if now >= end {
                 break;

@@ -30,6 +30,7 @@ use super::{
 use crate::{
     error::Fault,
     op::{Gives, Side},
+    sys::errno,
 };
 use std::{
     ptr::{self, NonNull},
@@ -260,9 +261,15 @@ impl Inner {
             }
             State::Backlog | State::Delayed if head.marks.begun && head.marks.side.is_some() => {
                 self.unlink(id);
-                self.fail(id, -libc::ECANCELED);
+                self.fail(id, -errno::ECANCELED);
                 self.make_orphan(id.index());
                 Fate::Conclude(waker)
+            }
+            // Its bytes were taken out of a stream already.
+            State::Queued | State::Backlog | State::Delayed if head.vtable.traits.owed => {
+                head.make_orphan();
+                let fd = head.fd;
+                Fate::Keeps(waker, fd.filter(|&node| Self::add_orphan(node)))
             }
             State::Queued
             | State::Backlog
@@ -480,6 +487,7 @@ impl Inner {
 /// An error of the socket, which the kernel tells once. That an operation was stopped, by the kernel
 /// or for a reason of ours, or that it found no buffer, concerns nobody else.
 pub(super) fn is_the_sockets(result: i32) -> bool {
-    let nothing = [libc::ECANCELED, libc::EINTR, libc::EAGAIN, libc::ENOBUFS].contains(&-result);
+    let nothing =
+        [errno::ECANCELED, errno::EINTR, errno::EAGAIN, errno::ENOBUFS].contains(&-result);
     result < 0 && !nothing && !Fault::is(result)
 }

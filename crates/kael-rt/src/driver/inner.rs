@@ -65,7 +65,7 @@ pub(super) struct Inner {
     pub(super) pool_starved: u64,
     items: Vec<Item>,
     free_item: u32,
-    items_seen: u64,
+    pub(super) items_seen: u64,
     pub(super) carries: u32,
     /// Carries that were read to their end; their operations are to be dropped.
     pub(super) spent: Vec<SlotId>,
@@ -278,7 +278,8 @@ impl Inner {
             let head = self.slots.head(index);
             if head.marks.cancelled && head.marks.state == State::InFlight {
                 let id = head.id;
-                if self.backend.cancel(id).is_err() {
+                let packet = Slot::packet(self.slots.at(index));
+                if self.backend.cancel(id, packet).is_err() {
                     self.cancels.push(index);
                     break;
                 }
@@ -341,6 +342,7 @@ impl Inner {
             zero_copy_sends: self.zero_copy_sends,
             zero_copy_copied: self.zero_copy_copied,
             queued_sends: self.queued_sends,
+            spliced_bytes: 0,
             pooled_receives: self.pooled_receives,
             pool_starved: self.pool_starved,
             registered_transfers: self.backend.registered_transfers(),

@@ -20,6 +20,7 @@ mod ops;
 mod pair;
 mod pools;
 mod slot;
+mod spares;
 mod stage;
 mod steps;
 #[cfg(test)]
@@ -33,11 +34,12 @@ pub(crate) use key::Key;
 pub(crate) use pair::Paired;
 pub(crate) use pools::Piece;
 pub(crate) use slot::{NONE, SlotId};
+pub(crate) use spares::{BLOCK, Block, Pipe};
 pub(crate) use stage::{Stage, Tag};
 
 use crate::{
     error::Fault,
-    op::{Gives, Op, Side},
+    op::{Gives, Op, Side, Span},
     rt::BlockingPool,
     sys::{Backend, Granted, RingOptions, buffer_of},
     task::clone_waker,
@@ -47,11 +49,11 @@ use guarded::{Borrowed, Guarded};
 use inner::{Act, Inner, Launch, Taken, Turn};
 use ops::Vtable;
 use slot::{Body, Slot, State};
+use spares::Spares;
 use std::{
     cell::Cell,
     io,
     mem::{self, ManuallyDrop},
-    os::fd::{IntoRawFd, OwnedFd},
     ptr::NonNull,
     rc::Rc,
     sync::Arc,
@@ -97,6 +99,7 @@ pub(crate) struct DriverCounters {
     pub(crate) zero_copy_sends: u64,
     pub(crate) zero_copy_copied: u64,
     pub(crate) queued_sends: u64,
+    pub(crate) spliced_bytes: u64,
     pub(crate) pooled_receives: u64,
     pub(crate) pool_starved: u64,
     pub(crate) registered_transfers: u64,
@@ -110,6 +113,7 @@ struct Shell {
     /// Gone once the driver has ended.
     inner: Guarded<Inner>,
     descriptors: Descriptors,
+    spares: Spares,
     /// The end has begun, and keys count.
     ending: Cell<bool>,
     /// What was counted until the end.
@@ -132,6 +136,7 @@ impl Driver {
         let driver = Driver(Rc::new(Shell {
             inner: Guarded::gone(),
             descriptors: Descriptors::new(),
+            spares: Spares::default(),
             ending: Cell::new(false),
             last: Cell::new(DriverCounters::default()),
         }));
@@ -193,11 +198,6 @@ impl Driver {
         self.descriptors().take(self, number, kind, direct)
     }
 
-    /// Takes charge of a descriptor of the standard library.
-    pub(crate) fn adopt_owned(&self, fd: OwnedFd, kind: Kind) -> Fd {
-        self.adopt(fd.into_raw_fd(), kind, false)
-    }
-
     /// Starts an operation that nobody waits for. It is finished even if it has to wait its turn.
     pub(crate) fn leave<O: Op>(&self, op: O) {
         drop(self.clone().queue(op));
@@ -233,34 +233,36 @@ impl Driver {
         Ok((key, launch))
     }
 
-    /// Starts a queued send whose way is free, with one borrow. Else it comes back, for
+    /// Sends a span of what `from` owns as a queued send, if its way is free, with one borrow; how long it is. What is not
+    /// sent at once is taken out of `from`, which runs no user code. `None`: nothing has happened, see
     /// [`queue`](Self::queue).
     #[inline(always)]
-    pub(crate) fn queue_plain<O: Op>(mut op: O) -> Result<(), O> {
+    pub(crate) fn queue_plain<F, O: Op>(
+        from: &mut F,
+        span: impl FnOnce(&mut F) -> Option<Span<'_>>,
+        take: impl FnOnce(&mut F) -> Option<O>,
+    ) -> Option<usize> {
         // User code may run in here, and not between the look at the gate and the placing.
-        let Some(span) = op.span() else { return Err(op) };
-        let Some(driver) = span.fd.may_pass(Some(Side::Write)) else { return Err(op) };
-        let driver = driver.uncounted();
-        let launched = match driver.borrow() {
-            Some(mut inner) => {
-                let known = inner.send_at_once(&span);
-                if known == Some(span.len as i32) {
-                    // All of it is sent, and it needs no slot. Its drop is user code.
-                    drop(inner);
-                    return Ok(());
-                }
-                // SAFETY: as in `submit_plain`.
-                unsafe { inner.launch_quiet(span, &O::TRAITS, Vtable::of::<O>(), known) }
-            }
-            None => None,
-        };
-        let Some((slot, launch)) = launched else { return Err(op) };
+        let span = span(from)?;
+        let driver = span.fd.may_pass(Some(Side::Write))?.uncounted();
+        let mut inner = driver.borrow()?;
+        let len = span.len;
+        let known = inner.send_at_once(&span);
+        if known == Some(len as i32) {
+            // All of it is sent, and it needs no slot.
+            return Some(len);
+        }
+        // SAFETY: as in `submit_plain`.
+        let (slot, launch) =
+            unsafe { inner.launch_quiet(span, &O::TRAITS, Vtable::of::<O>(), known)? };
+        drop(inner);
+        let op = take(from).expect("its span is there");
         // SAFETY: the slot was reserved for this operation and holds none yet.
         unsafe { ops::place(Slot::body(slot), op) };
         if let Some(id) = launch {
             driver.follow_to_the_end(id);
         }
-        Ok(())
+        Some(len)
     }
 
     /// Starts an operation that its future leaves to itself at once. It comes back if there is no slot
@@ -414,7 +416,12 @@ impl Driver {
     }
 
     pub(crate) fn counters(&self) -> DriverCounters {
-        self.with(|inner| inner.counters()).unwrap_or(self.0.last.get())
+        match self.with(|inner| inner.counters()) {
+            Some(counters) => {
+                DriverCounters { spliced_bytes: self.0.spares.spliced_bytes(), ..counters }
+            }
+            None => self.0.last.get(),
+        }
     }
 
     fn close(&self, number: i32, direct: bool) {

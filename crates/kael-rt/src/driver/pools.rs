@@ -1,14 +1,14 @@
 //! Pools whose buffers a driver may receive into, and what passes between the two.
 
 use super::{
-    Driver, Key,
+    Driver, Fd, Key,
     inner::Inner,
-    slot::{NONE, State},
+    slot::{NONE, SlotId, State},
 };
 use crate::{
     buf::PoolShared,
     error::Fault,
-    sys::{Buffers, buffer_of},
+    sys::{Backend, Buffers, buffer_of},
     task::clone_waker,
 };
 use std::{
@@ -79,6 +79,9 @@ impl Driver {
 pub(crate) enum Piece {
     /// The result, and the buffer.
     Item(i32, Option<u16>),
+    /// The same, and the buffer was not lent before.
+    #[allow(dead_code, reason = "only readiness receives so")]
+    Taken(i32, u16),
     /// It is over; its last answer is taken as any other.
     Last,
     Pending,
@@ -92,10 +95,24 @@ impl super::Fd {
 }
 
 impl Key {
-    /// The next item of a multishot that receives into a pool. If there is none, `waker` will be woken.
+    /// The next item of a multishot that receives from `fd` into `pool`. If there is none, `waker` will be woken.
     #[inline]
-    pub(crate) fn poll_piece(&self, waker: &Waker) -> Piece {
-        {
+    pub(crate) fn poll_piece(&self, waker: &Waker, fd: &Fd, pool: &Rc<PoolShared>) -> Piece {
+        if Backend::ON_DEMAND {
+            let Some(mut inner) = self.driver.borrow() else { return Piece::Last };
+            if inner.slots.head_at(self.slot).marks.state != State::InFlight {
+                return Piece::Last;
+            }
+            if inner.backend.may_receive(self.id, fd.number())
+                && let Some(item) = inner.receive(self.id, fd.number(), pool)
+            {
+                return item;
+            }
+            let waker_there = &inner.slots.head_at(self.slot).waker;
+            if waker_there.as_ref().is_some_and(|own| own.will_wake(waker)) {
+                return Piece::Pending;
+            }
+        } else {
             let Some(mut inner) = self.driver.borrow() else { return Piece::Last };
             if let Some((result, flags)) = inner.pop_item(self.id.index()) {
                 inner.pooled_receives += 1;
@@ -116,6 +133,31 @@ impl Key {
 }
 
 impl Inner {
+    /// Receives for a multishot whose future looks: into a buffer that nobody has, or one that was lent to the backend.
+    #[inline(always)]
+    fn receive(&mut self, id: SlotId, fd: i32, pool: &PoolShared) -> Option<Piece> {
+        let own = pool.take();
+        let (at, buffer) = match own {
+            Some(buffer) => (pool.at(buffer), buffer),
+            None => self.backend.take_lent(id, fd, pool.its_group())?,
+        };
+        // SAFETY: a buffer of that size, taken just now, so it is nobody else's.
+        let result = unsafe { self.backend.receive_waiting(id, fd, at, pool.size()) };
+        if result <= 0 {
+            match own {
+                Some(buffer) => pool.put_back_unused(buffer),
+                None => self.backend.give_back(pool.its_group(), buffer),
+            }
+            return None;
+        }
+        self.items_seen += 1;
+        self.pooled_receives += 1;
+        Some(match own {
+            Some(buffer) => Piece::Taken(result, buffer),
+            None => Piece::Item(result, Some(buffer)),
+        })
+    }
+
     fn provide(&mut self, pool: Weak<PoolShared>, buffers: Buffers) -> io::Result<u16> {
         let place = self.pools.iter().position(|pool| pool.strong_count() == 0);
         let place = place.unwrap_or(self.pools.len());

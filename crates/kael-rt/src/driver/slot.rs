@@ -9,7 +9,7 @@ use super::{descriptor::Descriptor, ops::Vtable};
 use crate::{
     error::Fault,
     op::{Gives, Side, Traits},
-    sys::Scratch,
+    sys::{Packet, Scratch, prefetch},
 };
 use std::{mem::MaybeUninit, ptr::NonNull, task::Waker};
 
@@ -190,6 +190,8 @@ impl Head {
 /// What the kernel may touch. Only raw pointers lead here while a request is out.
 #[repr(C, align(64))]
 pub(crate) struct Body {
+    /// What the system wants at an address of its own for each request that it has.
+    pub(crate) packet: Packet,
     pub(crate) room: MaybeUninit<[u8; ROOM]>,
     pub(crate) scratch: Scratch,
 }
@@ -206,6 +208,13 @@ impl Slot {
     pub(crate) fn body(slot: NonNull<Slot>) -> NonNull<Body> {
         // SAFETY: the offset of a field inside the allocation that the pointer comes from.
         unsafe { slot.byte_add(std::mem::offset_of!(Slot, body)).cast() }
+    }
+
+    /// The packet of a slot, likewise.
+    #[inline(always)]
+    pub(crate) fn packet(slot: NonNull<Slot>) -> NonNull<Packet> {
+        // SAFETY: as in `body`.
+        unsafe { Slot::body(slot).byte_add(std::mem::offset_of!(Body, packet)).cast() }
     }
 }
 
@@ -312,6 +321,24 @@ impl Slots {
         unsafe { &mut (*slot.as_ptr()).head }
     }
 
+    /// A slot, if it is one, will be looked at soon.
+    #[inline(always)]
+    pub(crate) fn expect(&self, index: u32) {
+        if index < self.len {
+            prefetch(self.at(index).as_ptr());
+        }
+    }
+
+    /// And the task that its operation's future belongs to.
+    #[inline(always)]
+    pub(crate) fn expect_task(&mut self, index: u32) {
+        if index < self.len
+            && let Some(waker) = &self.head(index).waker
+        {
+            prefetch(waker.data());
+        }
+    }
+
     /// The slot that is still in the use that `id` names, if the kernel has it.
     #[inline(always)]
     pub(crate) fn find_out(&mut self, id: SlotId) -> Option<NonNull<Slot>> {
@@ -400,7 +427,8 @@ impl Slot {
             prev: NONE,
             next_free: None,
         };
-        let body = Body { room: MaybeUninit::uninit(), scratch: Scratch::new() };
+        let body =
+            Body { packet: Packet::new(), room: MaybeUninit::uninit(), scratch: Scratch::new() };
         Slot { head, body }
     }
 }

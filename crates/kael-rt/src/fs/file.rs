@@ -10,9 +10,10 @@ use crate::{
         Allocate, Close, Open, Operation, ReadAt, ReadExactAt, ReadVectoredAt, SetLen, Stat, Sync,
         WriteAllAt, WriteAt, WriteVectoredAt,
     },
+    sys,
     task::context,
 };
-use std::{io, os::fd::BorrowedFd, path::Path};
+use std::{io, path::Path};
 
 /// An open file.
 ///
@@ -229,22 +230,7 @@ impl File {
     /// ```
     pub fn from_std(file: std::fs::File) -> io::Result<File> {
         let driver = context::with("File::from_std", |core| core.driver.clone());
-        Ok(File { fd: driver.adopt_owned(file.into(), Kind::File) })
-    }
-
-    /// The descriptor, for calls that Kael does not have. It stays this type's own. `Unsupported`
-    /// if it has no number of its own. No system call.
-    ///
-    /// ```
-    /// # kael_rt::block_on(async {
-    /// use std::os::fd::AsRawFd;
-    /// let file = kael_rt::fs::File::open("/dev/null").await?;
-    /// assert!(file.try_as_fd()?.as_raw_fd() > 2);
-    /// # Ok::<_, std::io::Error>(())
-    /// # }).unwrap();
-    /// ```
-    pub fn try_as_fd(&self) -> io::Result<BorrowedFd<'_>> {
-        self.fd.try_borrow()
+        Ok(File { fd: driver.adopt(sys::number_of_file(file), Kind::File, false) })
     }
 
     /// The file as one of the standard library; given back while an operation is under way.
@@ -261,11 +247,10 @@ impl File {
     /// # }).unwrap();
     /// ```
     pub fn into_std(self) -> Result<std::fs::File, File> {
-        self.fd.into_owned().map(Into::into).map_err(File::from_fd)
+        self.fd.into_file().map_err(File::from_fd)
     }
 }
 
-#[cfg(test)]
 impl File {
     pub(crate) fn fd(&self) -> &Fd {
         &self.fd

@@ -4,7 +4,7 @@
 use super::path::kernel_path;
 use crate::{
     op::{Open, Operation},
-    sys::O_DIRECT,
+    sys::{O_DIRECT, access},
 };
 use std::{io, path::Path};
 
@@ -163,11 +163,11 @@ impl OpenOptions {
     fn flags(&self) -> io::Result<i32> {
         let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
         let access = match (self.read, self.write, self.append) {
-            (true, false, false) => libc::O_RDONLY,
-            (false, true, false) => libc::O_WRONLY,
-            (true, true, false) => libc::O_RDWR,
-            (false, _, true) => libc::O_WRONLY | libc::O_APPEND,
-            (true, _, true) => libc::O_RDWR | libc::O_APPEND,
+            (true, false, false) => access::O_RDONLY,
+            (false, true, false) => access::O_WRONLY,
+            (true, true, false) => access::O_RDWR,
+            (false, _, true) => access::O_WRONLY | access::O_APPEND,
+            (true, _, true) => access::O_RDWR | access::O_APPEND,
             (false, false, false) => return Err(invalid()),
         };
         let writes = self.write || self.append;
@@ -177,13 +177,13 @@ impl OpenOptions {
             return Err(invalid());
         }
         let creation = match (self.create, self.truncate, self.create_new) {
-            (_, _, true) => libc::O_CREAT | libc::O_EXCL,
-            (true, true, false) => libc::O_CREAT | libc::O_TRUNC,
-            (true, false, false) => libc::O_CREAT,
-            (false, true, false) => libc::O_TRUNC,
+            (_, _, true) => access::O_CREAT | access::O_EXCL,
+            (true, true, false) => access::O_CREAT | access::O_TRUNC,
+            (true, false, false) => access::O_CREAT,
+            (false, true, false) => access::O_TRUNC,
             (false, false, false) => 0,
         };
         let direct = if self.direct { O_DIRECT } else { 0 };
-        Ok(access | creation | direct | (self.custom_flags & !libc::O_ACCMODE))
+        Ok(access | creation | direct | (self.custom_flags & !access::O_ACCMODE))
     }
 }

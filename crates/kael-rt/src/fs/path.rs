@@ -7,10 +7,11 @@ use crate::{
     buf::IoBuf,
     op::{Change, Changing, KernelPath, Operation, StatPath},
 };
-use std::{ffi::CString, io, os::unix::ffi::OsStrExt, path::Path};
+use std::{ffi::CString, io, path::Path};
 
+/// (The bytes are those of the path on Unix; on Windows they are the standard library's own form of it.)
 pub(super) fn kernel_path(path: &Path) -> KernelPath {
-    CString::new(path.as_os_str().as_bytes())
+    CString::new(path.as_os_str().as_encoded_bytes())
 }
 
 /// Reads a whole file.

@@ -5,11 +5,15 @@
 //! when dropped, while the one here is a loop of reads, and dropping it drops what it has read.
 #![forbid(unsafe_code)]
 
+mod bidirectional;
 mod read;
+mod send_file;
 mod split;
 mod stream;
 mod write;
 
+pub use bidirectional::{Progress, copy_bidirectional, copy_bidirectional_with};
 pub use read::{AsyncRead, AsyncReadExt};
+pub use send_file::send_file;
 pub use split::{ReadHalf, WriteHalf, split};
 pub use write::{AsyncWrite, AsyncWriteExt, copy};

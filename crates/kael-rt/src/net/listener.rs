@@ -8,7 +8,7 @@ use crate::{
     op::{Accept, Operation},
     task::context,
 };
-use std::{io, net::SocketAddr, os::fd::BorrowedFd};
+use std::{io, net::SocketAddr};
 
 /// Connections that the kernel may hold for us before they are accepted.
 const BACKLOG: i32 = 4096;
@@ -76,29 +76,12 @@ impl TcpListener {
         Incoming { listener: self }
     }
 
-    /// The descriptor, for calls that Kael does not have. It stays this type's own. `Unsupported`
-    /// if it has no number of its own. No system call.
-    ///
-    /// ```
-    /// # kael_rt::block_on(async {
-    /// use kael_rt::net::TcpListener;
-    /// use std::os::fd::AsRawFd;
-    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// assert!(listener.try_as_fd()?.as_raw_fd() > 2);
-    /// # Ok::<_, std::io::Error>(())
-    /// # }).unwrap();
-    /// ```
-    pub fn try_as_fd(&self) -> io::Result<BorrowedFd<'_>> {
-        self.fd.try_borrow()
-    }
-
     /// The address that it listens at. 1 system call.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.fd.driver().control(|backend| backend.local_addr(&self.fd))
     }
 }
 
-#[cfg(test)]
 impl TcpListener {
     pub(crate) fn fd(&self) -> &Fd {
         &self.fd

@@ -104,7 +104,7 @@ impl RecvPooled {
                     let (fd, pool) = (self.fd.clone(), self.pool.clone());
                     self.state = match pool.shared().group() {
                         _ if fd.has_unread() => State::elsewhere(&fd, &pool),
-                        Some(group) => State::Picking(Operation::new(RecvOne { fd, pool, group })),
+                        Some(_) => State::Picking(Operation::new(RecvOne { fd, pool })),
                         None => State::Starving(pool.get(), Again::Never),
                     };
                 }
@@ -130,9 +130,9 @@ impl RecvPooled {
                             continue;
                         }
                         *again = match self.pool.shared().group() {
-                            Some(group) if self.pool.lent() > 0 => {
+                            Some(_) if self.pool.lent() > 0 => {
                                 let (fd, pool) = (self.fd.clone(), self.pool.clone());
-                                Again::Asked(Operation::new(RecvOne { fd, pool, group }))
+                                Again::Asked(Operation::new(RecvOne { fd, pool }))
                             }
                             _ => Again::Never,
                         };
@@ -247,10 +247,15 @@ impl RecvStream {
         let mut first = None;
         // Mostly a multishot is with the kernel, and has brought something or nothing yet.
         if let Pieces::Shots(key) = &self.pieces {
-            match key.poll_piece(cx.waker()) {
+            match key.poll_piece(cx.waker(), &self.fd, self.pool.shared()) {
                 Piece::Item(result @ 1.., Some(buffer)) => {
                     let shared = self.pool.shared().clone();
                     let piece = PoolBuf::received(shared, buffer, result as usize);
+                    return Poll::Ready(Ok(Some(self.seen(piece))));
+                }
+                Piece::Taken(result, buffer) => {
+                    let shared = self.pool.shared().clone();
+                    let piece = PoolBuf::new(shared, buffer, result as u32);
                     return Poll::Ready(Ok(Some(self.seen(piece))));
                 }
                 Piece::Pending => return Poll::Pending,
@@ -274,7 +279,10 @@ impl RecvStream {
                     }
                 }
                 Pieces::Shots(key) => {
-                    match first.take().unwrap_or_else(|| key.poll_piece(cx.waker())) {
+                    match first
+                        .take()
+                        .unwrap_or_else(|| key.poll_piece(cx.waker(), &self.fd, self.pool.shared()))
+                    {
                         Piece::Item(result, buffer) => {
                             match Received::of(&self.pool, result, buffer) {
                                 Received::Bytes(piece) => {
@@ -284,6 +292,11 @@ impl RecvStream {
                                 // Nothing that goes on says so.
                                 _ => continue,
                             }
+                        }
+                        Piece::Taken(result, buffer) => {
+                            let shared = self.pool.shared().clone();
+                            let piece = PoolBuf::new(shared, buffer, result as u32);
+                            return Poll::Ready(Ok(Some(self.seen(piece))));
                         }
                         Piece::Pending => return Poll::Pending,
                         Piece::Last => {}
@@ -320,19 +333,19 @@ impl RecvStream {
             self.pieces = Pieces::One(RecvPooled::from(read, fd, pool));
             return None;
         }
-        let Some(group) = pool.shared().group().filter(|_| !fd.has_unread()) else {
+        if pool.shared().group().is_none() || fd.has_unread() {
             self.pieces = Pieces::One(RecvPooled::new(fd, pool));
             return None;
-        };
+        }
         let driver: Driver = context::with("a receive", |core| core.driver.clone());
-        match driver.submit(RecvShots { fd, pool, group }, cx.waker()) {
+        match driver.submit(RecvShots { fd, pool }, cx.waker()) {
             Submitted::Pending(key) => {
                 self.pieces = Pieces::Shots(key);
                 None
             }
             Submitted::Ready(last) => self.ended(last),
             // An ordinary operation knows how to wait for a slot.
-            Submitted::Full(RecvShots { fd, pool, .. }, _) => {
+            Submitted::Full(RecvShots { fd, pool }, _) => {
                 self.pieces = Pieces::One(RecvPooled::new(fd, pool));
                 None
             }

@@ -10,13 +10,12 @@ use crate::{
         Close, Connect, Operation, Pass, Peek, Queue, ReadExact, Recv, RecvVectored, Send,
         SendVectored, SendZc, SendZcVectored, ShutDown, WriteAll, WriteAllVectored,
     },
-    sys::SocketOption,
+    sys::{self, SocketOption},
     task::context,
 };
 use std::{
     io,
     net::{Shutdown, SocketAddr},
-    os::fd::BorrowedFd,
     time::Duration,
 };
 
@@ -179,6 +178,10 @@ impl TcpStream {
         TcpStream { fd }
     }
 
+    pub(crate) fn fd(&self) -> &Fd {
+        &self.fd
+    }
+
     /// Connects to `addr`, the first of its addresses that answers. See connect(2).
     ///
     /// Dropping the future closes what it opened.
@@ -301,7 +304,8 @@ impl TcpStream {
     ///
     /// Success wakes nobody and, of less than 8 KiB, ends no wait, so a loop of requests and answers enters the
     /// kernel once a round: the next read's call carries the answer. It is handed over with the next
-    /// call that the core makes, at the latest when it has nothing to run. See send(2), MSG_DONTWAIT.
+    /// call that the core makes, at the latest when it has nothing to run. See send(2), MSG_DONTWAIT. If the
+    /// socket is full, up to 20 ms may pass before the rest is sent on by io_uring, on a core with nothing else to do.
     ///
     /// An error is told by the next write, queued or not, or [`flush`](Self::flush), and stays. Sixteen may
     /// be queued on a stream; while there are so many, or no slot is free, this waits until its own bytes
@@ -424,23 +428,6 @@ impl TcpStream {
         self.fd.driver().control(|b| b.peer_addr(&self.fd))
     }
 
-    /// The descriptor, for calls that Kael does not have. It stays this type's own. `Unsupported`
-    /// if it has no number of its own. No system call.
-    ///
-    /// ```
-    /// # kael_rt::block_on(async {
-    /// use kael_rt::net::{TcpListener, TcpStream};
-    /// use std::os::fd::AsRawFd;
-    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
-    /// assert!(stream.try_as_fd()?.as_raw_fd() > 2);
-    /// # Ok::<_, std::io::Error>(())
-    /// # }).unwrap();
-    /// ```
-    pub fn try_as_fd(&self) -> io::Result<BorrowedFd<'_>> {
-        self.fd.try_borrow()
-    }
-
     /// The stream as two halves that may go to two tasks. The writing half ends its direction
     /// when it is dropped.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
@@ -466,7 +453,8 @@ impl TcpStream {
     }
 
     /// The stream as one of the standard library; given back while an operation on it is under
-    /// way, or left something behind. See [`detach`](Self::detach).
+    /// way, or left something behind. See [`detach`](Self::detach). (On Windows with the cargo feature `rio` it is also given
+    /// back once it was read from or written to: what uses registered I/O has no other calls.)
     ///
     /// ```
     /// # kael_rt::block_on(async {
@@ -480,7 +468,7 @@ impl TcpStream {
     /// # }).unwrap();
     /// ```
     pub fn into_std(self) -> Result<std::net::TcpStream, TcpStream> {
-        self.fd.into_owned().map(Into::into).map_err(TcpStream::from_fd)
+        self.fd.into_stream().map_err(TcpStream::from_fd)
     }
 
     /// A stream of the standard library as one of this runtime. Whether it blocks is set as the runtime needs it: with
@@ -500,13 +488,13 @@ impl TcpStream {
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         let driver = context::with("TcpStream::from_std", |core| core.driver.clone());
         driver.control(|backend| backend.take_over(&stream))?;
-        Ok(TcpStream { fd: driver.adopt_owned(stream.into(), Kind::Stream) })
+        Ok(TcpStream { fd: driver.adopt(sys::number_of_stream(stream), Kind::Stream, false) })
     }
 
     /// Ends what dropped futures left under way and takes the stream out of the runtime, with the
     /// bytes that were received and not read. The result may go to another thread.
     ///
-    /// Fails if an operation on the stream is still awaited elsewhere.
+    /// Fails if an operation on the stream is still awaited elsewhere, and where [`into_std`](Self::into_std) gives it back.
     ///
     /// ```
     /// # kael_rt::block_on(async {

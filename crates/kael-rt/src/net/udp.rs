@@ -10,7 +10,7 @@ use crate::{
     sys::SocketOption,
     task::context,
 };
-use std::{io, net::SocketAddr, os::fd::BorrowedFd};
+use std::{io, net::SocketAddr};
 
 /// A UDP socket.
 ///
@@ -146,22 +146,6 @@ impl UdpSocket {
         self.fd.driver().control(|b| b.set_option(&self.fd, SocketOption::Broadcast(on)))
     }
 
-    /// The descriptor, for calls that Kael does not have. It stays this type's own. `Unsupported`
-    /// if it has no number of its own. No system call.
-    ///
-    /// ```
-    /// # kael_rt::block_on(async {
-    /// use kael_rt::net::UdpSocket;
-    /// use std::os::fd::AsRawFd;
-    /// let socket = UdpSocket::bind("127.0.0.1:0").await?;
-    /// assert!(socket.try_as_fd()?.as_raw_fd() > 2);
-    /// # Ok::<_, std::io::Error>(())
-    /// # }).unwrap();
-    /// ```
-    pub fn try_as_fd(&self) -> io::Result<BorrowedFd<'_>> {
-        self.fd.try_borrow()
-    }
-
     /// The address of this socket. 1 system call.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.fd.driver().control(|b| b.local_addr(&self.fd))
@@ -173,7 +157,6 @@ impl UdpSocket {
     }
 }
 
-#[cfg(test)]
 impl UdpSocket {
     pub(crate) fn fd(&self) -> &Fd {
         &self.fd

@@ -7,6 +7,7 @@ use crate::{
     driver::{Completion, Fd, Kind, Scratch},
     error::Fault,
     fs::{File, Metadata},
+    sys::errno,
 };
 use std::{ffi::CString, io};
 
@@ -562,7 +563,7 @@ impl Op for Close {
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         let result = completion.unit();
         let code = completion.result();
-        if !Fault::is(code) && code != -libc::ECANCELED {
+        if !Fault::is(code) && code != -errno::ECANCELED {
             // Whatever else the kernel says, the number is no longer ours: see close(2). Only a
             // close that was cancelled has not begun.
             self.fd.forget_number();

@@ -9,6 +9,7 @@
 #![expect(private_interfaces, reason = "`Op` is public only to be named; its parts are closed")]
 
 mod cancel;
+mod flags;
 mod fs;
 #[cfg(test)]
 mod link;
@@ -16,11 +17,14 @@ mod net;
 mod operation;
 mod pooled;
 mod queued;
+mod send_file;
 #[cfg(test)]
 pub(crate) mod shapes;
+mod splice;
 mod zero_copy;
 
 pub use cancel::{CancelOn, CancelToken, Cancelled, WithTimeout};
+pub(crate) use flags::{RecvFlags, SendFlags};
 pub use fs::{
     Allocate, Change, Open, ReadAt, ReadExactAt, ReadVectoredAt, SetLen, Stat, StatPath, Sync,
     WriteAllAt, WriteAt, WriteVectoredAt,
@@ -34,15 +38,18 @@ pub use net::{
 pub use operation::Operation;
 pub(crate) use pooled::{Received, RecvOne, RecvShots};
 pub use queued::Queue;
+pub use send_file::SendFile;
+pub(crate) use splice::{Destination, Give, Piece, Take, Taken};
 pub use zero_copy::{SendZc, SendZcVectored};
 
 use crate::{
     driver::{Completion, Descriptor, Scratch},
-    sys::{MOST, Message, MessageMut, PeerAddr, StatBuf, Vectors, VectorsMut},
+    sys::{MOST, Message, MessageMut, PeerAddr, RawPipe, StatBuf, Vectors, VectorsMut},
 };
-use std::{ffi::CStr, mem::MaybeUninit, net::Shutdown, ptr::NonNull};
+use std::{cell::Cell, ffi::CStr, mem::MaybeUninit, net::Shutdown, ptr::NonNull};
 
 /// One request to the kernel: plain, closed, shared by every backend. Our own SQE.
+#[allow(dead_code, reason = "not every system moves bytes through pipes, or asks for rights")]
 pub(crate) enum Request<'a> {
     /// Does nothing, and completes.
     Nop,
@@ -169,33 +176,47 @@ pub(crate) enum Request<'a> {
         fd: &'a Descriptor,
         how: Shutdown,
     },
+    /// As `Read`, of what is on its way to `fd`, whose gate is passed.
+    Load {
+        fd: &'a Descriptor,
+        file: &'a Descriptor,
+        into: &'a mut [MaybeUninit<u8>],
+        at: u64,
+    },
+    /// Bytes of a file that are on their way to `fd`, into a pipe. `EAGAIN`: they are not in memory; then a thread of
+    /// the pool `may_wait` for them. What is known to be in memory ends at `warm_to`.
+    Fill {
+        fd: &'a Descriptor,
+        file: &'a Descriptor,
+        pipe: &'a RawPipe,
+        at: u64,
+        len: u32,
+        may_wait: bool,
+        warm_to: &'a Cell<u64>,
+    },
+    /// What a socket has received, into a pipe, after it was `Ready`. Answered at once.
+    Take {
+        fd: &'a Descriptor,
+        pipe: &'a RawPipe,
+    },
+    /// From a pipe into a socket, as much as it has room for. Answered at once: `EAGAIN` if it has none.
+    Give {
+        fd: &'a Descriptor,
+        pipe: &'a RawPipe,
+        len: u32,
+        more: bool,
+    },
+    /// Waits until there may be something to be received, or room for something to be sent; a turn at least.
+    Ready {
+        fd: &'a Descriptor,
+        side: Side,
+    },
     /// Blocks a thread of the pool until told to go on, then writes: a job that is stuck.
     #[cfg(test)]
     Stall {
         on: &'a std::sync::Arc<shapes::Stall>,
         into: &'a mut [MaybeUninit<u8>],
     },
-}
-
-/// How a receive differs from the plain one.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct RecvFlags {
-    /// Leaves the bytes in the socket.
-    pub(crate) peek: bool,
-    /// Waits until the whole buffer is full, the peer has closed, or an error came.
-    #[allow(dead_code, reason = "where the calls are ours, the operation asks again")]
-    pub(crate) wait_all: bool,
-}
-
-/// How a send differs from the plain one.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct SendFlags {
-    /// Waits until everything is sent or an error came.
-    #[allow(dead_code, reason = "where the calls are ours, the operation asks again")]
-    pub(crate) wait_all: bool,
-    /// Sends everything at once or says how far it came, and its answer ends no wait: see
-    /// `driver/inner/quiet.rs`.
-    pub(crate) quiet: bool,
 }
 
 /// Which of a descriptor's gates a request passes: at most one request at a time is with the
@@ -254,7 +275,12 @@ impl Request<'_> {
             | Request::SendMessage { .. }
             | Request::SendMessageZeroCopy { .. }
             | Request::Connect { .. }
-            | Request::Shutdown { .. } => Gives::Count,
+            | Request::Shutdown { .. }
+            | Request::Load { .. }
+            | Request::Fill { .. }
+            | Request::Take { .. }
+            | Request::Give { .. }
+            | Request::Ready { .. } => Gives::Count,
             #[cfg(test)]
             Request::Stall { .. } => Gives::Count,
         }
@@ -270,10 +296,10 @@ impl Request<'_> {
         matches!(self, Request::SendZeroCopy { .. } | Request::SendMessageZeroCopy { .. })
     }
 
-    /// Whether a send is one of which nobody waits to hear.
-    pub(crate) fn set_quiet(&mut self, quiet: bool) {
+    /// Whether a send is one of which nobody waits to hear; and if so, whether its answer ends a wait.
+    pub(crate) fn set_quiet(&mut self, quiet: bool, heard: bool) {
         if let Request::Send { flags, .. } | Request::SendMessage { flags, .. } = self {
-            flags.quiet = quiet;
+            (flags.quiet, flags.heard) = (quiet, heard);
         }
     }
 
@@ -282,7 +308,16 @@ impl Request<'_> {
         matches!(self, Request::Shutdown { how: Shutdown::Read | Shutdown::Both, .. })
     }
 
-    /// The descriptor that the request is about.
+    /// The descriptor that the call is about, if it is not the one whose gate is passed.
+    #[allow(dead_code, reason = "real backends match on it")]
+    pub(crate) fn works_on(&self) -> Option<&Descriptor> {
+        match self {
+            Request::Load { file, .. } => Some(file),
+            other => other.fd(),
+        }
+    }
+
+    /// The descriptor that the request is about: the one whose gate it passes.
     pub(crate) fn fd(&self) -> Option<&Descriptor> {
         match self {
             Request::Pass { fd }
@@ -305,7 +340,12 @@ impl Request<'_> {
             | Request::SendMessageZeroCopy { fd, .. }
             | Request::Accept { fd, .. }
             | Request::Connect { fd, .. }
-            | Request::Shutdown { fd, .. } => Some(fd),
+            | Request::Shutdown { fd, .. }
+            | Request::Load { fd, .. }
+            | Request::Fill { fd, .. }
+            | Request::Take { fd, .. }
+            | Request::Give { fd, .. }
+            | Request::Ready { fd, .. } => Some(fd),
             Request::Nop
             | Request::StatPath { .. }
             | Request::Open { .. }
@@ -348,6 +388,8 @@ pub(crate) struct Traits {
     pub(crate) multishot: bool,
     /// It receives into buffers of a pool, which the backend picks.
     pub(crate) pooled: bool,
+    /// It has bytes that were taken out of a stream: although nothing of it has begun, it is done when its future is dropped.
+    pub(crate) owed: bool,
     /// What it mostly is: a transfer that goes the short way.
     pub(crate) plain: Option<Plain>,
 }
@@ -399,6 +441,7 @@ impl Traits {
         gives_more: false,
         multishot: false,
         pooled: false,
+        owed: false,
         plain: None,
     };
     /// Takes something out of a socket: bytes or a connection.

@@ -7,6 +7,7 @@ use crate::{
     driver::{Completion, Fd, Kind, Scratch},
     error::Fault,
     net::TcpStream,
+    sys::errno,
 };
 use std::{
     io,
@@ -329,7 +330,7 @@ impl<B: IoBuf> Op for WriteAll<B> {
             Some(from) => Request::Send {
                 fd: &self.fd,
                 from,
-                flags: SendFlags { wait_all: true, quiet: false },
+                flags: SendFlags { wait_all: true, ..SendFlags::default() },
             },
         }
     }
@@ -454,7 +455,7 @@ impl<V: IoBufs> Op for WriteAllVectored<V> {
             return Request::Pass { fd: &self.fd };
         }
         let message = scratch.message_from(&self.bufs, self.written);
-        let flags = SendFlags { wait_all: true, quiet: false };
+        let flags = SendFlags { wait_all: true, ..SendFlags::default() };
         Request::SendMessage { fd: &self.fd, message, flags }
     }
 
@@ -518,7 +519,7 @@ impl Op for Accept {
                 Step::Later(STARVED_MS)
             }
             // A connection that ended while it waited is no error of the listener.
-            code if code == -libc::ECONNABORTED => Step::Again,
+            code if code == -errno::ECONNABORTED => Step::Again,
             _ => Step::Done,
         }
     }
@@ -536,7 +537,7 @@ impl Op for Accept {
 
 /// No descriptor, or no memory for one, is free.
 fn is_starved(code: i32) -> bool {
-    [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM].contains(&-code)
+    [errno::EMFILE, errno::ENFILE, errno::ENOBUFS, errno::ENOMEM].contains(&-code)
 }
 
 /// Connects a socket: `connect`.

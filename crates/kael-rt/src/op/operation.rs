@@ -103,6 +103,12 @@ impl<O: Op> Operation<O> {
         }
     }
 
+    /// The operation made into another one, before its first poll.
+    pub(crate) fn change<O2: Op>(mut self, change: impl FnOnce(O) -> O2) -> Operation<O2> {
+        let op = self.stage.take_unbegun().expect("an operation that was not polled yet");
+        Operation::new(change(op))
+    }
+
     /// The operation back, if it has not begun.
     pub(super) fn take_unbegun(&mut self) -> Option<O> {
         self.stage.take_unbegun()

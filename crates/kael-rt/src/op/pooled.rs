@@ -6,6 +6,7 @@ use crate::{
     buf::{BufferPool, PoolBuf},
     driver::{Completion, Fd, Scratch},
     error::Fault,
+    sys::errno,
 };
 use std::io;
 
@@ -32,12 +33,12 @@ impl Received {
         match (result, bytes) {
             (1.., Some(bytes)) => Received::Bytes(bytes),
             (0.., _) => Received::End,
-            (code, _) if code == -libc::ENOBUFS => {
+            (code, _) if code == -errno::ENOBUFS => {
                 pool.shared().lend_more();
                 Received::NoBuffer
             }
             (code, _) if code == Fault::CarryFirst.code() => Received::LiesElsewhere,
-            (code, _) if [libc::ECANCELED, libc::EINTR, libc::EAGAIN].contains(&-code) => {
+            (code, _) if [errno::ECANCELED, errno::EINTR, errno::EAGAIN].contains(&-code) => {
                 Received::Stopped
             }
             (code, _) => Received::Failed(Fault::error(code)),
@@ -49,7 +50,6 @@ impl Received {
 pub(crate) struct RecvOne {
     pub(crate) fd: Fd,
     pub(crate) pool: BufferPool,
-    pub(crate) group: u16,
 }
 
 impl Op for RecvOne {
@@ -57,7 +57,8 @@ impl Op for RecvOne {
     const TRAITS: Traits = Traits { pooled: true, gives_more: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        Request::RecvPooled { fd: &self.fd, group: self.group, multishot: false, bound: 0 }
+        let group = self.pool.shared().its_group();
+        Request::RecvPooled { fd: &self.fd, group, multishot: false, bound: 0 }
     }
 
     fn complete(self, completion: Completion<'_>) -> Received {
@@ -69,7 +70,6 @@ impl Op for RecvOne {
 pub(crate) struct RecvShots {
     pub(crate) fd: Fd,
     pub(crate) pool: BufferPool,
-    pub(crate) group: u16,
 }
 
 impl Op for RecvShots {
@@ -77,8 +77,8 @@ impl Op for RecvShots {
     const TRAITS: Traits = Traits { multishot: true, ..RecvOne::TRAITS };
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        let bound = self.pool.shared().bound();
-        Request::RecvPooled { fd: &self.fd, group: self.group, multishot: true, bound }
+        let (group, bound) = (self.pool.shared().its_group(), self.pool.shared().bound());
+        Request::RecvPooled { fd: &self.fd, group, multishot: true, bound }
     }
 
     fn complete(self, completion: Completion<'_>) -> Received {

@@ -88,7 +88,26 @@ enum State<W: Whole> {
     Over,
 }
 
+impl<W: Whole> State<W> {
+    #[inline(always)]
+    fn span(&mut self) -> Option<Span<'_>> {
+        match self {
+            State::Fresh(write) => write.span(),
+            State::Awaited(_) | State::Over => None,
+        }
+    }
+
+    /// What has not begun is queued.
+    fn queue(&mut self) -> Option<Queued<W>> {
+        match mem::replace(self, State::Over) {
+            State::Fresh(write) => Some(Queued::new(write)),
+            State::Awaited(_) | State::Over => None,
+        }
+    }
+}
+
 impl<W: Whole> Queue<W> {
+    #[inline]
     pub(crate) fn new(write: W) -> Queue<W> {
         Queue { state: State::Fresh(write) }
     }
@@ -100,13 +119,23 @@ impl<W: Whole> Unpin for Queue<W> {}
 impl<W: Whole> Future for Queue<W> {
     type Output = io::Result<usize>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        // Mostly nobody is at the gate, so none is queued, and nothing need be moved.
+        if let Some(len) = Driver::queue_plain(&mut self.state, State::span, State::queue) {
+            self.state = State::Over;
+            return Poll::Ready(Ok(len));
+        }
+        self.poll_closely(cx)
+    }
+}
+
+impl<W: Whole> Queue<W> {
+    #[inline(never)]
+    fn poll_closely(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut awaited = match mem::replace(&mut self.state, State::Over) {
             State::Fresh(write) if write.fd().queued.get() < MAX_QUEUED => {
-                let len = write.len();
-                let Err(queued) = Driver::queue_plain(Queued::new(write)) else {
-                    return Poll::Ready(Ok(len));
-                };
+                let (len, queued) = (write.len(), Queued::new(write));
                 let driver = context::with("a queued write", |core| core.driver.clone());
                 match driver.queue(queued) {
                     Ok(()) => return Poll::Ready(Ok(len)),
@@ -186,7 +215,7 @@ impl<W: Whole> Op for Queued<W> {
         let write = self.write();
         let fits = write.fits();
         let mut request = write.request(scratch);
-        request.set_quiet(fits);
+        request.set_quiet(fits, false);
         request
     }
 

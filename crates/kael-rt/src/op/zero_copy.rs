@@ -7,6 +7,7 @@ use crate::{
     buf::{BufResult, IoBuf, IoBufs},
     driver::{Completion, Fd, Kind, Scratch},
     error::Fault,
+    sys::errno,
 };
 use std::io;
 
@@ -105,7 +106,7 @@ impl<V: IoBufs> Op for SendZcVectored<V> {
 /// How many bytes were sent. A refusal to hold the buffer's memory names the limit.
 fn count(completion: &Completion<'_>) -> io::Result<usize> {
     match completion.result() {
-        code if code == -libc::ENOMEM => Err(Fault::error(Fault::NotPinned.code())),
+        code if code == -errno::ENOMEM => Err(Fault::error(Fault::NotPinned.code())),
         _ => completion.count(),
     }
 }

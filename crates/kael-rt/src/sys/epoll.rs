@@ -134,18 +134,25 @@ impl Poller {
         };
         for event in &self.events[..n] {
             let (bits, token) = (event.events as i32, event.u64);
-            let has = |mask: i32| bits & mask != 0;
-            let over = has(libc::EPOLLHUP | libc::EPOLLERR);
             if token == WAKE {
                 continue;
             }
-            hints.push(Hint {
+            let mut hint = Hint {
                 number: token as u32 as i32,
                 generation: (token >> 32) as u32,
-                ready: [has(libc::EPOLLIN | libc::EPOLLRDHUP) || over, has(libc::EPOLLOUT) || over],
-                ended: [has(libc::EPOLLRDHUP) || over, over],
+                ready: [true, false],
+                ended: [false, false],
                 refused: 0,
-            });
+            };
+            // Mostly something has come, and that is all.
+            if bits != libc::EPOLLIN {
+                let has = |mask: i32| bits & mask != 0;
+                let over = has(libc::EPOLLHUP | libc::EPOLLERR);
+                hint.ready =
+                    [has(libc::EPOLLIN | libc::EPOLLRDHUP) || over, has(libc::EPOLLOUT) || over];
+                hint.ended = [has(libc::EPOLLRDHUP) || over, over];
+            }
+            hints.push(hint);
         }
         Ok(())
     }

@@ -8,6 +8,9 @@ use std::ptr::NonNull;
 pub(crate) const MORE: u32 = 1;
 /// Not a result but the notice that a zero-copy send has let go of its buffer.
 pub(crate) const NOTIFICATION: u32 = 2;
+/// No completion: a multishot may have something for its future, which is to look. Its slot's index is all that is said.
+#[allow(dead_code, reason = "only readiness says so")]
+pub(crate) const LOOK: u32 = 8;
 /// The result of a notification: the kernel had to copy the bytes after all
 /// (IORING_NOTIF_USAGE_ZC_COPIED, and so the only bit of it).
 pub(crate) const COPIED: i32 = i32::MIN;
@@ -57,8 +60,8 @@ pub(crate) struct Event {
 pub(crate) enum Started {
     /// A completion will come.
     Queued,
-    /// It is done, and none will come. (io_uring never answers so; readiness mostly does.)
-    #[allow(dead_code, reason = "io_uring never answers so")]
+    /// It is done, and none will come. (A ring answers so only of splice(2); readiness mostly does.)
+    #[allow(dead_code, reason = "a simulated kernel hardly answers so")]
     Done(i32),
     /// As `Done`, and a buffer of its group comes with the result: flags as an event has them.
     #[allow(dead_code, reason = "only readiness answers so")]
@@ -120,6 +123,14 @@ impl Region {
                 Region { vectors: message.count() as u8, ..Region::MANY }
             }
             Request::RecvMessage { message, .. } => message.region(),
+            // What is one of several steps is looked at after each.
+            Request::Load { into, .. } => {
+                Region { asked: u32::MAX, ..Region::room(into.as_ptr().cast(), into.len()) }
+            }
+            Request::Fill { .. }
+            | Request::Take { .. }
+            | Request::Give { .. }
+            | Request::Ready { .. } => Region::MANY,
             // The others fill nothing whose count matters.
             _ => Region::NONE,
         }

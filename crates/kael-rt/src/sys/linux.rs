@@ -16,6 +16,9 @@ pub(crate) const MOST: usize = 0x7fff_f000;
 /// Direct I/O, for open(2).
 pub(crate) const O_DIRECT: i32 = libc::O_DIRECT;
 
+/// Of a send that more follows at once.
+pub(super) const MSG_MORE: i32 = libc::MSG_MORE;
+
 #[inline(always)]
 pub(super) fn most(len: usize) -> usize {
     len.min(MOST)

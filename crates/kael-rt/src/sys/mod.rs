@@ -2,34 +2,61 @@
 //!
 //! * `Backend`: `new`, `start`, `cancel`, `turn`, `next_own`, `next`,
 //!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
-//!   `enter_table`, `leave_table`, `close`, `shut_down`, `provide`, `withdraw`, `buffer_at`, `give_back`, `claim`, `register_memory`,
-//!   `unregister_memory`, `registered_transfers`, `syscalls`, `submitted`; and the
+//!   `enter_table`, `leave_table`, `close`, `shut_down`, `lingers`, `let_go`, `may_let_go`, `provide`, `withdraw`, `buffer_at`,
+//!   `give_back`, `claim`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,
+//!   `register_memory`, `unregister_memory`, `registered_transfers`, `syscalls`, `submitted`; and the
 //!   calls that never block: `socket`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
 //!   `duplicate`.
 //! * `Unpark`: wakes a core that sleeps in `turn`; Send and Sync.
 //! * `PoolJob`: a request that a thread of the blocking pool carries out.
 //! * `Scratch`, `PeerAddr`, `StatBuf`, `Message`, `MessageMut`, `Vectors`, `VectorsMut`: the
 //!   structures that the kernel wants beside a buffer.
-//! * `borrow`, `close_now`, `advise_huge_pages`, `pin_to_cpu`, `SocketOption`: the rest.
+//! * `RawPipe`, `SPLICES`: bytes that go from one descriptor to another through a pipe, where there is such a thing.
+//! * `Packet`: what lies in each slot at an address of its own, for who wants one; `call`: a request as calls that may wait,
+//!   for the pool.
+//! * `errno`, `access`: error codes, and ways to open a file, by their names on Unix.
+//! * `file_of`, `number_of_file`, `stream_of`, `number_of_stream`: the standard library's types by their numbers.
+//! * `close_now`, `advise_huge_pages`, `pin_to_cpu`, `SocketOption`, `prefetch`: the rest.
 //!
 //! No other file, `lib.rs` aside, has a `cfg` of the platform.
 
+pub(crate) mod budgets;
 // A simulated kernel is held to nothing; it shows the ring's.
+#[cfg(kael_backend = "epoll")]
+pub(crate) use budgets::epoll as own_budgets;
+#[cfg(any(
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", windows, kael_backend = "sim"))
+))]
+pub(crate) use budgets::kqueue as own_budgets;
+#[cfg(all(windows, feature = "rio"))]
+pub(crate) use budgets::rio as own_budgets;
 #[cfg(any(
     kael_backend = "sim",
     all(target_os = "linux", not(any(kael_backend = "epoll", kael_backend = "kqueue")))
 ))]
-#[path = "budgets/uring.rs"]
-pub(crate) mod budgets;
-#[cfg(kael_backend = "epoll")]
-#[path = "budgets/epoll.rs"]
-pub(crate) mod budgets;
-#[cfg(any(kael_backend = "kqueue", not(any(target_os = "linux", kael_backend = "sim"))))]
-#[path = "budgets/kqueue.rs"]
-pub(crate) mod budgets;
+pub(crate) use budgets::uring as own_budgets;
+#[cfg(all(windows, not(feature = "rio")))]
+pub(crate) use budgets::windows as own_budgets;
 mod event;
 mod options;
+#[cfg(not(windows))]
+mod packet;
+#[cfg(windows)]
+#[path = "windows/packet.rs"]
+mod packet;
+#[cfg(not(windows))]
 mod scratch;
+#[cfg(windows)]
+#[path = "windows/scratch.rs"]
+mod scratch;
+#[cfg(not(windows))]
+#[path = "posix/vector.rs"]
+mod vector;
+#[cfg(windows)]
+#[path = "windows/vector.rs"]
+mod vector;
+mod vectors;
 
 /// What the system granted a core when its backend was made; see `Runtime::granted`.
 ///
@@ -125,27 +152,61 @@ mod call;
 #[path = "call/x86_64.rs"]
 mod call;
 
+// Who completes by itself.
+#[cfg(any(
+    kael_backend = "sim",
+    windows,
+    all(target_os = "linux", not(any(kael_backend = "epoll", kael_backend = "kqueue")))
+))]
+mod by_itself;
+
+// Whose sends are the system's when they are answered.
+#[cfg(not(all(windows, feature = "rio")))]
+mod hands_over;
+
+// Who is called for each request.
+#[cfg(any(
+    windows,
+    kael_backend = "epoll",
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", kael_backend = "sim"))
+))]
+mod at_once;
+#[cfg(any(
+    windows,
+    kael_backend = "epoll",
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", kael_backend = "sim"))
+))]
+mod unregistered;
+
 // Readiness: the calls are ours, and epoll or kqueue says when.
 #[cfg(kael_backend = "epoll")]
 mod epoll;
 #[cfg(kael_backend = "epoll")]
 use epoll::Poller;
-#[cfg(any(kael_backend = "kqueue", not(any(target_os = "linux", kael_backend = "sim"))))]
+#[cfg(any(kael_backend = "kqueue", not(any(target_os = "linux", windows, kael_backend = "sim"))))]
 mod kqueue;
 #[cfg(any(
     kael_backend = "epoll",
     kael_backend = "kqueue",
-    not(any(target_os = "linux", kael_backend = "sim"))
+    not(any(target_os = "linux", windows, kael_backend = "sim"))
 ))]
 mod ready;
-#[cfg(any(kael_backend = "kqueue", not(any(target_os = "linux", kael_backend = "sim"))))]
+#[cfg(any(
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", windows, kael_backend = "sim"))
+))]
 use kqueue::Poller;
-#[cfg(any(kael_backend = "kqueue", not(any(target_os = "linux", kael_backend = "sim"))))]
+#[cfg(any(
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", windows, kael_backend = "sim"))
+))]
 pub(crate) use kqueue::Unpark;
 #[cfg(any(
     kael_backend = "epoll",
     kael_backend = "kqueue",
-    not(any(target_os = "linux", kael_backend = "sim"))
+    not(any(target_os = "linux", windows, kael_backend = "sim"))
 ))]
 pub(crate) use ready::Backend;
 
@@ -156,9 +217,9 @@ mod kevent;
 use kevent as kqueues;
 #[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
 use kevent::closing;
-#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+#[cfg(not(any(target_os = "linux", windows, kael_backend = "sim")))]
 use libc as kqueues;
-#[cfg(not(any(kael_backend = "sim", all(target_os = "linux", kael_backend = "kqueue"))))]
+#[cfg(not(any(windows, kael_backend = "sim", all(target_os = "linux", kael_backend = "kqueue"))))]
 fn closing(_: i32) {}
 
 // Linux, by whatever.
@@ -172,7 +233,7 @@ pub(crate) use eventfd::Unpark;
 use linux as own;
 
 // The systems with a kqueue, and what each has of its own.
-#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+#[cfg(not(any(target_os = "linux", windows, kael_backend = "sim")))]
 mod bsd;
 #[cfg(all(target_vendor = "apple", not(kael_backend = "sim")))]
 #[path = "bsd/apple.rs"]
@@ -189,14 +250,14 @@ mod differs;
 #[cfg(all(target_os = "dragonfly", not(kael_backend = "sim")))]
 #[path = "bsd/dragonfly.rs"]
 mod differs;
-#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+#[cfg(not(any(target_os = "linux", windows, kael_backend = "sim")))]
 mod stat;
-#[cfg(not(any(target_os = "linux", target_os = "freebsd", kael_backend = "sim")))]
+#[cfg(not(any(target_os = "linux", target_os = "freebsd", windows, kael_backend = "sim")))]
 #[path = "bsd/unpinned.rs"]
 mod unpinned;
-#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+#[cfg(not(any(target_os = "linux", windows, kael_backend = "sim")))]
 use bsd as own;
-#[cfg(not(any(target_os = "linux", kael_backend = "sim")))]
+#[cfg(not(any(target_os = "linux", windows, kael_backend = "sim")))]
 pub(crate) use stat::StatBuf;
 
 // The status of a file.
@@ -205,19 +266,73 @@ mod statx;
 #[cfg(any(target_os = "linux", kael_backend = "sim"))]
 pub(crate) use statx::StatBuf;
 
+// Sockets, by whatever.
+#[cfg(not(kael_backend = "sim"))]
+mod asking;
+#[cfg(not(kael_backend = "sim"))]
+pub(crate) use asking::SocketOption;
+#[cfg(not(any(windows, kael_backend = "sim")))]
+use own::past_close;
+#[cfg(windows)]
+use windows::past_close;
+
+// Work for the blocking pool.
+#[cfg(not(kael_backend = "sim"))]
+mod inbox;
+#[cfg(not(kael_backend = "sim"))]
+mod job;
+#[cfg(not(kael_backend = "sim"))]
+mod jobs;
+#[cfg(not(kael_backend = "sim"))]
+pub(crate) use job::PoolJob;
+
+// Windows: completion ports.
+#[cfg(windows)]
+#[path = "windows/handles.rs"]
+mod handles;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::access::O_DIRECT;
+#[cfg(windows)]
+use windows::call;
+#[cfg(windows)]
+pub(crate) use windows::{
+    Backend, MOST, StatBuf, Unpark, access, advise_huge_pages, borrow, close_now, errno, pin_to_cpu,
+};
+
 // Unix, by whatever.
-#[cfg(not(any(target_vendor = "apple", kael_backend = "sim")))]
+#[cfg(not(windows))]
+#[path = "posix/access.rs"]
+pub(crate) mod access;
+#[cfg(not(windows))]
+#[path = "posix/errno.rs"]
+pub(crate) mod errno;
+#[cfg(not(windows))]
+#[path = "posix/handles.rs"]
+mod handles;
+pub(crate) use handles::{file_of, number_of_file, number_of_stream, stream_of};
+#[cfg(not(any(windows, kael_backend = "sim")))]
+use posix::call;
+#[cfg(not(any(target_vendor = "apple", windows, kael_backend = "sim")))]
 mod flags;
-#[cfg(not(kael_backend = "sim"))]
+#[cfg(not(any(windows, kael_backend = "sim")))]
 mod posix;
-#[cfg(not(kael_backend = "sim"))]
+#[cfg(not(any(windows, kael_backend = "sim")))]
 mod sockets;
-#[cfg(not(kael_backend = "sim"))]
+#[cfg(not(any(windows, kael_backend = "sim")))]
 pub(crate) use {
     own::{MOST, O_DIRECT, advise_huge_pages, pin_to_cpu},
-    posix::PoolJob,
-    sockets::{SocketOption, borrow, close_now},
+    sockets::{borrow, close_now},
 };
+
+// Bytes through pipes: Linux, where the calls are its own. (An emulated kqueue is not told of pipes.)
+#[cfg(all(target_os = "linux", not(any(kael_backend = "sim", kael_backend = "kqueue"))))]
+mod splice;
+#[cfg(not(all(target_os = "linux", not(any(kael_backend = "sim", kael_backend = "kqueue")))))]
+#[path = "unspliced.rs"]
+mod splice;
+pub(crate) use splice::{RawPipe, SPLICES};
 
 #[cfg(kael_backend = "sim")]
 mod sim;
@@ -229,6 +344,15 @@ pub(crate) use sim::{
     pin_to_cpu,
 };
 
+// What is wanted soon.
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "prefetch/other.rs"]
+mod prefetch;
+#[cfg(target_arch = "x86_64")]
+#[path = "prefetch/x86_64.rs"]
+mod prefetch;
+pub(crate) use prefetch::prefetch;
+
 #[cfg(not(any(
     target_os = "linux",
     target_vendor = "apple",
@@ -236,13 +360,17 @@ pub(crate) use sim::{
     target_os = "netbsd",
     target_os = "openbsd",
     target_os = "dragonfly",
+    windows,
     kael_backend = "sim"
 )))]
 compile_error!(
-    "kael-rt runs on Linux (io_uring, or epoll with --cfg kael_backend=\"epoll\"), on macOS and on the BSDs (kqueue) \
-     so far; on any Unix, --cfg kael_backend=\"sim\" builds it over the simulator"
+    "kael-rt runs on Linux (io_uring, or epoll with --cfg kael_backend=\"epoll\"), on macOS and on the BSDs (kqueue), \
+     and on Windows (IOCP); on any Unix, --cfg kael_backend=\"sim\" builds it over the simulator"
 );
 
-pub(crate) use event::{Buffers, COPIED, Event, MORE, NOTIFICATION, Region, Started, buffer_of};
+pub(crate) use event::{
+    Buffers, COPIED, Event, LOOK, MORE, NOTIFICATION, Region, Started, buffer_of,
+};
 pub(crate) use options::RingOptions;
+pub(crate) use packet::Packet;
 pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, Vectors, VectorsMut};

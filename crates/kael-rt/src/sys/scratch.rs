@@ -1,7 +1,7 @@
 //! The structures that the kernel wants beside a buffer: addresses, vectors, messages, file
 //! status. One [`Scratch`] lies in each slot, at a fixed address, so no operation allocates one.
 
-use super::{MOST, StatBuf};
+use super::{StatBuf, vectors};
 use crate::buf::{IoBufs, IoBufsMut, MAX_VECTORS};
 use std::{
     marker::PhantomData,
@@ -83,31 +83,16 @@ impl Scratch {
 
     /// (One call moves at most `MOST` bytes, over all its buffers; some systems would refuse more.)
     pub(crate) fn vectors_mut<'a>(&'a mut self, bufs: &'a mut impl IoBufsMut) -> VectorsMut<'a> {
-        let (mut n, mut left) = (0, MOST);
-        // SAFETY: iovecs are plain data, and the union is initialised.
+        // SAFETY: vectors are plain data, and the union is initialised.
         let vectors = unsafe { &mut self.parts.vectors };
-        bufs.rooms(&mut |room| {
-            if n < MAX_VECTORS && left > 0 {
-                let iov_len = room.len().min(left);
-                vectors[n] = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len };
-                left -= iov_len;
-                n += 1;
-            }
-        });
+        let n = vectors::of_rooms(vectors, bufs);
         VectorsMut { vectors: &mut vectors[..n], bufs: PhantomData }
     }
 
     pub(crate) fn vectors<'a>(&'a mut self, bufs: &'a impl IoBufs) -> Vectors<'a> {
-        let n = bufs.count().min(MAX_VECTORS);
-        let mut left = MOST;
         // SAFETY: as in `vectors_mut`.
         let vectors = unsafe { &mut self.parts.vectors };
-        for (i, vector) in vectors.iter_mut().enumerate().take(n) {
-            let bytes = bufs.get(i);
-            let iov_len = bytes.len().min(left);
-            left -= iov_len;
-            *vector = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len };
-        }
+        let n = vectors::of_bytes(vectors, bufs, 0);
         Vectors { vectors: &vectors[..n], bufs: PhantomData }
     }
 
@@ -144,24 +129,18 @@ impl Scratch {
     pub(crate) fn message_from<'a>(
         &'a mut self,
         bufs: &'a impl IoBufs,
-        mut skip: usize,
+        skip: usize,
     ) -> Message<'a> {
         // SAFETY: as in `vectors_mut`.
-        let vectors = unsafe { &mut self.parts.vectors };
-        let (mut n, mut left) = (0, MOST);
-        for i in 0..bufs.count() {
-            let bytes = bufs.get(i);
-            let skipped = skip.min(bytes.len());
-            skip -= skipped;
-            let rest = &bytes[skipped..];
-            if !rest.is_empty() && n < MAX_VECTORS && left > 0 {
-                let iov_base = rest.as_ptr().cast_mut().cast();
-                let iov_len = rest.len().min(left);
-                vectors[n] = libc::iovec { iov_base, iov_len };
-                left -= iov_len;
-                n += 1;
-            }
-        }
+        let n = vectors::of_bytes(unsafe { &mut self.parts.vectors }, bufs, skip);
+        self.aim(n);
+        Message { header: &self.header, bytes: PhantomData }
+    }
+
+    /// What a stream sends from three places, of which any may be empty.
+    pub(crate) fn message_of<'a>(&'a mut self, parts: [&'a [u8]; 3]) -> Message<'a> {
+        // SAFETY: as in `vectors_mut`.
+        let n = vectors::of_parts(unsafe { &mut self.parts.vectors }, parts);
         self.aim(n);
         Message { header: &self.header, bytes: PhantomData }
     }

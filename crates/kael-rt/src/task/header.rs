@@ -51,6 +51,8 @@ pub(super) struct VTable {
     pub(super) drop_output: unsafe fn(Task),
     /// Moves the output to an `Option<Result<T, JoinError>>`, which becomes `None` if it was taken before.
     pub(super) take_output: unsafe fn(Task, *mut ()),
+    /// The bytes of the block that are used.
+    pub(super) size: usize,
 }
 
 /// A whole block.
@@ -86,8 +88,13 @@ impl Header {
 
 /// The vtable of a block that has never held a task. A table of functions that do nothing rather than a null that
 /// somebody could call.
-static UNUSED: VTable =
-    VTable { poll: |_| false, cancel: |_| (), drop_output: |_| (), take_output: |_, _| () };
+static UNUSED: VTable = VTable {
+    poll: |_| false,
+    cancel: |_| (),
+    drop_output: |_| (),
+    take_output: |_, _| (),
+    size: 0,
+};
 
 impl<F: Future> Block<F> {
     pub(super) const VTABLE: VTable = VTable {
@@ -95,6 +102,7 @@ impl<F: Future> Block<F> {
         cancel: cancel::<F>,
         drop_output: drop_output::<F>,
         take_output: take_output::<F>,
+        size: size_of::<Self>(),
     };
 
     /// Writes the future into a free block.

@@ -104,4 +104,4 @@ pub(crate) type HomeArc = atomic::Arc<Home>;
 pub use error::JoinError;
 pub(crate) use home::{Home, Owner};
 pub use join::JoinHandle;
-pub(crate) use waker::{clone_waker, wake_here};
+pub(crate) use waker::{clone_waker, wake_here, wake_here_by_ref};

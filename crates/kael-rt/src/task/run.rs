@@ -8,6 +8,11 @@ use super::header::{Header, Task, contained};
 use super::home::{Home, Stage};
 use super::state::*;
 use super::{context, pool};
+use crate::sys::prefetch;
+
+/// A line of the cache, in bytes, and how many of a task are expected to be looked at.
+const LINE: usize = 64;
+const LINES: usize = 8;
 
 /// Puts a task at the end of the run queue, unless it is there or done.
 ///
@@ -22,6 +27,21 @@ pub(super) unsafe fn schedule(home: &Home, task: Task) {
         header.flags.set(flags | QUEUED);
         // SAFETY: it was not queued; `QUEUED` keeps the block.
         unsafe { home.queue.push(task) };
+    }
+}
+
+/// A task will be polled soon: what it is is brought into the cache, as far as it is small.
+///
+/// # Safety
+/// The caller holds a reference.
+#[inline(always)]
+pub(super) unsafe fn expect(task: Task) {
+    // SAFETY: the caller holds a reference.
+    let size = unsafe { task.as_ref() }.vtable.get().size;
+    for line in 1..LINES {
+        if line * LINE < size {
+            prefetch(task.as_ptr().cast::<u8>().wrapping_add(line * LINE));
+        }
     }
 }
 

@@ -44,6 +44,18 @@ pub(crate) fn wake_here(waker: Waker) -> Result<(), Waker> {
     Ok(())
 }
 
+/// As `wake_here`, and the waker stays. False: it is any other waker.
+#[inline(always)]
+pub(crate) fn wake_here_by_ref(waker: &Waker) -> bool {
+    let Some(task) = here(waker) else { return false };
+    // SAFETY: the waker holds a reference, and this is the owner thread of the task's home, which its core's own
+    // reference keeps.
+    unsafe { run::schedule(&*task.as_ref().home, task) };
+    // SAFETY: the waker holds a reference.
+    unsafe { run::expect(task) };
+    true
+}
+
 /// The task of a waker, if it is one of the core that runs on this thread, and not done.
 #[inline(always)]
 fn here(waker: &Waker) -> Option<Task> {

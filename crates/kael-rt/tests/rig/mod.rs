@@ -12,14 +12,29 @@ use std::time::Duration;
 mod again;
 #[path = "../support/backend.rs"]
 mod backend;
+#[path = "../support/plain.rs"]
+mod plain;
+#[path = "../support/process.rs"]
+mod process;
 #[path = "../support/scale.rs"]
 mod scale;
+#[path = "../support/until.rs"]
+mod until;
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
-pub(crate) use backend::READINESS;
+pub(crate) use backend::{COPIES, READINESS};
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
-pub(crate) use scale::{is_emulated_without, is_full, size};
+pub(crate) use plain::{null, zeros};
+
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use process::resident;
+
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use scale::{is_emulated, is_emulated_without, is_full, size};
+
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use until::until;
 
 /// Runs `test` on a thread, for a generous time at most.
 pub(crate) fn within_limit(test: impl FnOnce() + Send + 'static) {
@@ -59,10 +74,23 @@ pub(crate) fn in_own_process(name: &str, test: impl FnOnce() + Send + 'static) {
     said.lines().filter(|line| line.starts_with("not ")).for_each(|line| println!("{line}"));
 }
 
+/// Runs `test` in a process of its own, and expects as many open descriptors afterwards as before.
+pub(crate) fn expect_nothing_open(name: &str, test: impl FnOnce() + Send + 'static) {
+    in_own_process(name, || {
+        let before = open_descriptors();
+        test();
+        // A thread of the pool holds its core's wake descriptor until it has reported, and reports before it lets go.
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        while open_descriptors() != before && std::time::Instant::now() < end {
+            std::thread::yield_now();
+        }
+        assert_eq!(open_descriptors(), before, "descriptors are left open");
+    });
+}
+
 /// The descriptors that this process has open.
 pub(crate) fn open_descriptors() -> usize {
-    // The one that reads the folder is among them.
-    std::fs::read_dir("/proc/self/fd").expect("proc is mounted").count() - 1
+    process::open().len()
 }
 
 /// Both ends of a connection.

@@ -4,8 +4,6 @@
 
 use kael_rt::net::TcpStream;
 use std::future::{Future, poll_fn};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -15,17 +13,24 @@ use std::time::Duration;
 
 #[path = "backend.rs"]
 mod backend;
+#[path = "plain.rs"]
+mod plain;
+#[path = "process.rs"]
+mod process;
 #[path = "scale.rs"]
 mod scale;
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
-pub(crate) use backend::READINESS;
+pub(crate) use backend::{COPIES, READINESS};
+
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use plain::{Plain, into_file, null, number, plain_pair, zeros};
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use scale::{is_emulated, is_full as full, size};
 
 /// Long enough for the busiest machine; what has not happened then never will.
-pub(crate) const FOREVER: Duration = Duration::from_secs(40);
+pub(crate) const FOREVER: Duration = Duration::from_secs(90);
 
 /// Runs `test` on a thread of its own and fails with `otherwise` if it does not end.
 #[track_caller]
@@ -35,7 +40,8 @@ pub(crate) fn within(otherwise: &str, test: impl FnOnce() + Send + 'static) {
         test();
         drop(ended);
     });
-    let limit = if full() { FOREVER * 60 } else { FOREVER };
+    // What is emulated has a tenth of the rounds at a twentieth of the speed, or less.
+    let limit = FOREVER * if full() { 60 } else { 1 + 2 * u32::from(is_emulated()) };
     match end.recv_timeout(limit) {
         Ok(()) | Err(RecvTimeoutError::Disconnected) => {
             if let Err(panic) = thread.join() {
@@ -108,47 +114,55 @@ pub(crate) async fn race<A: Future, B: Future>(left: A, right: B) -> First<A::Ou
 pub(crate) async fn turns(n: u32) {
     for _ in 0..n {
         // A yield need not turn the driver; to wait for a timer does.
-        kael_rt::time::sleep(Duration::from_micros(50)).await;
+        let mut sleep = std::pin::pin!(kael_rt::time::sleep(Duration::from_micros(50)));
+        match poll_once(&mut sleep) {
+            Poll::Pending => sleep.await,
+            // The machine is so slow that it was due when it was looked at. Many yields turn the driver, too.
+            Poll::Ready(()) => kael_rt::yield_now().await,
+        }
     }
 }
 
-/// Two connected stream sockets without an address: one of the runtime, one of the standard library. They behave as
-/// TCP does towards everything that is tested with them, and use up no ports.
-pub(crate) fn pair() -> (TcpStream, UnixStream) {
-    let (ours, theirs) = UnixStream::pair().unwrap();
+/// After so many operations that were given up for a timer: where each timer is due when it is looked at, nothing else would
+/// let the driver turn.
+pub(crate) async fn breathe(given_up: u64) {
+    if given_up.is_multiple_of(16) {
+        kael_rt::yield_now().await;
+    }
+}
+
+/// Two connected stream sockets: one of the runtime, one of the standard library.
+pub(crate) fn pair() -> (TcpStream, Plain) {
+    let (ours, theirs) = plain_pair();
     (adopt(ours), theirs)
 }
 
 /// Two connected stream sockets of the runtime.
 pub(crate) fn both() -> (TcpStream, TcpStream) {
-    let (a, b) = UnixStream::pair().unwrap();
+    let (a, b) = plain_pair();
     (adopt(a), adopt(b))
 }
 
-pub(crate) fn adopt(socket: UnixStream) -> TcpStream {
-    TcpStream::from_std(std::net::TcpStream::from(OwnedFd::from(socket))).unwrap()
+pub(crate) fn adopt(socket: Plain) -> TcpStream {
+    TcpStream::from_std(plain::to_tcp(socket)).unwrap()
 }
 
-/// The numbers of this process's open descriptors, when they have been the same for a while: a thread of the pool lets go of
+/// The numbers of this process's open descriptors at this moment.
+pub(crate) fn open_now() -> Vec<i32> {
+    process::open()
+}
+
+/// [`open_now`], when it has been the same for a while: a thread of the pool lets go of
 /// its core's wake descriptor a moment after the core may have ended.
 pub(crate) fn open_fds() -> Vec<i32> {
-    let mut numbers = open_fds_now();
+    let mut numbers = open_now();
     let mut looks = 0;
-    while looks < 20 {
+    // To look takes a millisecond on Windows.
+    while looks < if cfg!(windows) { 4 } else { 20 } {
         std::thread::yield_now();
-        let now = open_fds_now();
+        let now = open_now();
         looks = if now == numbers { looks + 1 } else { 0 };
         numbers = now;
     }
-    numbers
-}
-
-fn open_fds_now() -> Vec<i32> {
-    let listed = std::fs::read_dir("/proc/self/fd").unwrap();
-    let mut numbers: Vec<i32> =
-        listed.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
-    numbers.sort_unstable();
-    // The highest may be the listing's own; whether a number is open is asked once more.
-    numbers.retain(|number| std::fs::read_link(format!("/proc/self/fd/{number}")).is_ok());
     numbers
 }

@@ -59,7 +59,7 @@ impl Place {
 
 impl PoolBuf {
     #[inline]
-    pub(super) fn new(shared: Rc<Shared>, index: u16, len: u32) -> PoolBuf {
+    pub(crate) fn new(shared: Rc<Shared>, index: u16, len: u32) -> PoolBuf {
         PoolBuf { shared, place: Place::new(index, len) }
     }
 

@@ -27,6 +27,8 @@ use std::{
 /// ```
 pub(crate) struct Shared {
     buffers: Buffers,
+    /// What was allocated, in which the buffers lie.
+    memory: NonNull<u8>,
     layout: Layout,
     driver: Driver,
     free: RefCell<Vec<u16>>,
@@ -95,22 +97,27 @@ impl Shared {
         registered: bool,
     ) -> Shared {
         let stride = Shared::stride(size);
-        let align = if huge { HUGE_PAGE } else { PAGE };
-        let layout = Layout::from_size_align(stride * usize::from(count), align)
-            .expect("the caller has looked at the size");
+        let (len, align) = (stride * usize::from(count), if huge { HUGE_PAGE } else { PAGE });
+        // Zeroed memory of a large alignment would be written to by the allocator, all of it, and so be resident; plain
+        // zeroed memory comes so from the system, page by page, when it is used. So the alignment is made here.
+        let layout =
+            Layout::from_size_align(len + align, 1).expect("the caller has looked at the size");
         // SAFETY: it is not of size 0: neither is the count nor the stride.
-        let at = unsafe { alloc::alloc_zeroed(layout) };
-        let at = NonNull::new(at).unwrap_or_else(|| alloc::handle_alloc_error(layout));
+        let memory = unsafe { alloc::alloc_zeroed(layout) };
+        let memory = NonNull::new(memory).unwrap_or_else(|| alloc::handle_alloc_error(layout));
+        // SAFETY: less than `align` bytes on, and there are `len` bytes behind.
+        let at = unsafe { memory.add(memory.align_offset(align)) };
         if huge {
-            sys::advise_huge_pages(at, layout.size());
+            sys::advise_huge_pages(at, len);
         }
-        let home = match registered.then(|| driver.register(at, layout.size())) {
+        let home = match registered.then(|| driver.register(at, len)) {
             None => Err(None),
             Some(Ok(place)) => place.ok_or(None),
-            Some(Err(error)) => Err(Some(Error::pool_not_registered(error, layout.size()))),
+            Some(Err(error)) => Err(Some(Error::pool_not_registered(error, len))),
         };
         Shared {
             buffers: Buffers { at, count, size: size as u32, stride },
+            memory,
             layout,
             driver,
             // The first is taken first.
@@ -134,7 +141,7 @@ impl Shared {
     }
 
     #[inline]
-    pub(super) fn at(&self, buffer: u16) -> NonNull<u8> {
+    pub(crate) fn at(&self, buffer: u16) -> NonNull<u8> {
         if buffer < self.count() { self.buffers.get(buffer) } else { self.spare_at(buffer) }
     }
 
@@ -178,8 +185,14 @@ impl Shared {
     }
 
     #[inline]
-    pub(super) fn take(&self) -> Option<u16> {
+    pub(crate) fn take(&self) -> Option<u16> {
         self.free.borrow_mut().pop()
+    }
+
+    /// One that was just taken is not used. (Nobody waits while one is free.)
+    #[inline]
+    pub(crate) fn put_back_unused(&self, buffer: u16) {
+        self.free.borrow_mut().push(buffer);
     }
 
     /// How many answers may wait unread for one future.
@@ -195,6 +208,14 @@ impl Shared {
             Lending::To(group) => Some(group),
             Lending::Never => None,
             Lending::NotYet => self.begin_to_lend(),
+        }
+    }
+
+    /// The same for who has asked before.
+    pub(crate) fn its_group(&self) -> u16 {
+        match self.lending.get() {
+            Lending::To(group) => group,
+            Lending::NotYet | Lending::Never => unreachable!("a receive asks for the group first"),
         }
     }
 
@@ -337,6 +358,6 @@ impl Drop for Shared {
         }
         // SAFETY: allocated in `new` with that layout. No buffer and no operation is left that could name
         // it, and the kernel has forgotten it: what it might still use is a buffer of an operation.
-        unsafe { alloc::dealloc(self.buffers.at.as_ptr(), self.layout) };
+        unsafe { alloc::dealloc(self.memory.as_ptr(), self.layout) };
     }
 }

@@ -8,8 +8,8 @@ use super::{
 use crate::{
     error::Fault,
     op::{Gives, Side},
-    sys::{COPIED, Event, MORE, NOTIFICATION, buffer_of},
-    task::wake_here,
+    sys::{Backend, COPIED, Event, LOOK, MORE, NOTIFICATION, buffer_of, errno, prefetch},
+    task::{wake_here, wake_here_by_ref},
 };
 use std::ptr::NonNull;
 
@@ -56,6 +56,9 @@ impl Inner {
     #[inline(always)]
     pub(in crate::driver) fn complete(&mut self, event: Event) -> Act {
         let id = SlotId(event.user);
+        if Backend::ON_DEMAND && event.flags == LOOK {
+            return self.tell(id.index());
+        }
         let Some(slot) = self.slots.find_out(id) else { return self.ignore() };
         let head = self.slots.head_at(slot);
         if event.flags != 0 || event.result < head.enough {
@@ -87,6 +90,34 @@ impl Inner {
             }
         }
         Act::Wake(waker)
+    }
+
+    /// The future of a multishot is to look. (If it were another's, that one would look in vain.) Its waker stays.
+    #[inline(always)]
+    fn tell(&mut self, index: u32) -> Act {
+        if index >= self.slots.len() {
+            return Act::Nothing;
+        }
+        // Those who come after the next one, and the next one's task, are on their way meanwhile.
+        self.slots.expect(self.backend.soon(1));
+        self.slots.expect_task(self.backend.soon(0));
+        let head = self.slots.head(index);
+        match &head.waker {
+            Some(waker) if head.marks.state == State::InFlight => {
+                if let Some(fd) = head.fd {
+                    prefetch(fd.as_ptr());
+                }
+                if wake_here_by_ref(waker) {
+                    return Act::Nothing;
+                }
+            }
+            _ => return Act::Nothing,
+        }
+        // A plain transfer's stays in any case, see `complete`.
+        if !head.vtable.traits.multishot {
+            return Act::Nothing;
+        }
+        head.waker.take().map_or(Act::Nothing, Act::Wake)
     }
 
     /// Late, forged, or twice: it must not reach another operation.
@@ -149,7 +180,7 @@ impl Inner {
             self.stale += 1;
             event.flags &= MORE | NOTIFICATION;
             if pooled {
-                event.result = -libc::EIO;
+                event.result = -errno::EIO;
             }
         }
     }
@@ -185,9 +216,9 @@ impl Inner {
     fn is_asked_again(&mut self, slot: NonNull<Slot>) -> bool {
         let ending = self.ending;
         let head = self.slots.head_at(slot);
-        let nothing = [libc::EINTR, libc::EAGAIN].contains(&-head.result);
+        let nothing = [errno::EINTR, errno::EAGAIN].contains(&-head.result);
         if let Some(fault) = head.marks.stop {
-            if nothing || head.result == -libc::ECANCELED {
+            if nothing || head.result == -errno::ECANCELED {
                 head.result = fault.code();
             }
             return false;
@@ -218,7 +249,8 @@ impl Inner {
         if !head.marks.cancelled {
             head.marks.cancelled = true;
             let id = head.id;
-            if self.backend.cancel(id).is_err() {
+            let packet = Slot::packet(self.slots.at(index));
+            if self.backend.cancel(id, packet).is_err() {
                 self.cancels.push(index);
             }
         }

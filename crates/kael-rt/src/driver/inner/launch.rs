@@ -73,7 +73,7 @@ impl Inner {
         }
         // SAFETY: the caller's word. The descriptor is looked at before this returns.
         let request = unsafe { plain.request(span) };
-        let launch = match self.backend.start(id, request) {
+        let launch = match self.backend.start(id, Slot::packet(slot), request) {
             Started::Queued => {
                 self.started += 1;
                 Launch::Pending
@@ -156,8 +156,8 @@ impl Inner {
         }
         let passes = matches!(request, Request::Pass { .. });
         if side == Side::Read && gate.carry.get() != NONE && !passes {
-            if let Request::RecvPooled { .. } = request {
-                // What was left does not lie in its pool. It takes a buffer, and reads it as others do.
+            if let Request::RecvPooled { .. } | Request::Ready { .. } = request {
+                // What was left lies neither in its pool nor in the socket. It takes a buffer, and reads it as others do.
                 return Some(self.answer(slot, Fault::CarryFirst.code()));
             }
             gate.holder.set(index);
@@ -213,11 +213,14 @@ impl Inner {
             if head.marks.begun && head.fd.is_some_and(Self::gives_up) {
                 return self.answer(slot, Fault::Closed.code());
             }
-            let marks = &mut self.slots.head_at(slot).marks;
+            let head = self.slots.head_at(slot);
+            let (head_fd, marks) = (head.fd, &mut head.marks);
             marks.quiet = !marks.begun;
-            request.set_quiet(marks.quiet);
+            // SAFETY: the operation in the slot uses the descriptor.
+            let fd = head_fd.map(|fd| unsafe { fd.as_ref() });
+            request.set_quiet(marks.quiet, fd.is_some_and(Inner::hears_next));
         }
-        match self.backend.start(id, request) {
+        match self.backend.start(id, Slot::packet(slot), request) {
             Started::Queued => {
                 self.started += 1;
                 let marks = &mut self.slots.head_at(slot).marks;
@@ -305,7 +308,7 @@ impl Plain {
                 Plain::Send { wait_all } => Request::Send {
                     fd,
                     from: slice::from_raw_parts(at.as_ptr(), len),
-                    flags: SendFlags { wait_all, quiet: false },
+                    flags: SendFlags { wait_all, ..SendFlags::default() },
                 },
                 Plain::Read => Request::Read {
                     fd,

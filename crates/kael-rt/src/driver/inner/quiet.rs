@@ -4,6 +4,9 @@
 //! the kernel (MSG_DONTWAIT) and wants all or an error (MSG_WAITALL): its answer is there when the call
 //! that took its submission begins to wait. So a wait is for one answer more than there are such sends.
 //!
+//! Not all of them are sent, though: a socket may be full, and then the answer that says so is not heard before another comes.
+//! Such a wait has a limit (the backend's), and the stream's next sends are heard, until many have found room.
+//!
 //! ```text
 //!            start            answered: all of it
 //!   (slot) ────────▶ quiet ───────────────────────▶ over; the gate, the slot and the buffer are free
@@ -30,6 +33,9 @@ use crate::{
 };
 use std::ptr::NonNull;
 
+/// After a send that found its socket full, so many more of the stream are heard.
+const PRESSED: u16 = 1024;
+
 impl Inner {
     /// Somebody waits for what a quiet send holds: its gate, its slot or its buffer.
     pub(in crate::driver) fn hurry(&mut self) {
@@ -42,6 +48,16 @@ impl Inner {
         if holder != NONE && self.slots.head(holder).marks.quiet {
             self.hurry();
         }
+    }
+
+    /// Whether the next queued send of this stream is heard, because it may find the socket full. It is counted.
+    #[inline(always)]
+    pub(super) fn hears_next(fd: &Descriptor) -> bool {
+        let left = fd.pressed.get();
+        if left > 0 {
+            fd.pressed.set(left - 1);
+        }
+        left > 0
     }
 
     /// A queued send cannot go on at once, and nobody has the stream any more: what is queued behind
@@ -65,6 +81,10 @@ impl Inner {
     /// Sends what there is room for, if the backend can tell at once.
     #[inline(always)]
     pub(in crate::driver) fn send_at_once(&mut self, span: &Span<'_>) -> Option<i32> {
+        // What is not sent needs a slot.
+        if self.slots.used() == self.slots.max() {
+            return None;
+        }
         // SAFETY: the bytes are borrowed for the call.
         let result = unsafe { self.backend.send_at_once(span.fd.number(), span.at, span.len) }?;
         if result == span.len as i32 {
@@ -97,12 +117,13 @@ impl Inner {
         let id = head.id;
         span.fd.add_orphan();
         span.fd.gate(Side::Write).holder.set(id.index());
+        let heard = Inner::hears_next(span.fd);
         // SAFETY: the caller's word. The descriptor is looked at before this returns.
         let mut request = unsafe { Plain::Send { wait_all: true }.request(span) };
-        request.set_quiet(true);
+        request.set_quiet(true, heard);
         let started = match known {
             Some(result) => Started::Done(result),
-            None => self.backend.start(id, request),
+            None => self.backend.start(id, Slot::packet(slot), request),
         };
         match started {
             Started::Queued => {
@@ -131,6 +152,10 @@ impl Inner {
         let head = self.slots.head_at(slot);
         head.marks.quiet = false;
         if result < 0 || result as u32 != head.asked || flags != 0 {
+            if let Some(fd) = head.fd {
+                // SAFETY: the operation in the slot uses the descriptor.
+                unsafe { fd.as_ref() }.pressed.set(PRESSED);
+            }
             return None;
         }
         self.queued_sends += 1;

@@ -17,6 +17,9 @@ use std::{ffi::CStr, ptr::NonNull};
 /// One call moves at most this many bytes. Some systems refuse more than 2 GiB less a byte, and the sum over all buffers counts.
 pub(crate) const MOST: usize = 1 << 30;
 
+/// Of a send that more follows at once: there is no such flag.
+pub(super) const MSG_MORE: i32 = 0;
+
 #[inline(always)]
 pub(super) fn most(len: usize) -> usize {
     len.min(MOST)

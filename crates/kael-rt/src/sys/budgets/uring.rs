@@ -62,6 +62,8 @@ budgets! {
     file_write_pooled: Buffer "File::write_at (BufferPool)", exact 1.0, 1.0, 0.0, "as write_at, without looking up and pinning pages";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", exact 1.0, 0.1, 0.0, "one enter submits, waits and reaps; of 64 that wait already, Linux runs about 20 an enter";
     tcp_recv_stream: Buffer "RecvStream::next", exact 1.0, 0.1, 0.0, "one enter waits and reaps, and nothing is submitted; of 64, Linux runs about 20 an enter";
+    send_file: Bytes "io::send_file (32 KiB)", at_most 8.0, 8.05, 0.0, "four that see that it is in memory, splice(2) into a pipe and out of it, and two so that the socket does not block; when the socket is full, its wait and more of the same";
+    copy_bidirectional: Bytes "io::copy_bidirectional (a message)", at_most 6.0, 4.5, 0.0, "splice(2) into a pipe and out of it, two so that the socket does not block, and the waits of the copy and of the receiver";
     sleep: Timer "time::sleep", exact 1.0, 0.05, 0.0, "no submission: the deadline is the timeout of the wait";
     sleep_until: Timer "time::sleep_until", exact 1.0, 0.05, 0.0, "no submission: the deadline is the timeout of the wait";
     interval: Timer "time::interval tick", at_most 1.0, 0.05, 0.0, "as sleep; none when the tick is due already";

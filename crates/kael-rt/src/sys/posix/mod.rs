@@ -4,13 +4,8 @@
 //! A call that was interrupted is made again. What a socket cannot do now is `EAGAIN`, since the
 //! sockets of those backends do not block; what a file does may take as long as the device.
 
-mod inbox;
-mod job;
-
 use super::{own, scratch::PeerAddr};
 use crate::op::{RecvFlags, Request};
-pub(super) use inbox::Inbox;
-pub(crate) use job::PoolJob;
 use std::{io, net::Shutdown};
 
 /// Carries a request out as far as one call does. A count, a descriptor or a negative errno.
@@ -19,7 +14,7 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
     // them; what is pointed at is that operation's, of the length given, and stays until the slot is reported.
     match request {
         Request::Nop | Request::Pass { .. } => 0,
-        Request::Read { fd, into, at } => {
+        Request::Read { fd, into, at } | Request::Load { file: fd, into, at, .. } => {
             let (number, at, len) = (fd.number(), *at, own::most(into.len()));
             let room = into.as_mut_ptr().cast();
             // SAFETY: see above.
@@ -110,7 +105,12 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
         Request::Send { fd, from, .. } | Request::SendZeroCopy { fd, from } => {
             send(fd.number(), from)
         }
-        Request::SendMessage { fd, message, .. } | Request::SendMessageZeroCopy { fd, message } => {
+        Request::SendMessage { fd, message, flags } => {
+            let (number, more) = (fd.number(), if flags.more { own::MSG_MORE } else { 0 });
+            // SAFETY: see above.
+            again(|| unsafe { libc::sendmsg(number, message.header, own::SEND_FLAGS | more) })
+        }
+        Request::SendMessageZeroCopy { fd, message } => {
             let number = fd.number();
             // SAFETY: see above.
             again(|| unsafe { libc::sendmsg(number, message.header, own::SEND_FLAGS) })
@@ -121,6 +121,12 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
         }
         Request::Connect { fd, peer } => connect(fd.number(), peer),
         Request::Shutdown { fd, how } => shut_down(fd.number(), *how),
+        // Who waited for it was told.
+        Request::Ready { .. } => 0,
+        // A thread's calls are its own, and are not counted.
+        Request::Fill { .. } | Request::Take { .. } | Request::Give { .. } => {
+            super::splice::call(request, &mut 0).unwrap_or(-libc::ENOSYS)
+        }
         #[cfg(test)]
         Request::Stall { on, into } => {
             on.wait();

@@ -37,6 +37,7 @@ impl Try {
             Request::Connect { fd, .. } if again => {
                 Try { calls: 2, ..Try::of(calls::connected(fd.number())) }
             }
+            Request::Ready { .. } => Try { calls: 0, ..Try::of(0) },
             request => {
                 let result = posix::call(request);
                 Try { asked: asked(request), ..Try::of(result) }

@@ -4,22 +4,17 @@ use super::{Backend, watches::Cheap};
 use crate::{
     driver::SlotId,
     op::Request,
-    sys::{
-        event::{Event, Started},
-        own,
-        posix::PoolJob,
-    },
+    sys::{event::Started, own},
 };
-use std::mem;
-
 impl Backend {
     /// What a file does may wait for a device, so a thread of the pool does it.
     pub(super) fn start_file(&mut self, id: SlotId, mut request: Request<'static>) -> Started {
         if let Request::Close { fd } = &request {
             self.watches.forget(fd.number());
         }
-        if let Request::Read { .. } | Request::ReadVectored { .. } = request {
-            if !self.may_try() {
+        if let Request::Read { .. } | Request::ReadVectored { .. } | Request::Load { .. } = request
+        {
+            if !self.at_once.take() {
                 self.late.push_back((id, request));
                 return Started::Queued;
             }
@@ -27,7 +22,7 @@ impl Backend {
                 return Started::Done(n);
             }
         }
-        self.batch.push(PoolJob::new(id.0, request, self.inbox.clone()));
+        self.jobs.push(id, request);
         Started::Queued
     }
 
@@ -37,33 +32,15 @@ impl Backend {
             let Some((id, mut request)) = self.late.pop_front() else { return };
             match self.read_cached(&mut request) {
                 Some(n) => self.finish(id, n, 0),
-                None => self.batch.push(PoolJob::new(id.0, request, self.inbox.clone())),
+                None => self.jobs.push(id, request),
             }
         }
     }
 
     /// Hands over to the pool what is for it.
     pub(crate) fn flush(&mut self) {
-        if self.batch.is_empty() {
-            return;
-        }
-        let (own, jobs) = (&mut self.own, &mut self.jobs);
-        *jobs += self.batch.len() as u32;
-        self.pool.submit_requests(self.batch.drain(..), |job, error| {
-            *jobs -= 1;
-            let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
-            own.push_back(Event { user: job.id(), result: -errno, flags: 0 });
-        });
-    }
-
-    /// What threads of the pool have done.
-    pub(super) fn take_jobs(&mut self) {
-        let mut done = mem::take(&mut self.done);
-        self.jobs -= self.inbox.take(&mut done);
-        for event in done.drain(..) {
-            self.finish(SlotId(event.user), event.result, event.flags);
-        }
-        self.done = done;
+        let own = &mut self.own;
+        self.jobs.hand_over(|event| own.push_back(event));
     }
 
     /// Reads a file if its bytes are in memory. `None`: a thread shall do it.
@@ -71,7 +48,7 @@ impl Backend {
     fn read_cached(&mut self, request: &mut Request<'_>) -> Option<i32> {
         let one;
         let (fd, vectors, at) = match request {
-            Request::Read { fd, into, at } => {
+            Request::Read { fd, into, at } | Request::Load { file: fd, into, at, .. } => {
                 let iov_len = own::most(into.len());
                 one = [libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len }];
                 (fd.number(), &one[..], *at)

@@ -7,7 +7,7 @@ use std::{io, ptr::NonNull};
 pub(super) struct Group {
     buffers: Buffers,
     /// Those that may be taken; the one that came back last is taken first, it is still in the cache.
-    free: Vec<u16>,
+    pub(super) free: Vec<u16>,
     /// Those that have something in them of which the driver has not heard yet.
     taken: Vec<bool>,
 }
@@ -20,6 +20,12 @@ impl Group {
 
     pub(super) fn size(&self) -> usize {
         self.buffers.size as usize
+    }
+
+    /// How many may be taken.
+    #[allow(dead_code, reason = "only who takes one before something is there asks")]
+    pub(super) fn free(&self) -> usize {
+        self.free.len()
     }
 
     pub(super) fn at(&self, buffer: u16) -> NonNull<u8> {

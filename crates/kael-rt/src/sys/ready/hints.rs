@@ -3,7 +3,7 @@
 use super::{Backend, Hint, Poller, attempt::Try};
 use crate::{
     op::{Request, Side},
-    sys::event::{Event, MORE},
+    sys::event::Event,
 };
 use std::mem;
 
@@ -34,24 +34,34 @@ impl Backend {
         }
     }
 
-    #[inline]
-    pub(super) fn take_hint(&mut self, hint: Hint) {
+    /// Notes a hint, and carries out what waits for it. Some: a multishot's future is to look.
+    #[inline(always)]
+    pub(super) fn take_hint(&mut self, hint: Hint) -> Option<Event> {
         let Hint { number, generation, ready, ended, refused } = hint;
-        if self.watches.current(number, generation).is_none() {
-            return;
-        }
-        for side in [Side::Read, Side::Write] {
-            let direction = self.watches.side(number, side);
-            if !ready[side as usize] {
-                continue;
-            }
+        let watch = self.watches.current(number, generation)?;
+        let mut told = None;
+        if ready[Side::Read as usize] {
+            let asks = refused == 0 && mem::take(&mut watch.asks);
+            let direction = &mut watch.sides[Side::Read as usize];
             direction.ready = true;
-            direction.ended |= ended[side as usize];
-            direction.armed &= Poller::STAYS_ARMED[side as usize] && refused == 0;
-            if !direction.is_free() {
-                self.try_waiting(number, side, refused);
+            direction.ended |= ended[Side::Read as usize];
+            direction.armed &= Poller::STAYS_ARMED[Side::Read as usize] && refused == 0;
+            if asks {
+                told = Some(Self::look_of(direction.first()));
+            } else if !direction.is_free() {
+                self.try_waiting(number, Side::Read, refused);
             }
         }
+        if ready[Side::Write as usize] {
+            let direction = self.watches.side(number, Side::Write);
+            direction.ready = true;
+            direction.ended |= ended[Side::Write as usize];
+            direction.armed &= Poller::STAYS_ARMED[Side::Write as usize] && refused == 0;
+            if !direction.is_free() {
+                self.try_waiting(number, Side::Write, refused);
+            }
+        }
+        told
     }
 
     pub(super) fn try_listed(&mut self) {
@@ -72,24 +82,13 @@ impl Backend {
         while let Some((id, request, direction)) = self.watches.first(fd, side)
             && direction.ready
         {
+            if let Request::RecvPooled { multishot: true, .. } = request {
+                return self.tell(id, fd, refused);
+            }
             let tried = Try::make(request, &mut self.groups, true);
-            let goes_on = matches!(request, Request::RecvPooled { multishot: true, .. });
             let answer = tried.answer;
             self.calls += tried.calls;
             tried.note(direction);
-            if answer.result > 0 && goes_on {
-                let (is_armed, more) = (direction.armed, direction.ready);
-                let flags = answer.flags | MORE;
-                self.own.push_back(Event { user: id.0, result: answer.result, flags });
-                // Others come first, if there is more.
-                if more {
-                    return self.list(fd, side);
-                }
-                if is_armed {
-                    return;
-                }
-                break;
-            }
             if answer.result == -libc::EAGAIN {
                 break;
             }

@@ -28,7 +28,7 @@ impl Backend {
     }
 
     fn start_and_report(&mut self, id: SlotId, request: Request<'static>) {
-        if let Started::Done(result) = self.start(id, request) {
+        if let Started::Done(result) = self.start(id, std::ptr::NonNull::dangling(), request) {
             self.finish(id, result, 0);
         }
     }

@@ -16,6 +16,7 @@
 
 mod attempt;
 mod calls;
+mod demand;
 mod files;
 mod groups;
 mod hints;
@@ -28,18 +29,20 @@ mod watches;
 
 use super::{
     Poller, Unpark,
+    at_once::AtOnce,
     event::{Event, Started},
-    posix::{self, Inbox, PoolJob},
+    jobs::Jobs,
+    packet::PacketAt,
+    posix, splice,
 };
 use crate::{
-    driver::{Descriptor, DriverConfig, Kind, NONE, SlotId, Wait},
+    driver::{Descriptor, DriverConfig, Kind, SlotId, Wait},
     op::{Request, Side},
     rt::BlockingPool,
-    task::context,
 };
 use attempt::Answer;
 use groups::Groups;
-use std::{collections::VecDeque, io, mem, ptr::NonNull, slice, sync::Arc};
+use std::{collections::VecDeque, io, ptr::NonNull, slice, sync::Arc};
 use watches::Watches;
 
 /// What the system says of a descriptor: that a call may be worth trying.
@@ -64,36 +67,21 @@ pub(crate) struct Backend {
     /// What the system has said, and how much of it was looked at.
     hints: Vec<Hint>,
     seen: usize,
+    /// How many are followed in this turn.
+    follow: usize,
     /// Directions that are to be tried in the next turn: number, use of the number, side.
     listed: Vec<(i32, u32, Side)>,
     spare: Vec<(i32, u32, Side)>,
     groups: Groups,
-    pool: Arc<BlockingPool>,
-    inbox: Arc<Inbox>,
-    /// Requests that go to the pool with the next turn.
-    batch: Vec<PoolJob>,
-    /// Jobs that are with the pool.
-    jobs: u32,
-    /// What it has done, on its way.
-    done: Vec<Event>,
+    jobs: Jobs,
     /// Reads of files whose task has had enough at once.
     late: VecDeque<(SlotId, Request<'static>)>,
-    /// Calls that may still be tried at once, and the count of polls when they were counted anew.
-    at_once: u32,
-    poll: u64,
-    /// Those that may be in this turn.
-    in_turn: u32,
+    at_once: AtOnce,
     pub(super) calls: u64,
     submitted: u64,
     #[cfg(test)]
     linked: Vec<linked::Link>,
 }
-
-/// Calls that are tried at once in one poll of a task (two polls may share them), so that a task whose peer is always
-/// ready does not keep the core.
-const AT_ONCE: u32 = 32;
-/// And between two turns, so that timers and other tasks' answers come in time.
-const IN_TURN: u32 = 256;
 
 /// Hints that are followed in one turn. Of many, the others wait for the next ones, which need no call for them: what was
 /// received is better answered while the kernel's memory of its connection is in the cache.
@@ -105,6 +93,8 @@ enum Way {
     Socket(i32, Side),
     /// By a call that does not wait for anybody.
     Now,
+    /// By a call that says `EAGAIN` to whoever asked, if this side of the descriptor is not ready.
+    Once(i32, Side),
     Pool,
 }
 
@@ -120,6 +110,11 @@ fn way(request: &Request<'_>) -> Way {
         | Request::SendMessage { fd, .. }
         | Request::SendMessageZeroCopy { fd, .. }
         | Request::Connect { fd, .. } => Way::Socket(fd.number(), Side::Write),
+        Request::Ready { fd, side } => Way::Socket(fd.number(), *side),
+        Request::Take { fd, .. } => Way::Once(fd.number(), Side::Read),
+        Request::Give { fd, .. } => Way::Once(fd.number(), Side::Write),
+        Request::Fill { may_wait: false, .. } => Way::Now,
+        Request::Fill { .. } | Request::Load { .. } => Way::Pool,
         Request::Nop | Request::Pass { .. } | Request::Shutdown { .. } => Way::Now,
         Request::Close { fd } if fd.kind() != Kind::File => Way::Now,
         Request::Close { .. }
@@ -146,31 +141,25 @@ impl Backend {
     pub(crate) const MOVES_CLOCK: bool = false;
     /// A call that would wait says `EAGAIN` instead.
     pub(crate) const SOCKETS_BLOCK: bool = false;
-    /// There is no table of descriptors without numbers.
-    #[cfg(test)]
-    pub(crate) const HAS_DIRECT: bool = false;
+    /// A multishot receives when its future looks, so that what is received is used at once.
+    pub(crate) const ON_DEMAND: bool = true;
 
     pub(crate) fn new(_: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let poller = Poller::new()?;
-        let inbox = Arc::new(Inbox::new(poller.unpark()));
+        let jobs = Jobs::new(pool, poller.unpark());
         Ok(Backend {
             poller,
             watches: Watches::default(),
             own: VecDeque::with_capacity(64),
             hints: Vec::with_capacity(256),
             seen: 0,
+            follow: 0,
             listed: Vec::with_capacity(64),
             spare: Vec::with_capacity(64),
             groups: Groups::default(),
-            pool,
-            inbox,
-            batch: Vec::with_capacity(64),
-            jobs: 0,
-            done: Vec::with_capacity(64),
+            jobs,
             late: VecDeque::new(),
-            at_once: AT_ONCE,
-            poll: 0,
-            in_turn: IN_TURN,
+            at_once: AtOnce::new(),
             calls: 0,
             submitted: 0,
             #[cfg(test)]
@@ -184,7 +173,12 @@ impl Backend {
     }
 
     #[inline]
-    pub(crate) fn start(&mut self, id: SlotId, mut request: Request<'static>) -> Started {
+    pub(crate) fn start(
+        &mut self,
+        id: SlotId,
+        _: PacketAt,
+        mut request: Request<'static>,
+    ) -> Started {
         self.submitted += 1;
         match way(&request) {
             Way::Socket(fd, side) => self.start_on(id, request, fd, side),
@@ -192,8 +186,18 @@ impl Backend {
                 if let Request::Close { fd } = &request {
                     self.give_up(fd.number(), false);
                 }
+                if let Some(result) = splice::call(&request, &mut self.calls) {
+                    return Started::Done(result);
+                }
                 self.calls += u64::from(!matches!(request, Request::Nop | Request::Pass { .. }));
                 Started::Done(posix::call(&mut request))
+            }
+            Way::Once(fd, side) => {
+                let result = splice::call(&request, &mut self.calls).unwrap_or(-libc::ENOSYS);
+                if result == -libc::EAGAIN {
+                    self.watches.side(fd, side).ready = false;
+                }
+                Started::Done(result)
             }
             Way::Pool => self.start_file(id, request),
         }
@@ -210,7 +214,7 @@ impl Backend {
         at: NonNull<u8>,
         len: usize,
     ) -> Option<i32> {
-        if !self.watches.may_try(fd, Side::Write) || !self.may_try() {
+        if !self.watches.may_try(fd, Side::Write) || !self.at_once.take() {
             return None;
         }
         self.submitted += 1;
@@ -232,12 +236,14 @@ impl Backend {
         fd: i32,
         side: Side,
     ) -> Started {
+        // These come with a turn in any case.
         let is_multishot = matches!(request, Request::RecvPooled { multishot: true, .. });
+        let is_late = is_multishot || matches!(request, Request::Ready { .. });
         let direction = self.watches.side(fd, side);
         let (is_first, ready) = (direction.is_free(), direction.ready);
         // To connect is to begin it; all others may wait for the next turn.
         let begins = matches!(request, Request::Connect { .. });
-        if is_first && ready && !is_multishot && (self.may_try() || begins) {
+        if is_first && ready && !is_late && (self.at_once.take() || begins) {
             match self.attempt(&mut request, fd, side) {
                 Answer { result, .. } if result == -libc::EAGAIN => {}
                 Answer { result, flags: 0 } => return Started::Done(result),
@@ -245,6 +251,9 @@ impl Backend {
             }
         }
         self.watches.push(id, request, fd, side);
+        // Whoever waits before it does not know of it: a multishot has its gate, so nobody does.
+        debug_assert!(!is_multishot || is_first, "a multishot waits alone");
+        self.watches.get(fd).asks |= is_multishot;
         if !self.watches.side(fd, side).ready {
             if let Err(errno) = self.arm(fd, side) {
                 self.watches.remove(id);
@@ -256,48 +265,14 @@ impl Backend {
         Started::Queued
     }
 
-    /// Whether one more call may be tried at once.
-    #[inline]
-    fn may_try(&mut self) -> bool {
-        if self.at_once == 0 && !self.is_another_poll() {
-            return false;
-        }
-        self.at_once -= 1;
-        true
-    }
-
-    #[cold]
-    fn is_another_poll(&mut self) -> bool {
-        let poll = context::try_with(|core| core.tasks.polls()).unwrap_or(0);
-        if mem::replace(&mut self.poll, poll) == poll {
-            return false;
-        }
-        self.at_once = AT_ONCE.min(self.in_turn);
-        self.in_turn -= self.at_once;
-        self.at_once > 0
-    }
-
-    /// Room for one submission: there always is.
-    pub(crate) fn has_room(&mut self) -> bool {
-        true
-    }
-
     /// Stops a request that waits: nothing of it has happened. One that is with a thread goes on.
-    pub(crate) fn cancel(&mut self, id: SlotId) -> Result<(), ()> {
+    pub(crate) fn cancel(&mut self, id: SlotId, _: PacketAt) -> Result<(), ()> {
         let mut stopped = self.watches.remove(id).is_some();
-        if !stopped && let Some(i) = self.batch.iter().position(|job| job.id() == id.0) {
-            self.batch.remove(i);
-            stopped = true;
-        }
         if !stopped && let Some(i) = self.late.iter().position(|(late, _)| *late == id) {
             self.late.remove(i);
             stopped = true;
         }
-        if !stopped && self.jobs > 0 {
-            let tag = Arc::as_ptr(&self.inbox) as usize;
-            stopped = self.pool.remove_request(tag, id.0).is_some();
-            self.jobs -= u32::from(stopped);
-        }
+        stopped |= self.jobs.remove(id);
         if stopped {
             self.finish(id, -libc::ECANCELED, 0);
         }
@@ -331,36 +306,27 @@ impl Backend {
         posix::shut_down(fd.number(), std::net::Shutdown::Both);
     }
 
-    /// There is no table of files here.
-    pub(crate) fn enter_table(&mut self, _: i32) -> u32 {
-        NONE
-    }
-
-    pub(crate) fn leave_table(&mut self, _: u32) {}
-
     /// Is there anything to do for a turn, or anything that only the system knows?
     #[inline]
     pub(crate) fn has_work(&self) -> bool {
         !self.own.is_empty()
             || !self.listed.is_empty()
-            || !self.batch.is_empty()
+            || self.jobs.has_work()
             || !self.late.is_empty()
             || self.seen < self.hints.len()
             || self.watches.waiting() > 0
-            || self.inbox.is_filled()
     }
 
     /// Hands over what is for the pool, waits as told, and tries what may be ready.
     pub(crate) fn turn(&mut self, wait: Wait, _: bool) -> io::Result<()> {
-        self.at_once = AT_ONCE;
-        self.in_turn = IN_TURN;
+        self.at_once.renew();
         if !self.late.is_empty() {
             self.read_late();
         }
         self.flush();
         let has_hints = self.seen < self.hints.len();
         let busy =
-            has_hints || !self.own.is_empty() || !self.listed.is_empty() || self.inbox.is_filled();
+            has_hints || !self.own.is_empty() || !self.listed.is_empty() || self.jobs.is_done();
         let limit = match wait {
             Wait::Until(until) if !busy => until.map(|until| until.saturating_sub(self.now_ns())),
             _ => Some(0),
@@ -371,17 +337,12 @@ impl Backend {
             self.seen = 0;
             self.poller.wait(limit, &mut self.hints)?;
         }
-        let end = self.hints.len().min(self.seen + HINTS);
-        while self.seen < end {
-            let hint = self.hints[self.seen];
-            self.seen += 1;
-            self.take_hint(hint);
-        }
+        self.follow = self.hints.len().min(self.seen + HINTS);
         if !self.listed.is_empty() {
             self.try_listed();
         }
-        if self.jobs > 0 {
-            self.take_jobs();
+        while let Some(Event { user, result, flags }) = self.jobs.next() {
+            self.finish(SlotId(user), result, flags);
         }
         Ok(())
     }
@@ -394,7 +355,21 @@ impl Backend {
 
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Event> {
-        self.own.pop_front()
+        if let Some(event) = self.own.pop_front() {
+            return Some(event);
+        }
+        while self.seen < self.follow {
+            let hint = self.hints[self.seen];
+            self.seen += 1;
+            let told = self.take_hint(hint);
+            if told.is_some() {
+                return told;
+            }
+            if let Some(event) = self.own.pop_front() {
+                return Some(event);
+            }
+        }
+        None
     }
 
     #[inline]
@@ -414,17 +389,6 @@ impl Backend {
         self.submitted
     }
 
-    /// Nothing is registered here.
-    pub(crate) fn register_memory(&mut self, _: NonNull<u8>, _: usize) -> io::Result<Option<u32>> {
-        Ok(None)
-    }
-
-    pub(crate) fn unregister_memory(&mut self, _: u32) {}
-
-    pub(crate) fn registered_transfers(&self) -> u64 {
-        0
-    }
-
     pub(crate) fn describe(&self) -> super::Granted {
         super::Granted {
             interface: Poller::INTERFACE,
@@ -436,14 +400,4 @@ impl Backend {
             lost_completions: 0,
         }
     }
-
-    /// There is no such table.
-    #[cfg(test)]
-    pub(crate) fn enable_direct(&mut self, _: u32) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// A thread of the pool does it in any case.
-    #[cfg(test)]
-    pub(crate) fn forget_truncate(&mut self) {}
 }

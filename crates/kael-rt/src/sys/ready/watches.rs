@@ -40,6 +40,18 @@ impl Direction {
         last: NONE,
     };
 
+    /// The request in that slot is the first that waits for it.
+    #[inline(always)]
+    pub(super) fn is_first(&self, index: u32) -> bool {
+        self.first == index
+    }
+
+    /// The slot of the first request that waits for it.
+    #[inline(always)]
+    pub(super) fn first(&self) -> u32 {
+        self.first
+    }
+
     /// Nobody waits for it.
     #[inline]
     pub(super) fn is_free(&self) -> bool {
@@ -58,8 +70,10 @@ pub(super) enum Cheap {
 pub(super) struct Watch {
     /// Which use of the number this is: a hint may be of one that is over.
     pub(super) generation: u32,
-    sides: [Direction; 2],
+    pub(super) sides: [Direction; 2],
     pub(super) cheap: Cheap,
+    /// The first that waits to read is a multishot whose future has looked in vain: it is to be told of the next hint.
+    pub(super) asks: bool,
 }
 
 /// A request that waits for a hint.
@@ -102,7 +116,14 @@ impl Watches {
             generation: 0,
             sides: [Direction::FRESH; 2],
             cheap: Cheap::Unknown,
+            asks: false,
         });
+    }
+
+    /// The slot of the first request that waits to read from a descriptor of which there are hints.
+    #[inline(always)]
+    pub(super) fn reader(&self, fd: i32) -> u32 {
+        self.watches[fd as usize].sides[Side::Read as usize].first
     }
 
     #[inline]
@@ -123,6 +144,7 @@ impl Watches {
         debug_assert!(watch.sides.iter().all(|side| side.first == NONE), "somebody waits for {fd}");
         watch.generation = watch.generation.wrapping_add(1);
         watch.cheap = Cheap::Unknown;
+        watch.asks = false;
         watch.sides = [Direction::FRESH; 2];
         was_armed
     }
@@ -186,6 +208,9 @@ impl Watches {
         let request = waiting.request.take()?;
         waiting.id = SlotId::NEVER;
         let (fd, side, prev, next) = (waiting.fd, waiting.side, waiting.prev, waiting.next);
+        if let Request::RecvPooled { multishot: true, .. } = request {
+            self.get(fd).asks = false;
+        }
         match prev {
             NONE => self.side(fd, side).first = next,
             prev => self.waiting[prev as usize].next = next,

@@ -72,7 +72,13 @@ impl Backend {
         let now = self.now;
         match &mut op.request {
             Request::Nop | Request::Pass { .. } => Outcome::of(Ok(0)),
-            Request::Read { .. } | Request::ReadVectored { .. } => self.read_file(op),
+            Request::Read { .. } | Request::ReadVectored { .. } | Request::Load { .. } => {
+                self.read_file(op)
+            }
+            Request::Fill { .. }
+            | Request::Take { .. }
+            | Request::Give { .. }
+            | Request::Ready { .. } => unreachable!("there is no pipe here"),
             Request::Write { .. } | Request::WriteVectored { .. } => self.write_file(op),
             Request::Sync { .. } => match op.object.as_deref() {
                 Some(Object::File(_)) => Outcome::of(Ok(0)),
@@ -130,7 +136,7 @@ impl Backend {
                 self.receive_pooled(user, op, group, multishot)
             }
             Request::Send { flags, .. } | Request::SendMessage { flags, .. } => {
-                let SendFlags { wait_all, quiet } = *flags;
+                let SendFlags { wait_all, quiet, .. } = *flags;
                 match self.send(user, op, wait_all && !quiet) {
                     Outcome::Parked if quiet => Outcome::error(libc::EAGAIN),
                     outcome => outcome,
@@ -165,7 +171,9 @@ impl Backend {
     fn read_file(&mut self, op: &mut Op) -> Outcome {
         let room = memory::room(&mut op.request);
         let (at, address) = match &mut op.request {
-            Request::Read { into, at, .. } => (*at, into.as_ptr() as usize),
+            Request::Read { into, at, .. } | Request::Load { into, at, .. } => {
+                (*at, into.as_ptr() as usize)
+            }
             Request::ReadVectored { into, at, .. } => {
                 (*at, into.vectors.first().map_or(0, |vector| vector.iov_base as usize))
             }

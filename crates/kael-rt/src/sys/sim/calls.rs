@@ -126,11 +126,11 @@ impl Backend {
 
     /// Lets each datagram bring its time to live as control data.
     #[cfg(test)]
-    pub(crate) fn want_ttl(&mut self, fd: &Fd) -> io::Result<()> {
+    pub(crate) fn want_ttl(&mut self, fd: &Fd) -> io::Result<[i32; 2]> {
         if let Object::Datagrams(socket) = &*self.object(fd)? {
             socket.borrow_mut().wants_ttl = true;
         }
-        Ok(())
+        Ok([libc::IPPROTO_IP, libc::IP_TTL])
     }
 
     /// No stream comes from elsewhere.

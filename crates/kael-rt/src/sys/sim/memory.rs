@@ -134,7 +134,7 @@ pub(super) fn room(request: &mut Request<'static>) -> usize {
 /// The memory that a request may write to.
 fn targets(request: &mut Request<'static>) -> Vec<Piece> {
     match request {
-        Request::Read { into, .. } | Request::Recv { into, .. } => {
+        Request::Read { into, .. } | Request::Load { into, .. } | Request::Recv { into, .. } => {
             vec![(into.as_mut_ptr().cast(), into.len())]
         }
         Request::ReadVectored { into, .. } => pieces(into.vectors),

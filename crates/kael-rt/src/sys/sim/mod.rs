@@ -28,7 +28,10 @@ mod sockets;
 mod work;
 mod world;
 
-use super::event::{Buffers, Event, Started};
+use super::{
+    event::{Buffers, Event, Started},
+    packet::PacketAt,
+};
 use crate::{
     driver::{Descriptor, DriverConfig, NONE, SlotId, Wait},
     op::Request,
@@ -165,7 +168,7 @@ impl Backend {
         self.now
     }
 
-    pub(crate) fn start(&mut self, id: SlotId, request: Request<'static>) -> Started {
+    pub(crate) fn start(&mut self, id: SlotId, _: PacketAt, request: Request<'static>) -> Started {
         #[cfg(test)]
         if matches!(request, Request::Stall { .. }) {
             return self.start_job(id, request);
@@ -181,7 +184,7 @@ impl Backend {
     }
 
     fn take_in(&mut self, id: SlotId, request: Request<'static>, stage: Stage) {
-        let fd = request.fd().map(|fd| (fd.number(), fd.is_direct()));
+        let fd = request.works_on().map(|fd| (fd.number(), fd.is_direct()));
         let moved = Vec::new();
         let op = Op { request, fd, object: None, stage, moved, then: None, last: 0 };
         if self.ops.insert(id.0, op).is_some() {
@@ -237,7 +240,7 @@ impl Backend {
     }
 
     /// Asks for an operation to be stopped. `Err`: there is no room now.
-    pub(crate) fn cancel(&mut self, id: SlotId) -> Result<(), ()> {
+    pub(crate) fn cancel(&mut self, id: SlotId, _: PacketAt) -> Result<(), ()> {
         if self.jobs > 0 && self.pool.remove_request(self.tag(), id.0).is_some() {
             self.jobs -= 1;
             self.put(self.now, work::What::Answer(id.0, Answer::error(libc::ECANCELED)));

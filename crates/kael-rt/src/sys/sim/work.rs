@@ -92,6 +92,11 @@ pub(super) fn describe(request: &Request<'_>) -> (u64, u64) {
         Request::Accept { fd, .. } => (24, fd.number() as u64),
         Request::Connect { fd, .. } => (25, fd.number() as u64),
         Request::Shutdown { how, .. } => (26, *how as u64),
+        Request::Load { into, at, .. } => (29, *at << 24 ^ into.len() as u64),
+        Request::Fill { .. }
+        | Request::Take { .. }
+        | Request::Give { .. }
+        | Request::Ready { .. } => unreachable!("there is no pipe here"),
         #[cfg(test)]
         Request::Stall { .. } => (27, 0),
     }

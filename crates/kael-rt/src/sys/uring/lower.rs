@@ -3,12 +3,12 @@
 use super::{abi::*, buffers, files::FileTable, fixed::Fixed, ring::Probe};
 use crate::{
     driver::Descriptor,
-    op::{RecvFlags, Request, SendFlags},
+    op::{RecvFlags, Request, SendFlags, Side},
     sys::{event::clamp, own::STAT_MASK},
 };
 use std::net::Shutdown;
 
-/// The submission, or the request back if it is one for the pool.
+/// The submission, or the request back if it is none: a plain call, or one for the pool.
 #[inline(always)]
 pub(super) fn lower(
     request: Request<'static>,
@@ -201,6 +201,23 @@ pub(super) fn lower(
             } as u32,
             ..on(fd)
         },
+        Request::Load { file: fd, into, at, .. } => Sqe {
+            opcode: OP_READ,
+            addr: into.as_mut_ptr() as u64,
+            len: clamp(into.len()),
+            off: at,
+            ..file(fd, files)
+        },
+        Request::Ready { fd, side } => Sqe {
+            opcode: OP_POLL_ADD,
+            op_flags: match side {
+                Side::Read => libc::POLLIN | libc::POLLRDHUP,
+                Side::Write => libc::POLLOUT,
+            } as u32,
+            ..file(fd, files)
+        },
+        // Plain calls, or one for the pool.
+        Request::Fill { .. } | Request::Take { .. } | Request::Give { .. } => return Err(request),
         #[cfg(test)]
         Request::Stall { .. } => return Err(request),
     })
@@ -241,7 +258,8 @@ fn recv_flags(flags: RecvFlags) -> u32 {
 fn send_flags(flags: SendFlags) -> u32 {
     let all = if flags.wait_all { libc::MSG_WAITALL } else { 0 };
     let at_once = if flags.quiet { libc::MSG_DONTWAIT } else { 0 };
-    (all | at_once | libc::MSG_NOSIGNAL) as u32
+    let more = if flags.more { libc::MSG_MORE } else { 0 };
+    (all | more | at_once | libc::MSG_NOSIGNAL) as u32
 }
 
 /// The notification shall say whether the kernel had to copy, where it can.

@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod fixed;
 mod growth;
+mod jobs;
 mod lower;
 mod memory;
 #[cfg(test)]
@@ -25,7 +26,8 @@ mod tests;
 pub(crate) use super::eventfd::Unpark;
 use super::{
     event::{Event, MORE, NOTIFICATION, Started, buffer_flags},
-    posix::{Inbox, PoolJob},
+    jobs::Jobs,
+    packet::PacketAt,
 };
 use crate::{
     driver::{Descriptor, DriverConfig, SlotId, Wait},
@@ -67,10 +69,7 @@ pub(crate) struct Backend {
     quiet: u32,
     files: FileTable,
     fixed: Fixed,
-    pool: Arc<BlockingPool>,
-    inbox: Arc<Inbox>,
-    /// Jobs that are with the pool.
-    jobs: u32,
+    jobs: Jobs,
     /// Events that did not come from the ring.
     own: Vec<Event>,
     /// Calls outside the ring.
@@ -102,8 +101,16 @@ const LARGE: usize = 8 * 1024;
 
 /// It is a quiet send, and its answer is not what a wait is for.
 fn ends_no_wait(request: &Request<'_>) -> bool {
-    request.is_quiet() && !matches!(request, Request::Send { from, .. } if from.len() >= LARGE)
+    match request {
+        Request::Send { from, flags, .. } => flags.quiet && !flags.heard && from.len() < LARGE,
+        Request::SendMessage { flags, .. } => flags.quiet && !flags.heard,
+        _ => false,
+    }
 }
+
+/// The longest wait that does not end with the answer of a quiet send: it may say that the socket is full, and then the
+/// rest is to be sent when there is room. A core without anything to do looks once more after so long, and not again.
+const UNHEARD_NS: u64 = 20_000_000;
 
 impl Backend {
     /// Time is the system's.
@@ -134,8 +141,7 @@ impl Backend {
         let batch_wait_us = if ring.can_gather() { config.ring.batch_wait_us } else { 0 };
         let unpark = Unpark::new()
             .map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
-        let inbox = Arc::new(Inbox::new(unpark.clone()));
-        let own = Vec::with_capacity(16);
+        let jobs = Jobs::new(pool, unpark.clone());
         Ok(Backend {
             ring,
             probe,
@@ -148,10 +154,8 @@ impl Backend {
             quiet: 0,
             files,
             fixed,
-            pool,
-            inbox,
-            jobs: 0,
-            own,
+            jobs,
+            own: Vec::with_capacity(16),
             calls: 1,
         })
     }
@@ -163,7 +167,7 @@ impl Backend {
 
     /// Asks the kernel. Nothing is handed over before the next turn, unless the queue is full.
     #[inline(always)]
-    pub(crate) fn start(&mut self, id: SlotId, request: Request<'static>) -> Started {
+    pub(crate) fn start(&mut self, id: SlotId, _: PacketAt, request: Request<'static>) -> Started {
         if let Request::Close { fd } = &request {
             self.leave_table(fd.take_place());
         }
@@ -187,19 +191,6 @@ impl Backend {
             }
             Err(request) => self.start_job(id, request),
         }
-    }
-
-    #[cold]
-    fn start_job(&mut self, id: SlotId, request: Request<'static>) -> Started {
-        let job = PoolJob::new(id.0, request, self.inbox.clone());
-        let (own, jobs) = (&mut self.own, &mut self.jobs);
-        *jobs += 1;
-        self.pool.submit_requests([job], |_, error| {
-            *jobs -= 1;
-            let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
-            own.push(Event { user: id.0, result: -errno, flags: 0 });
-        });
-        Started::Queued
     }
 
     /// Room for one submission; enters the kernel if the queue is full.
@@ -232,14 +223,10 @@ impl Backend {
     }
 
     /// Asks the kernel to stop an operation. `Err`: there is no room now.
-    pub(crate) fn cancel(&mut self, id: SlotId) -> Result<(), ()> {
-        if self.jobs > 0 {
-            let tag = Arc::as_ptr(&self.inbox) as usize;
-            if self.pool.remove_request(tag, id.0).is_some() {
-                self.jobs -= 1;
-                self.own.push(Event { user: id.0, result: -libc::ECANCELED, flags: 0 });
-                return Ok(());
-            }
+    pub(crate) fn cancel(&mut self, id: SlotId, _: PacketAt) -> Result<(), ()> {
+        if self.jobs.remove(id) {
+            self.own.push(Event { user: id.0, result: -libc::ECANCELED, flags: 0 });
+            return Ok(());
         }
         self.push_own(Sqe { opcode: OP_ASYNC_CANCEL, fd: -1, addr: id.0, ..Sqe::default() })
     }
@@ -295,7 +282,7 @@ impl Backend {
             || self.ring.unsubmitted() > 0
             || self.ring.wants_entry()
             || !self.own.is_empty()
-            || self.inbox.is_filled()
+            || self.jobs.has_work()
     }
 
     /// Hands over what is queued, and waits as told; a patient wait is for an answer that is not a quiet send's.
@@ -309,20 +296,21 @@ impl Backend {
         }
         #[cfg(test)]
         self.own.extend(faults::take_forged());
-        let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.inbox.is_filled();
+        let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.jobs.is_done();
+        let unheard = if patient { self.quiet } else { 0 };
         let (mut want, mut until) = match wait {
             // The answers to changes of the table come at once, and are not what is waited for.
-            Wait::Until(until) if !ready => {
-                let quiet = if patient { self.quiet } else { 0 };
-                (1 + quiet + self.files.outstanding(), until)
-            }
+            Wait::Until(until) if !ready => (1 + unheard + self.files.outstanding(), until),
             _ => (0, None),
         };
         if self.batch_wait_us > 0 && want > 0 {
             (want, until) = self.ring.gather(until, self.now_ns(), self.batch_wait_us);
         }
         if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
-            let timeout = until.map(|until| until.saturating_sub(self.now_ns()));
+            let mut timeout = until.map(|until| until.saturating_sub(self.now_ns()));
+            if unheard > 0 {
+                timeout = Some(timeout.map_or(UNHEARD_NS, |timeout| timeout.min(UNHEARD_NS)));
+            }
             match self.hand_over(want, timeout) {
                 Ok(_) | Err(libc::EINTR | libc::ETIME) => {}
                 Err(libc::EAGAIN | libc::EBUSY | libc::ENOMEM) => {
@@ -336,8 +324,8 @@ impl Backend {
                 Err(errno) => return Err(io::Error::from_raw_os_error(errno)),
             }
         }
-        if self.jobs > 0 {
-            self.jobs -= self.inbox.take(&mut self.own);
+        while let Some(event) = self.jobs.next() {
+            self.own.push(event);
         }
         if self.ring.ready() >= growth::MANY {
             return self.relieve();

@@ -1,6 +1,6 @@
 //! What the pool has done for one core, until the core looks.
 
-use crate::sys::{Unpark, event::Event};
+use super::{Unpark, event::Event};
 use std::sync::{
     Mutex,
     atomic::{AtomicBool, Ordering::*},
@@ -15,7 +15,7 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     pub(in crate::sys) fn new(unpark: Unpark) -> Inbox {
-        Inbox { done: Mutex::new(Vec::with_capacity(16)), filled: AtomicBool::new(false), unpark }
+        Inbox { done: Mutex::new(Vec::with_capacity(64)), filled: AtomicBool::new(false), unpark }
     }
 
     pub(in crate::sys) fn is_filled(&self) -> bool {

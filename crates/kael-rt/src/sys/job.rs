@@ -1,7 +1,7 @@
 //! A request on its way through the blocking pool.
 
-use super::{call, inbox::Inbox};
-use crate::{op::Request, sys::event::Event};
+use super::{call, event::Event, inbox::Inbox};
+use crate::op::Request;
 use std::sync::Arc;
 
 /// It points at memory of the slot that it came from. The slot stays until the job has reported,
@@ -14,7 +14,7 @@ pub(crate) struct PoolJob {
 
 // SAFETY: the request's memory is used by nobody else until the job reports (the slot is in
 // flight), and what the request points at is plain bytes, a descriptor's number (read through a
-// node that stays, see `run`), or an Arc of Send + Sync parts.
+// node that stays, see `run`), a pipe's numbers, or an Arc of Send + Sync parts.
 unsafe impl Send for PoolJob {}
 
 impl PoolJob {

@@ -1,0 +1,28 @@
+//! How receives and sends differ from the plain ones.
+#![forbid(unsafe_code)]
+
+/// How a receive differs from the plain one.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct RecvFlags {
+    /// Leaves the bytes in the socket.
+    pub(crate) peek: bool,
+    /// Waits until the whole buffer is full, the peer has closed, or an error came.
+    #[allow(dead_code, reason = "where the calls are ours, the operation asks again")]
+    pub(crate) wait_all: bool,
+}
+
+/// How a send differs from the plain one.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct SendFlags {
+    /// Waits until everything is sent or an error came.
+    #[allow(dead_code, reason = "where the calls are ours, the operation asks again")]
+    pub(crate) wait_all: bool,
+    /// More follows at once, so that a part of a packet may wait for it.
+    #[allow(dead_code, reason = "only Linux has such a flag")]
+    pub(crate) more: bool,
+    /// Sends everything at once or says how far it came, and its answer ends no wait: see
+    /// `driver/inner/quiet.rs`.
+    pub(crate) quiet: bool,
+    /// It is quiet, but its answer ends a wait.
+    pub(crate) heard: bool,
+}
