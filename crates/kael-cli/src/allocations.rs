@@ -1,5 +1,4 @@
-//! Counts the heap allocations of the whole process. This is the one file of the program with unsafe code: an allocator
-//! cannot be written without.
+//! Counts the heap allocations of the whole process. An allocator cannot be written without unsafe code.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,6 +1,7 @@
 //! The process's limits: what they are, and the descriptors' one raised as far as it goes without privileges.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use crate::fail::Fail;
+pub(crate) use crate::system::{descriptors, is_starved, locked_memory, raise_descriptors};
 use std::fmt;
 
 /// A limit in its unit, or none.
@@ -22,29 +23,29 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Bytes of memory that may be locked: soft, hard.
-pub(crate) fn locked_memory() -> (Limit, Limit) {
-    both(getrlimit(Resource::Memlock))
-}
+/// Descriptors of a server beside its connections.
+const OTHER_DESCRIPTORS: u64 = 32;
 
-/// Descriptors that may be open: soft, hard.
-pub(crate) fn descriptors() -> (Limit, Limit) {
-    both(getrlimit(Resource::Nofile))
-}
+/// Descriptors of a connection that there must be, and those that it may have for a while: two pipes. For a pipe that cannot
+/// be had, bytes are copied.
+const NEEDED: u64 = 2;
+const AT_MOST: u64 = NEEDED + 4;
 
-fn both(limit: Rlimit) -> (Limit, Limit) {
-    (Limit(limit.current), Limit(limit.maximum))
-}
-
-/// Raises the soft limit of descriptors, up to the hard one, so that `wanted` fit. Returns the limit that holds then.
-pub(crate) fn raise_descriptors(wanted: u64) -> Limit {
-    let (soft, hard) = descriptors();
-    if soft.is_at_least(wanted) {
-        return soft;
+/// How many connections a server may have that has `kept` descriptors for other things: `wanted`, or as many as there is
+/// room for.
+pub(crate) fn connections(wanted: u32, kept: u64) -> Result<u32, Fail> {
+    let others = OTHER_DESCRIPTORS + kept;
+    let limit = raise_descriptors(AT_MOST * u64::from(wanted) + others);
+    let room = limit.0.map_or(u64::MAX, |limit| limit.saturating_sub(others) / NEEDED);
+    if room == 0 {
+        return Err(Fail::Use(format!(
+            "a limit of {limit} descriptors leaves none for connections: raise it (`ulimit -Hn`; systemd: `LimitNOFILE=`)"
+        )));
     }
-    let raised = if hard.is_at_least(wanted) { Some(wanted) } else { hard.0 };
-    let limit = Rlimit { current: raised, maximum: hard.0 };
-    // Raising a soft limit to at most the hard one is always allowed; if not, the old one holds.
-    let _ = setrlimit(Resource::Nofile, limit);
-    descriptors().0
+    if room < u64::from(wanted) {
+        eprintln!(
+            "{room} connections at a time instead of {wanted}: the limit is {limit} descriptors"
+        );
+    }
+    Ok(wanted.min(u32::try_from(room).unwrap_or(u32::MAX)))
 }

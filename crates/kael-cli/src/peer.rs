@@ -29,6 +29,7 @@ impl Peer {
             }
         })?;
         let gone = || io::Error::other("the peer's thread ended");
+        // kael: allow(blocking-wait): a workload is set up, and nothing else runs on this core meanwhile
         let (tcp, udp) = addresses.recv().map_err(|_| gone())?.map_err(doing("the echo peer"))?;
         Ok(Peer { tcp, udp, stop, thread: Some(thread) })
     }

@@ -1,6 +1,9 @@
 //! `kael analyze`: the form of what it prints, and that it leaves nothing behind. The figures are not judged here, where
 //! other tests run beside it: a broken budget must show in the exit status and in the report alike.
 
+// Its programs are given limits and ended by signals. On Windows the lane runs `analyze`, `echo` and `load` itself.
+#![cfg(unix)]
+
 mod common;
 
 use common::{Folder, PROGRAM, judged, stdout};

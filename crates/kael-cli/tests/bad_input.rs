@@ -1,5 +1,8 @@
 //! Bad use and bad circumstances: exit status 2 or 1, and one clear sentence.
 
+// Its programs are given limits and ended by signals. On Windows the lane runs `analyze`, `echo` and `load` itself.
+#![cfg(unix)]
+
 mod common;
 
 use common::{Folder, PROGRAM, kael, stderr};
@@ -26,6 +29,20 @@ fn options_that_make_no_sense() {
     refuses("analyze --ops file,tape", 2, "invalid value 'tape'");
     refuses("echo", 2, "--listen");
     refuses("load", 2, "--connect");
+    refuses("serve", 2, "<DIR>");
+    refuses("serve . --tls cert.pem", 2, "2 values required");
+    refuses("serve . --log apache", 2, "invalid value 'apache'");
+    refuses("serve . --log-file x", 2, "--log");
+    refuses("serve . --metrics metrics", 2, "it is not a path like /metrics");
+    refuses("serve . --header-bytes 1", 2, "1 is not in 256..=1048576");
+    refuses("proxy 127.0.0.1:0", 2, "<TARGET>");
+    refuses(
+        "proxy 127.0.0.1:0 127.0.0.1:1 --idle-timeout 0",
+        2,
+        "it is not in 0.001..=86400 seconds",
+    );
+    refuses("proxy 127.0.0.1:0 127.0.0.1:1 --max-connections 0", 2, "0 is not in");
+    refuses("review --format xml", 2, "invalid value 'xml'");
     refuses("load --connect 127.0.0.1:1 --connections 0", 2, "0 is not in");
     refuses("load --connect 127.0.0.1:1 --size 0", 2, "0 is not in");
     refuses("load --connect 127.0.0.1:1 --depth 0", 2, "0 is not in");
@@ -41,6 +58,8 @@ fn directories_that_cannot_be_used() {
     let (missing, file) = (folder.0.join("missing"), file.display().to_string());
     refuses(&format!("analyze --dir {}", missing.display()), 2, "No such file or directory");
     refuses(&format!("analyze --dir {file}"), 2, "Not a directory");
+    refuses(&format!("serve {}", missing.display()), 2, "No such file or directory");
+    refuses(&format!("serve {file}"), 2, "Not a directory");
     refuses(
         &format!("analyze --output {}/report.md", missing.display()),
         2,
@@ -61,6 +80,9 @@ fn addresses_that_are_none() {
     refuses("echo --listen nowhere", 1, "cannot listen at nowhere");
     refuses("echo --listen 192.0.2.1:9", 1, "Cannot assign requested address");
     refuses("load --connect nowhere", 1, "nowhere");
+    refuses("serve . --listen nowhere", 1, "cannot listen at nowhere");
+    refuses("proxy nowhere 127.0.0.1:1", 1, "cannot listen at nowhere");
+    refuses("proxy 127.0.0.1:0 nowhere", 1, "nowhere");
 }
 
 #[test]

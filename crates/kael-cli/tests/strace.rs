@@ -1,14 +1,15 @@
 //! The system calls that the runtime counts are those that strace sees. Start and end of the process cancel out in the
 //! difference between N and 2N rounds.
 
+// Its programs are given limits and ended by signals. On Windows the lane runs `analyze`, `echo` and `load` itself.
+#![cfg(unix)]
+
 mod common;
 
-use common::{Folder, PROGRAM, expect_success, stdout};
+use common::{Folder, PROGRAM, expect_success, stdout, two_echoes};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
-use std::thread;
 
 /// How far the two counts may be apart.
 const AGREEMENT: f64 = 0.02;
@@ -65,23 +66,6 @@ fn agree(name: &str, arguments: &str, rounds: u64) -> f64 {
     counted / rounds as f64
 }
 
-/// An echo server whose calls strace does not see, because it is in this process. Serves two runs.
-fn serve() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let addr = listener.local_addr().expect("it is bound");
-    thread::spawn(move || {
-        for stream in listener.incoming().take(2) {
-            let mut stream = stream.expect("somebody connects");
-            let mut message = [0; 64];
-            // Until the probe ends.
-            while stream.read_exact(&mut message).is_ok() {
-                stream.write_all(&message).expect("the probe waits for it");
-            }
-        }
-    });
-    addr
-}
-
 /// What the library's own table says: with one in flight, with 64.
 fn budget(operation: &str) -> (f64, f64) {
     let row = kael_rt::budget::TABLE.iter().find(|row| row.operation == operation);
@@ -93,7 +77,7 @@ fn strace_tcp_ping_pong() {
     if is_missing() {
         return;
     }
-    let each = agree("tcp", &format!("tcp --peer {}", serve()), 2_000);
+    let each = agree("tcp", &format!("tcp --peer {}", two_echoes()), 2_000);
     let (one, _) = budget("TcpStream round trip");
     assert!((each - one).abs() <= AGREEMENT * one, "{each} calls a round trip");
 }
@@ -103,7 +87,7 @@ fn strace_queued_ping_pong() {
     if is_missing() {
         return;
     }
-    let each = agree("queued", &format!("queued --peer {}", serve()), 2_000);
+    let each = agree("queued", &format!("queued --peer {}", two_echoes()), 2_000);
     let (one, _) = budget("TcpStream round trip (queued)");
     assert!((each - one).abs() <= AGREEMENT * one, "{each} calls a round trip");
 }
@@ -133,4 +117,54 @@ fn strace_sleeps() {
     }
     let each = agree("sleep", "sleep", 1_000);
     assert!(each <= 1.0 + AGREEMENT, "{each} calls a sleep");
+}
+
+/// The calls of strace's table, by name.
+fn seen_by_strace(folder: &Folder, command: &[&str]) -> BTreeMap<String, u64> {
+    let table = folder.0.join("calls");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-c", "-U", "calls,name", "-o"]).arg(&table).args(command);
+    expect_success(&strace.output().expect("strace starts"));
+    let table = fs::read_to_string(table).expect("strace writes its table");
+    let rows = table.lines().filter_map(|line| {
+        let (calls, name) = line.trim().split_once(char::is_whitespace)?;
+        Some((name.trim().to_owned(), calls.parse().ok()?))
+    });
+    rows.filter(|(name, _)| name != "total").collect()
+}
+
+fn seen_by_analyze(folder: &Folder, command: &[&str]) -> BTreeMap<String, u64> {
+    let report = folder.0.join("report");
+    let mut analyze = Command::new(PROGRAM);
+    analyze.args(["analyze", "--format", "json", "--output"]).arg(&report).arg("--").args(command);
+    expect_success(&analyze.output().expect("the program starts"));
+    let report = fs::read_to_string(report).expect("the report was written");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("it is JSON");
+    let mut calls = BTreeMap::new();
+    for row in report["syscall_budget"].as_array().expect("the rows") {
+        let name = row["operation"].as_str().expect("a name").to_owned();
+        *calls.entry(name).or_default() += row["calls"].as_u64().expect("a number");
+    }
+    calls
+}
+
+/// `kael analyze -- COMMAND` counts, by name, what strace counts of the same command.
+#[test]
+fn strace_and_analyze_see_the_same_calls() {
+    if is_missing() {
+        return;
+    }
+    let folder = Folder::new("strace-analyze");
+    let line = "for i in 1 2 3; do dd if=/dev/zero of=/dev/null bs=1 count=500; done; ls /";
+    let command = ["sh", "-c", line];
+    let (strace, analyze) = (seen_by_strace(&folder, &command), seen_by_analyze(&folder, &command));
+    println!("strace: {strace:?}\nkael analyze: {analyze:?}");
+    let names: std::collections::BTreeSet<&String> = strace.keys().chain(analyze.keys()).collect();
+    for name in names {
+        let count = |calls: &BTreeMap<String, u64>| calls.get(name).copied().unwrap_or(0);
+        let (seen, counted) = (count(&strace), count(&analyze));
+        // strace counts some calls that never return, such as exit_group.
+        let room = (seen as f64 * AGREEMENT).max(4.0);
+        assert!(seen.abs_diff(counted) as f64 <= room, "{name}: {seen} and {counted}");
+    }
 }

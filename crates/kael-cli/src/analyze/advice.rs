@@ -1,6 +1,7 @@
 //! What follows from the machine: each paragraph states a fact of it and what to do about it.
 
 use super::machine::{Direct, Machine};
+use crate::limits::Limit;
 use kael_rt::budget::Area;
 
 const KIB: u64 = 1024;
@@ -11,10 +12,10 @@ pub(crate) fn recommend(machine: &Machine, areas: &[Area]) -> Vec<(String, Strin
     let mut advice: Vec<_> =
         remarks.map(|remark| (remark.fact.clone(), remark.follows.clone())).collect();
     advice.push(cores(machine));
-    advice.push(locked_memory(machine));
-    advice.push(descriptors(machine));
+    advice.extend(machine.locked_memory.map(locked_memory));
+    advice.extend(machine.descriptors.map(descriptors));
     if areas.contains(&Area::Socket) {
-        advice.push(backlog(machine));
+        advice.extend(machine.somaxconn.map(backlog));
     }
     if areas.contains(&Area::File) {
         advice.push(filesystem(machine));
@@ -49,8 +50,7 @@ fn cores(machine: &Machine) -> (String, String) {
     (format!("Cores: {}", machine.cores), follows)
 }
 
-fn locked_memory(machine: &Machine) -> (String, String) {
-    let (soft, hard) = machine.locked_memory;
+fn locked_memory((soft, hard): (Limit, Limit)) -> (String, String) {
     let fact = format!("RLIMIT_MEMLOCK: {} soft, {} hard", bytes(soft.0), bytes(hard.0));
     let follows = if soft.0.is_none() {
         "buffers may be registered without a bound.".to_owned()
@@ -77,15 +77,14 @@ fn bytes(limit: Option<u64>) -> String {
     }
 }
 
-fn descriptors(machine: &Machine) -> (String, String) {
-    let (soft, hard) = machine.descriptors;
+fn descriptors((soft, hard): (Limit, Limit)) -> (String, String) {
     let fact = format!("RLIMIT_NOFILE: {soft} soft, {hard} hard");
     let follows = match soft.0 {
         None => "connections are bounded by memory only.".to_owned(),
         Some(soft) => format!(
             "about {} connections; at the limit `accept` reports it once, then waits until descriptors come free. {}",
             soft.saturating_sub(16),
-            if hard == machine.descriptors.0 {
+            if hard == Limit(Some(soft)) {
                 "Only a privileged process can raise it."
             } else {
                 "A process may raise the soft limit to the hard one itself."
@@ -95,13 +94,7 @@ fn descriptors(machine: &Machine) -> (String, String) {
     (fact, follows)
 }
 
-fn backlog(machine: &Machine) -> (String, String) {
-    let Some(somaxconn) = machine.somaxconn else {
-        return (
-            "`net.core.somaxconn` cannot be read".to_owned(),
-            "the listeners ask for 4096.".to_owned(),
-        );
-    };
+fn backlog(somaxconn: u64) -> (String, String) {
     let follows = if somaxconn < 4096 {
         format!(
             "the listeners ask for 4096 waiting connections and get {somaxconn}: a burst beyond that sees retries of a \

@@ -3,6 +3,7 @@
 use super::files;
 use super::scratch::ScratchDir;
 use crate::limits::{self, Limit};
+use crate::system::{parameter, release};
 use kael_rt::fs::File;
 use kael_rt::runtime::Granted;
 use std::fs;
@@ -16,10 +17,9 @@ pub(crate) struct Machine {
     pub(crate) processor: Option<String>,
     pub(crate) cores: usize,
     pub(crate) granted: Granted,
-    /// Soft, hard.
-    pub(crate) locked_memory: (Limit, Limit),
-    /// Soft, hard.
-    pub(crate) descriptors: (Limit, Limit),
+    /// Soft, hard; `None` where the system has no such limit.
+    pub(crate) locked_memory: Option<(Limit, Limit)>,
+    pub(crate) descriptors: Option<(Limit, Limit)>,
     pub(crate) somaxconn: Option<u64>,
     pub(crate) timer_slack_ns: Option<u64>,
     pub(crate) directory: PathBuf,
@@ -36,27 +36,23 @@ pub(crate) enum Direct {
 
 impl Machine {
     pub(crate) async fn look(granted: Granted, dir: &ScratchDir) -> io::Result<Machine> {
-        let system = rustix::system::uname();
+        let (kernel, architecture) = release();
         let directory = dir.root().parent().unwrap_or(dir.root()).canonicalize()?;
         Ok(Machine {
-            kernel: system.release().to_string_lossy().into_owned(),
-            architecture: system.machine().to_string_lossy().into_owned(),
+            kernel,
+            architecture,
             processor: processor(),
             cores: thread::available_parallelism().map_or(1, |cores| cores.get()),
             granted,
             locked_memory: limits::locked_memory(),
             descriptors: limits::descriptors(),
-            somaxconn: number("/proc/sys/net/core/somaxconn"),
-            timer_slack_ns: number("/proc/self/timerslack_ns"),
+            somaxconn: parameter("/proc/sys/net/core/somaxconn"),
+            timer_slack_ns: parameter("/proc/self/timerslack_ns"),
             filesystem: filesystem(&directory),
             directory,
             direct: direct(dir).await,
         })
     }
-}
-
-fn number(path: &str) -> Option<u64> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 fn processor() -> Option<String> {

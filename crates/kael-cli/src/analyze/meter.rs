@@ -22,6 +22,9 @@ const WARM_SHARE: u32 = 3;
 /// However long they take, so many batches and operations are counted.
 const LEAST_BATCHES: u64 = 4;
 const LEAST_OPERATIONS: u64 = 100;
+/// A row that breaks its budget is measured again, so often at most: a thread that had to be started, or a wait that
+/// the machine cut short, is not what each operation costs, and does not come again. What does is a break.
+const MEASUREMENTS: u32 = 3;
 
 /// What is run: the operation, and what must be made ready before each run of it.
 pub(crate) struct Lane<P, R> {
@@ -59,10 +62,14 @@ pub(crate) struct Row {
     pub(crate) submissions: u64,
     pub(crate) allocations: u64,
     pub(crate) latency: Latency,
+    /// How often it was measured; what stands here is of the last time.
+    pub(crate) measurements: u32,
 }
 
 pub(crate) struct Meter {
     handle: Handle,
+    /// How many there were in this process so far.
+    allocations: fn() -> u64,
     time_per_row: Duration,
     bar: ProgressBar,
     recorder: Recorder,
@@ -86,7 +93,16 @@ async fn settle() {
 impl Meter {
     pub(crate) fn new(handle: Handle, time_per_row: Duration, bar: ProgressBar) -> Meter {
         let recorder = Recorder::new();
-        Meter { handle, time_per_row, bar, recorder, count_waits: true, rows: Vec::new() }
+        let allocations = allocations::count;
+        Meter {
+            handle,
+            allocations,
+            time_per_row,
+            bar,
+            recorder,
+            count_waits: true,
+            rows: Vec::new(),
+        }
     }
 
     /// Measures an operation at one and at 64 in flight. `make` makes a lane.
@@ -130,18 +146,22 @@ impl Meter {
         P: FnMut() -> io::Result<()>,
         R: AsyncFnMut() -> io::Result<()>,
     {
-        settle().await;
-        let mut count = self.begin(operation, 1);
-        while self.goes_on(&mut count) {
-            (lane.prepare)().map_err(doing(operation))?;
-            let before = self.read_before();
-            let start = Instant::now();
-            (lane.run)().await.map_err(doing(operation))?;
-            let time = start.elapsed();
-            self.add(&mut count, before);
-            self.recorder.record(time);
+        for measurement in 1..=MEASUREMENTS {
+            settle().await;
+            let mut count = self.begin(operation, 1);
+            while self.goes_on(&mut count) {
+                (lane.prepare)().map_err(doing(operation))?;
+                let before = self.read_before();
+                let start = Instant::now();
+                (lane.run)().await.map_err(doing(operation))?;
+                let time = start.elapsed();
+                self.add(&mut count, before);
+                self.recorder.record(time);
+            }
+            if self.is_done(&count, measurement) {
+                break;
+            }
         }
-        self.finish(count);
         Ok(())
     }
 
@@ -160,29 +180,33 @@ impl Meter {
             lanes.push(make().map_err(doing(operation))?);
         }
         let mut tasks = Vec::with_capacity(MANY);
-        settle().await;
-        let mut count = self.begin(operation, MANY);
-        while self.goes_on(&mut count) {
-            for lane in &mut lanes {
-                (lane.prepare)().map_err(doing(operation))?;
+        for measurement in 1..=MEASUREMENTS {
+            settle().await;
+            let mut count = self.begin(operation, MANY);
+            while self.goes_on(&mut count) {
+                for lane in &mut lanes {
+                    (lane.prepare)().map_err(doing(operation))?;
+                }
+                let before = self.read_before();
+                for mut lane in lanes.drain(..) {
+                    tasks.push(kael_rt::spawn(async move {
+                        let start = Instant::now();
+                        let result = (lane.run)().await;
+                        (lane, result, start.elapsed())
+                    }));
+                }
+                for task in tasks.drain(..) {
+                    let (lane, result, time) = task.await.map_err(io::Error::other)?;
+                    result.map_err(doing(operation))?;
+                    self.recorder.record(time);
+                    lanes.push(lane);
+                }
+                self.add(&mut count, before);
             }
-            let before = self.read_before();
-            for mut lane in lanes.drain(..) {
-                tasks.push(kael_rt::spawn(async move {
-                    let start = Instant::now();
-                    let result = (lane.run)().await;
-                    (lane, result, start.elapsed())
-                }));
+            if self.is_done(&count, measurement) {
+                break;
             }
-            for task in tasks.drain(..) {
-                let (lane, result, time) = task.await.map_err(io::Error::other)?;
-                result.map_err(doing(operation))?;
-                self.recorder.record(time);
-                lanes.push(lane);
-            }
-            self.add(&mut count, before);
         }
-        self.finish(count);
         Ok(())
     }
 
@@ -229,9 +253,9 @@ impl Meter {
         count.sum.allocations += after.allocations - before.allocations;
     }
 
-    fn finish(&mut self, count: Count) {
-        self.bar.inc(1);
-        self.rows.push(Row {
+    /// Notes the row, unless it is to be measured again.
+    fn is_done(&mut self, count: &Count, measurements: u32) -> bool {
+        let row = Row {
             budget: count.budget,
             in_flight: count.in_flight,
             operations: count.batches * count.in_flight as u64,
@@ -239,17 +263,24 @@ impl Meter {
             submissions: count.sum.submissions,
             allocations: count.sum.allocations,
             latency: self.recorder.summary(),
-        });
+            measurements,
+        };
+        let is_done = row.broken().is_none() || measurements == MEASUREMENTS;
+        if is_done {
+            self.bar.inc(1);
+            self.rows.push(row);
+        }
+        is_done
     }
 
     /// The reading itself allocates, so it stands outside of what it reads.
     fn read_before(&self) -> Reading {
         let reading = self.read();
-        Reading { allocations: allocations::count(), ..reading }
+        Reading { allocations: (self.allocations)(), ..reading }
     }
 
     fn read_after(&self) -> Reading {
-        let allocations = allocations::count();
+        let allocations = (self.allocations)();
         Reading { allocations, ..self.read() }
     }
 
@@ -272,4 +303,42 @@ struct Count {
     warming: bool,
     batches: u64,
     sum: Reading,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The row of an operation that waits in its first so many runs, which its budget does not have.
+    fn measured(waiting: u64) -> Row {
+        let runtime = kael_rt::runtime::Builder::new().build().expect("a runtime");
+        let mut meter = Meter::new(runtime.handle(), Duration::ZERO, ProgressBar::hidden());
+        // Other tests allocate meanwhile.
+        meter.allocations = || 0;
+        let mut runs = 0;
+        let lane = plain(async || {
+            runs += 1;
+            if runs <= waiting {
+                kael_rt::time::sleep(Duration::from_micros(100)).await;
+            }
+            Ok(())
+        });
+        let lane = lane.expect("nothing is made ready");
+        runtime.block_on(meter.one("yield_now", lane)).expect("it is measured");
+        meter.rows.pop().expect("one row")
+    }
+
+    #[test]
+    fn what_does_not_come_again_breaks_no_budget() {
+        let (never, once) = (measured(0), measured(LEAST_OPERATIONS / 2));
+        assert_eq!((never.measurements, never.broken()), (1, None));
+        assert_eq!((once.measurements, once.broken()), (2, None));
+    }
+
+    #[test]
+    fn what_comes_each_time_breaks_its_budget() {
+        let row = measured(u64::MAX);
+        assert_eq!(row.measurements, MEASUREMENTS);
+        assert!(row.broken().expect("a wait each").contains("system calls"));
+    }
 }

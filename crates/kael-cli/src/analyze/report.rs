@@ -5,11 +5,18 @@ use super::meter::Row;
 use super::rate::AtRate;
 use super::ways::Cost;
 use super::{advice, signatures};
+use crate::against::{self, Form};
 use crate::latency::Latency;
+use crate::limits::Limit;
+use crate::page::Page;
+use crate::result::Analysis;
 use kael_rt::budget::{Area, Budget};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
+/// What is said of rows that were measured again.
+pub(super) const AGAIN: &str =
+    "Measured again, because something broke the budget that need not be the operation's own";
 /// How far an exact figure may be off: a wait that a signal cut short, a close that rides along.
 const EXACT: f64 = 0.02;
 /// The same for allocations and ceilings: what happens once in a hundred operations is not a cost of each.
@@ -50,12 +57,37 @@ impl Row {
             || budget.area == Area::Task && budget.exact
     }
 
+    pub(super) const COLUMNS: [&str; 5] =
+        ["Operation", "Expected Syscalls", "In flight", "Measured", "Heap allocations"];
+
+    /// In the order of [`COLUMNS`](Self::COLUMNS).
+    pub(super) fn figures(&self) -> [String; 5] {
+        let bound = if self.is_exact() { "" } else { "<= " };
+        let digits = if self.in_flight == 1 { 2 } else { 4 };
+        [
+            self.budget.operation.to_owned(),
+            format!("{bound}{:.2}", self.expected()),
+            self.in_flight.to_string(),
+            format!("{:.digits$}", self.measured()),
+            format!("{:.2}", self.allocated()),
+        ]
+    }
+
+    /// The figures and the latencies behind them.
+    pub(super) fn cells(&self) -> Vec<String> {
+        self.figures().into_iter().chain(self.latency.cells()).collect()
+    }
+
+    /// Whether its system calls break its budget.
+    pub(super) fn is_off(&self) -> bool {
+        let difference = self.measured() - self.expected();
+        (self.is_exact() && difference.abs() > EXACT) || difference > ABOVE.max(EXACT)
+    }
+
     /// The sentence that says how the row breaks its budget.
     pub(crate) fn broken(&self) -> Option<String> {
         let (measured, expected) = (self.measured(), self.expected());
-        let difference = measured - expected;
-        let what = if (self.is_exact() && difference.abs() > EXACT) || difference > ABOVE.max(EXACT)
-        {
+        let what = if self.is_off() {
             let bound = if self.is_exact() { "" } else { "at most " };
             format!("{measured:.4} system calls instead of {bound}{expected}")
         } else if self.allocated() > self.budget.allocations + ABOVE {
@@ -79,12 +111,6 @@ impl Report {
         self.rows.iter().filter_map(Row::broken).collect()
     }
 
-    pub(crate) fn markdown(&self) -> String {
-        let mut text = String::new();
-        self.write_markdown(&mut text).expect("a String takes all text");
-        text
-    }
-
     fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
         let machine = &self.machine;
         writeln!(out, "## Platform Analysis\n")?;
@@ -101,27 +127,30 @@ impl Report {
         self.write_budget(out)?;
         self.write_rates(out)?;
         self.write_ways(out)?;
+        if let Some(again) = measured_again(&self.rows) {
+            writeln!(out, "{AGAIN}: {again}.\n")?;
+        }
         let broken = self.broken();
         if broken.is_empty() {
-            writeln!(out, "All {} rows are within their budgets.", self.rows.len())?;
-        } else {
-            writeln!(
-                out,
-                "**{} of {} rows break their budgets:**\n",
-                broken.len(),
-                self.rows.len()
-            )?;
-            broken.iter().try_for_each(|sentence| writeln!(out, "- {sentence}"))?;
+            return writeln!(out, "{}.", self.verdict());
         }
-        Ok(())
+        writeln!(out, "**{}:**\n", self.verdict())?;
+        broken.iter().try_for_each(|sentence| writeln!(out, "- {sentence}"))
     }
 
-    fn target(&self) -> String {
+    pub(super) fn verdict(&self) -> String {
+        match self.broken().len() {
+            0 => format!("All {} rows are within their budgets", self.rows.len()),
+            broken => format!("{broken} of {} rows break their budgets", self.rows.len()),
+        }
+    }
+
+    pub(super) fn target(&self) -> String {
         let machine = &self.machine;
         let processor =
             machine.processor.as_deref().map_or(String::new(), |name| format!(", {name}"));
         format!(
-            "Linux {} on {}{processor}, {} cores",
+            "{} on {}{processor}, {} cores",
             machine.kernel, machine.architecture, machine.cores
         )
     }
@@ -133,16 +162,9 @@ impl Report {
              expected figure is exact (`<=`: two threads race, so it is a ceiling); with 64 in flight it is a ceiling. \
              Latencies are of a closed loop: the next operation begins when the last one is done.\n"
         )?;
-        let columns =
-            ["Operation", "Expected Syscalls", "In flight", "Measured", "Heap allocations"];
-        write_head(out, columns.iter().chain(&Latency::COLUMNS))?;
+        write_head(out, Row::COLUMNS.iter().chain(&Latency::COLUMNS))?;
         for row in &self.rows {
-            let bound = if row.is_exact() { "" } else { "<= " };
-            let digits = if row.in_flight == 1 { 2 } else { 4 };
-            let expected = format!("{bound}{:.2}", row.expected());
-            write!(out, "| {} | {expected} | {} ", row.budget.operation, row.in_flight)?;
-            write!(out, "| {:.digits$} | {:.2} |", row.measured(), row.allocated())?;
-            writeln!(out, " {} |", row.latency.cells().join(" | "))?;
+            writeln!(out, "| {} |", row.cells().join(" | "))?;
         }
         writeln!(out)
     }
@@ -190,20 +212,28 @@ impl Report {
             "What a MiB costs over the loopback device, by the way it is received or sent and the size of a message. Processor \
              time is this core's alone, and that of the kernel on its account.\n"
         )?;
-        let columns =
-            ["Way", "Message bytes", "System calls/MiB", "CPU µs/MiB", "Copies of a byte"];
-        write_head(out, columns.iter())?;
+        write_head(out, Cost::COLUMNS.iter())?;
         for cost in &self.ways {
-            let Cost { way, message_bytes, calls_per_mib, cpu_us_per_mib, copies } = cost;
-            writeln!(
-                out,
-                "| {way} | {message_bytes} | {calls_per_mib:.1} | {cpu_us_per_mib:.0} | {copies:.2} |"
-            )?;
+            writeln!(out, "| {} |", cost.cells().join(" | "))?;
         }
         writeln!(out)
     }
+}
 
-    pub(crate) fn json(&self) -> Value {
+impl Analysis for Report {
+    const FORM: &'static Form = &against::MEASUREMENT;
+
+    fn markdown(&self) -> String {
+        let mut text = String::new();
+        self.write_markdown(&mut text).expect("a String takes all text");
+        text
+    }
+
+    fn page(&self, earlier: Option<&Value>) -> Page {
+        self.as_page(earlier)
+    }
+
+    fn json(&self) -> Value {
         let machine = &self.machine;
         let direct = match &machine.direct {
             Direct::Works(alignment) => json!({
@@ -225,8 +255,8 @@ impl Report {
                 "interface": machine.granted.interface,
                 "flags": machine.granted.flags,
                 "queue_entries": machine.granted.queue_entries,
-                "rlimit_memlock": { "soft": machine.locked_memory.0.0, "hard": machine.locked_memory.1.0 },
-                "rlimit_nofile": { "soft": machine.descriptors.0.0, "hard": machine.descriptors.1.0 },
+                "rlimit_memlock": machine.locked_memory.map(limits),
+                "rlimit_nofile": machine.descriptors.map(limits),
                 "somaxconn": machine.somaxconn,
                 "timer_slack_ns": machine.timer_slack_ns,
                 "directory": machine.directory.to_string_lossy(),
@@ -246,7 +276,17 @@ impl Report {
     }
 }
 
-fn write_head<'a>(
+/// Which rows stand there as they were at a second or third time.
+pub(super) fn measured_again(rows: &[Row]) -> Option<String> {
+    let again = rows.iter().filter(|row| row.measurements > 1).map(|row| {
+        let Row { budget, in_flight, measurements, .. } = row;
+        format!("{}, {in_flight} in flight ({measurements} times)", budget.operation)
+    });
+    let again: Vec<String> = again.collect();
+    (!again.is_empty()).then(|| again.join("; "))
+}
+
+pub(crate) fn write_head<'a>(
     out: &mut String,
     columns: impl Iterator<Item = &'a &'a str>,
 ) -> std::fmt::Result {
@@ -266,6 +306,7 @@ fn row_json(row: &Row) -> Value {
         "heap_allocations": row.allocated(),
         "submissions": row.each(row.submissions),
         "operations": row.operations,
+        "measurements": row.measurements,
         "latency_ns": row.latency.to_json(),
         "within_budget": row.broken().is_none(),
         "why": row.budget.why,
@@ -291,6 +332,10 @@ fn rate_json(rate: &AtRate) -> Value {
     })
 }
 
+fn limits((soft, hard): (Limit, Limit)) -> Value {
+    json!({ "soft": soft.0, "hard": hard.0 })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,6 +351,7 @@ mod tests {
             submissions: 0,
             allocations: 0,
             latency: Latency::default(),
+            measurements: 1,
         }
     }
 
@@ -331,6 +377,15 @@ mod tests {
             broken,
             "time::sleep, 64 in flight: 0.1000 system calls instead of at most 0.05"
         );
+    }
+
+    #[test]
+    fn a_row_that_was_measured_again_is_named() {
+        let (once, twice) = (row("time::sleep", 1, 6400), row("File::read_at", 64, 100));
+        let twice = Row { measurements: 2, ..twice };
+        assert_eq!(measured_again(std::slice::from_ref(&once)), None);
+        let named = measured_again(&[once, twice]);
+        assert_eq!(named.as_deref(), Some("File::read_at, 64 in flight (2 times)"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use kael_rt::time::{Duration, Instant};
 use std::io::{self, Read, Write};
 use std::mem::take;
 
-const MIB: f64 = 1024.0 * 1024.0;
+pub(super) const MIB: f64 = 1024.0 * 1024.0;
 /// What the other end sends before each round, and what is sent in a round. Any socket holds that much.
 const BLOCK_BYTES: usize = 32 * 1024;
 const MESSAGES: [usize; 3] = [64, 1024, 16 * 1024];
@@ -26,6 +26,23 @@ pub(super) struct Cost {
     pub(super) cpu_us_per_mib: f64,
     /// How often a byte is copied between the socket and the program's buffer.
     pub(super) copies: f64,
+}
+
+impl Cost {
+    pub(super) const COLUMNS: [&str; 5] =
+        ["Way", "Message bytes", "System calls/MiB", "CPU µs/MiB", "Copies of a byte"];
+
+    /// In the order of [`COLUMNS`](Self::COLUMNS).
+    pub(super) fn cells(&self) -> [String; 5] {
+        let Cost { way, message_bytes, calls_per_mib, cpu_us_per_mib, copies } = self;
+        [
+            (*way).to_owned(),
+            message_bytes.to_string(),
+            format!("{calls_per_mib:.1}"),
+            format!("{cpu_us_per_mib:.0}"),
+            format!("{copies:.2}"),
+        ]
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -194,6 +211,6 @@ fn copied_share(handle: &Handle, before: (u64, u64)) -> f64 {
     (now.1 - before.1) as f64 / (now.0 - before.0).max(1) as f64
 }
 
-fn thread_cpu() -> Duration {
+pub(super) fn thread_cpu() -> Duration {
     ThreadTime::now().as_duration()
 }

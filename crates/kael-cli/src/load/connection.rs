@@ -3,14 +3,12 @@
 use super::Tally;
 use super::pattern::Pattern;
 use super::window::Window;
+use crate::before::before;
 use kael_rt::CancelToken;
 use kael_rt::net::{OwnedReadHalf, OwnedWriteHalf, TcpStream};
 use kael_rt::time::{self, Duration, Instant};
-use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
 
 /// What is the same for all connections.
 pub(crate) struct Plan {
@@ -127,16 +125,6 @@ async fn send(
     }
     drop(closed);
     Ok(stream)
-}
-
-/// The future's output, unless `end` comes before.
-async fn before<F: Future>(future: F, end: impl Future) -> Option<F::Output> {
-    let (mut future, mut end) = (pin!(future), pin!(end));
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => end.as_mut().poll(cx).map(|_| None),
-    })
-    .await
 }
 
 /// The messages of a connection that were due before the end, from `number` on.

@@ -1,0 +1,16 @@
+use tokio::sync::RwLock;
+
+struct Routes {
+    table: RwLock<Vec<u32>>,
+}
+
+impl Routes {
+    async fn refresh(&self) {
+        let mut table = self.table.write().await;
+        table.push(fetch().await);
+    }
+}
+
+async fn fetch() -> u32 {
+    7
+}

@@ -1,0 +1,27 @@
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::Interval;
+
+async fn serve(mut stream: TcpStream, mut ticks: Interval) -> std::io::Result<()> {
+    let mut piece = [0; 64];
+    loop {
+        tokio::select! {
+            result = stream.read(&mut piece) => {
+                result?;
+            }
+            _ = ticks.tick() => println!("alive"),
+        }
+    }
+}
+
+async fn until_stopped(mut stream: TcpStream, stop: tokio::sync::Notify) -> std::io::Result<()> {
+    let mut frame = [0; 64];
+    loop {
+        tokio::select! {
+            result = stream.read_exact(&mut frame) => {
+                result?;
+            }
+            () = stop.notified() => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+use monoio::time::sleep;
+use std::time::Duration;
+
+fn start() {
+    monoio::spawn(async {
+        sleep(Duration::from_secs(1)).await;
+    });
+}

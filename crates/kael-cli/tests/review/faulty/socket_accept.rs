@@ -1,0 +1,9 @@
+use std::net::TcpListener;
+
+async fn serve(executor: &smol::Executor<'_>) -> std::io::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    loop {
+        let (stream, _) = listener.accept()?; //~ blocking-socket
+        executor.spawn(async move { drop(stream) }).detach();
+    }
+}
