@@ -10,10 +10,20 @@ use std::time::{Duration, Instant};
 /// No step may hang the machine: the whole of CI ends within 60 minutes on two cores, and no step comes near this.
 const STEP_LIMIT: Duration = Duration::from_secs(25 * 60);
 
+/// So much of a failed step is said again at the end.
+const LINES_OF_A_FAILURE: usize = 60;
+
 /// A lane while it runs. A failed step does not stop the lane, because the next step may say why it failed.
 pub(crate) struct Run {
     lane: &'static str,
-    failures: Vec<String>,
+    failures: Vec<Failure>,
+}
+
+struct Failure {
+    /// One sentence.
+    what: String,
+    /// What was said of it, for the end of the report: its own place may be thousands of lines before.
+    said: String,
 }
 
 impl Run {
@@ -42,7 +52,13 @@ impl Run {
 
     pub(crate) fn fail(&mut self, name: &str, reason: &str) {
         println!("-- {}: {name}: FAILED: {reason}", self.lane);
-        self.failures.push(format!("{name}: {}", reason.lines().next().unwrap_or("")));
+        self.failed(name, reason);
+    }
+
+    fn failed(&mut self, name: &str, reason: &str) {
+        let (first, rest) = reason.split_once('\n').unwrap_or((reason, ""));
+        let what = format!("{}: {name}: {first}", self.lane);
+        self.failures.push(Failure { what, said: rest.to_owned() });
     }
 
     /// `closing` says what a command that exited with 0 is worth.
@@ -56,12 +72,19 @@ impl Run {
         let result = process::run(command, STEP_LIMIT, Show::Lines).and_then(|ended| {
             match ended.success() {
                 true => closing(&ended).map(|closing| format!("{closing}, {}", wall(ended.wall))),
-                false => Err(ended.verdict()),
+                false => {
+                    Err(format!("{}\n{}", ended.verdict(), ended.failures(LINES_OF_A_FAILURE)))
+                }
             }
         });
         match result {
             Ok(closing) => println!("-- {}: {name}: {closing}", self.lane),
-            Err(reason) => self.fail(name, &reason),
+            // Its output has just been shown.
+            Err(reason) => {
+                let first = reason.lines().next().unwrap_or("");
+                println!("-- {}: {name}: FAILED: {first}", self.lane);
+                self.failed(name, &reason);
+            }
         }
     }
 }
@@ -95,14 +118,18 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
         (lane.steps)(&mut run);
         let result = if run.failures.is_empty() { "ok" } else { "FAILED" };
         table.row(vec![lane.name.to_owned(), result.to_owned(), wall(lane_began.elapsed())]);
-        failures.extend(run.failures.iter().map(|failure| format!("{}: {failure}", lane.name)));
+        failures.append(&mut run.failures);
     }
     let result = if failures.is_empty() { "ok" } else { "FAILED" };
     table.row(vec!["all".to_owned(), result.to_owned(), wall(began.elapsed())]);
+    for failure in failures.iter().filter(|failure| !failure.said.is_empty()) {
+        println!("\n== {}\n{}", failure.what, failure.said);
+    }
     println!();
     table.print();
-    match failures.is_empty() {
+    let whats: Vec<&str> = failures.iter().map(|failure| failure.what.as_str()).collect();
+    match whats.is_empty() {
         true => Ok(()),
-        false => Err(format!("{} failed:\n  {}", failures.len(), failures.join("\n  "))),
+        false => Err(format!("{} failed:\n  {}", whats.len(), whats.join("\n  "))),
     }
 }

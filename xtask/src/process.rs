@@ -36,6 +36,18 @@ impl Ended {
         self.output.lines().filter_map(passed).sum()
     }
 
+    /// What explains a failure: what failed tests have said, if there are any, and the last lines.
+    pub(crate) fn failures(&self, lines: usize) -> String {
+        let said: Vec<&str> = said_by_failed_tests(self.output.lines()).collect();
+        match said.is_empty() {
+            true => self.tail(lines),
+            false => {
+                let last = &said[said.len().saturating_sub(lines)..];
+                format!("{}\n{}", last.join("\n"), self.tail(lines / 4))
+            }
+        }
+    }
+
     /// The last lines, for reports in which the whole output would drown the reader.
     pub(crate) fn tail(&self, lines: usize) -> String {
         let all: Vec<&str> = self.output.lines().collect();
@@ -48,6 +60,17 @@ fn passed(line: &str) -> Option<u64> {
     let counts = line.trim_start().strip_prefix("test result: ")?;
     let (_, rest) = counts.split_once(". ")?;
     rest.split_once(" passed")?.0.parse().ok()
+}
+
+/// The parts of test programs' output that are about their failed tests.
+pub(crate) fn said_by_failed_tests<'a>(
+    lines: impl Iterator<Item = &'a str>,
+) -> impl Iterator<Item = &'a str> {
+    let mut within = false;
+    lines.filter(move |line| {
+        within = (within || *line == "failures:") && !line.starts_with("test result: ");
+        within && !line.is_empty()
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,6 +190,15 @@ mod tests {
         let ended = run(&mut command, Duration::from_secs(300), Show::Nothing).unwrap();
         assert_eq!(ended.status.and_then(|status| status.code()), Some(3));
         assert!(ended.wall < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_failure_is_explained_by_what_its_tests_have_said() {
+        let output = "building\nfailures:\n\n---- a stdout ----\nleft: 1\ntest result: FAILED.\nother tests\nend\n";
+        let ended = Ended { status: None, output: output.to_owned(), wall: Duration::ZERO };
+        assert_eq!(ended.failures(4), "failures:\n---- a stdout ----\nleft: 1\nend");
+        let ended = Ended { status: None, output: "one\ntwo\n".to_owned(), wall: Duration::ZERO };
+        assert_eq!(ended.failures(1), "two");
     }
 
     #[test]

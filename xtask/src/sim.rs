@@ -113,7 +113,7 @@ fn found(plant: &str) -> Result<String, String> {
     let [mutant] = planted[..] else {
         return Err(format!("xtask/mutants has {} patches of the row `{plant}`", planted.len()));
     };
-    let tree = Tree::copy_of_the_working_tree()?;
+    let tree = Tree::copy_of_the_working_tree(0)?;
     let program =
         tree.apply(mutant).and_then(|()| build(tree.folder(), &tree.builds().join("sim-planted")));
     tree.restore(mutant)?;

@@ -75,7 +75,7 @@ impl Compiler {
 
 /// The linker, the emulator, and a compiler: ours if it has the target, or gets it from rustup; Debian's if not.
 fn find_compiler() -> Result<Compiler, String> {
-    if std::env::consts::ARCH != "x86_64" {
+    if !cfg!(target_arch = "x86_64") {
         return Err(
             "this lane is for x86-64; on aarch64 itself, the other lanes are this one".to_owned()
         );

@@ -50,6 +50,13 @@ impl Toolchain {
         self.on(debians("/usr/bin/cargo"), target, backend, line)
     }
 
+    /// As `cargo`, with another flag of the compiler.
+    pub(super) fn cargo_with(&self, target: &str, flag: &str, line: &str) -> Command {
+        let mut command = self.cargo(target, None, line);
+        flags(&mut command, target, None, &[flag.to_owned(), self.sysroot_flag()]);
+        command
+    }
+
     /// Not as `cargo clippy`: cargo would look for that program beside the user's own cargo first.
     pub(super) fn clippy(&self, target: &str, line: &str) -> Command {
         let mut command = debians("/usr/bin/cargo-clippy");
@@ -58,10 +65,13 @@ impl Toolchain {
     }
 
     fn on(&self, mut command: Command, target: &str, backend: Option<&str>, line: &str) -> Command {
-        let sysroot = format!("--sysroot={}", self.sysroot.display());
-        flags(&mut command, target, backend, &[sysroot]);
+        flags(&mut command, target, backend, &[self.sysroot_flag()]);
         words(&mut command, target, line);
         command
+    }
+
+    fn sysroot_flag(&self) -> String {
+        format!("--sysroot={}", self.sysroot.display())
     }
 
     /// Macros and build scripts are compiled with the same sysroot.

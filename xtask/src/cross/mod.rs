@@ -1,17 +1,19 @@
 //! The lanes for other systems and another processor: what is compiled and linked here, and what is run in emulation.
 //!
 //! `bsd.rs` is the lane for kqueue's systems: they get lints and a link, and nothing is run. `aarch64.rs` runs programs of
-//! that processor. Debian's toolchain, with a standard library built from its sources, is in `debian.rs`; the linker for
+//! that processor, `windows/` programs of Windows under wine. Debian's toolchain, with a standard library built from its sources, is in `debian.rs`; the linker for
 //! systems that have none here in `zig.rs`; what a linked program says of itself is read in `binary.rs`.
 
 mod aarch64;
 mod binary;
 mod bsd;
 mod debian;
+mod windows;
 mod zig;
 
 pub(crate) use aarch64::steps as aarch64;
 pub(crate) use bsd::steps as bsd;
+pub(crate) use windows::steps as windows;
 pub(crate) use zig::link as zig_link;
 
 use std::process::Command;

@@ -10,7 +10,7 @@ const BUSYBOX: &str = "/bin/busybox";
 
 /// The emulator, and for programs of this machine's own kind the guest's shell.
 pub(super) fn install_tools(machine: &Machine) -> Result<(), String> {
-    if std::env::consts::ARCH != "x86_64" {
+    if !cfg!(target_arch = "x86_64") {
         return Err("machines are emulated on x86-64 only".to_owned());
     }
     let mut missing = Vec::new();

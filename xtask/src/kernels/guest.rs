@@ -3,6 +3,7 @@
 //! booted again for those that follow, so that one panic of the kernel costs one program its verdict and no more.
 
 use super::machine::Machine;
+use super::outcome::{End, Part};
 use super::programs::Program;
 use crate::process::{self, Show};
 use std::fmt::Write;
@@ -29,27 +30,6 @@ pub(super) struct Seen {
     pub(super) parts: Vec<Option<Part>>,
     /// The kernel has warned of a fault of its own, or has died.
     pub(super) complaint: Option<String>,
-}
-
-/// What it showed of one program.
-pub(super) struct Part {
-    pub(super) lines: Vec<String>,
-    pub(super) end: End,
-    pub(super) seconds: f64,
-}
-
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum End {
-    Status(i32),
-    /// The guest ended, or was stopped, while the program ran.
-    Lost,
-}
-
-impl End {
-    /// `timeout` kills, and the shell makes this of it.
-    pub(super) fn is_time_limit(self) -> bool {
-        self == End::Status(128 + 9)
-    }
 }
 
 pub(super) fn run(
@@ -101,7 +81,7 @@ pub(super) fn script(programs: &[Program]) -> String {
     let mut script = format!(
         r#"#!/bin/busybox sh
 /bin/busybox --install -s /bin
-export PATH=/bin HOME={SCRATCH} TMPDIR={SCRATCH} RUST_BACKTRACE=1 KAEL_EMULATED=1
+export PATH=/bin HOME={SCRATCH} TMPDIR={SCRATCH} RUST_BACKTRACE=0 KAEL_EMULATED=1
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
@@ -199,7 +179,7 @@ mod tests {
         assert_eq!(parts[0].lines, ["one"]);
         assert_eq!((parts[0].end, parts[0].seconds), (End::Status(0), 0.5));
         assert_eq!(parts[1].lines, ["test x ... "]);
-        assert!(parts[1].end.is_time_limit());
+        assert_eq!(parts[1].end, End::TIME_LIMIT);
         assert_eq!(
             (&parts[2].lines[..], parts[2].end),
             (&["last words".to_owned()][..], End::Lost)

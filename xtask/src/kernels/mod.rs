@@ -4,7 +4,8 @@
 //! the first file system of a guest (`pack.rs`, `archive.rs`), which runs one after the other (`guest.rs`) on a kernel
 //! from Debian's archive (`fetch.rs`, `packages.rs`). What they said is counted and judged (`outcome.rs`). What does not
 //! run there is a short table (`exceptions.rs`) or says so itself. The emulated processor is slow: this shows what is
-//! correct, never what is fast. What differs between processors is in `machine.rs`; the lane `aarch64` uses the other.
+//! correct, never what is fast. What differs between processors is in `machine.rs`; the lane `aarch64` uses the other. The lane `windows` has no guest, and
+//! its programs are found, left out and judged as these are.
 
 mod archive;
 mod exceptions;
@@ -17,13 +18,13 @@ mod pack;
 mod packages;
 mod programs;
 
+pub(crate) use exceptions::{RIO, WINE};
 pub(crate) use machine::{AARCH64, AARCH64_SYSTEM, Machine, X86_64};
+pub(crate) use outcome::{End, Part, report};
+pub(crate) use programs::{Program, build};
 
-use crate::table::{Table, wall};
+use crate::table::wall;
 use crate::workspace;
-use guest::Seen;
-use outcome::Outcome;
-use programs::Program;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
@@ -136,7 +137,12 @@ impl Prepared {
         let mut failures = Vec::new();
         for (kernel, seen, time) in consoles {
             match seen {
-                Ok(seen) => failures.extend(self.report(kernel, &seen, &time)),
+                Ok(seen) => {
+                    let place = format!("Linux {}", seen.release);
+                    failures.extend(outcome::report(&place, &self.programs, &seen.parts, &time));
+                    let complaint = seen.complaint.iter();
+                    failures.extend(complaint.map(|what| format!("Linux {kernel}: {what}")));
+                }
                 Err(reason) => failures.push(format!("Linux {kernel}: {reason}")),
             }
         }
@@ -144,27 +150,6 @@ impl Prepared {
             true => Ok(()),
             false => Err(format!("{} failures\n  {}", failures.len(), failures.join("\n  "))),
         }
-    }
-
-    /// Prints what became of the programs on one kernel, and returns what failed.
-    fn report(&self, kernel: &str, seen: &Seen, time: &str) -> Vec<String> {
-        let parts = self.programs.iter().zip(&seen.parts);
-        let outcomes: Vec<Outcome> =
-            parts.map(|(program, part)| Outcome::of(program, part.as_ref(), kernel)).collect();
-        println!("\nLinux {}:", seen.release);
-        let mut table = Table::new(&["program", "passed", "not run", "status", "seconds"]);
-        outcomes.iter().for_each(|outcome| table.row(outcome.row()));
-        table.print();
-        outcomes.iter().flat_map(|outcome| &outcome.granted).for_each(|line| println!("\n{line}"));
-        let left_out: Vec<String> = outcomes.iter().flat_map(Outcome::left_out).collect();
-        println!("\nnot run, or not wholly, on Linux {}: {}", seen.release, left_out.len());
-        left_out.iter().for_each(|line| println!("  {line}"));
-        let passed: u64 = outcomes.iter().map(|outcome| outcome.passed).sum();
-        let programs = outcomes.len();
-        println!("\nLinux {}: {passed} tests passed in {programs} programs; {time}", seen.release);
-        let failures = outcomes.into_iter().filter_map(|outcome| outcome.failure);
-        let complaint = seen.complaint.iter().map(|what| format!("Linux {kernel}: {what}"));
-        failures.chain(complaint).collect()
     }
 }
 

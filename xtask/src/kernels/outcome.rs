@@ -1,7 +1,9 @@
-//! What a test program's output says: how many of its tests ran, which did not and why, and whether all is well.
+//! What a test program's output says: how many of its tests ran, which did not and why, and whether all is well; and the
+//! report of all programs at one place.
 
-use super::guest::{End, Part};
 use super::programs::Program;
+use crate::process;
+use crate::table::Table;
 
 /// With these a test that passes says on its standard output what it did not do.
 const NOT_RUN: &str = "not run: ";
@@ -9,22 +11,41 @@ const NOT_CHECKED: &str = "not checked: ";
 /// With this a test says which options the kernel has granted to a ring.
 const GRANTED: &str = "granted: ";
 
-pub(super) struct Outcome {
+/// What was seen of one program.
+pub(crate) struct Part {
+    pub(crate) lines: Vec<String>,
+    pub(crate) end: End,
+    pub(crate) seconds: f64,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum End {
+    Status(i32),
+    /// The machine ended, or was stopped, while the program ran.
+    Lost,
+}
+
+impl End {
+    /// `timeout` kills, and the shell makes this of it.
+    pub(crate) const TIME_LIMIT: End = End::Status(128 + 9);
+}
+
+struct Outcome {
     source: String,
     /// Tests that ran and passed.
-    pub(super) passed: u64,
+    passed: u64,
     /// Tests that did not run, or not wholly: name and reason.
     omitted: Vec<(String, String)>,
     end: Option<End>,
     seconds: f64,
     /// What the kernel has granted, if this is the program that says it.
-    pub(super) granted: Option<String>,
+    granted: Option<String>,
     /// One sentence.
-    pub(super) failure: Option<String>,
+    failure: Option<String>,
 }
 
 impl Outcome {
-    pub(super) fn of(program: &Program, part: Option<&Part>, kernel: &str) -> Outcome {
+    fn of(program: &Program, part: Option<&Part>, place: &str) -> Outcome {
         let mut outcome = Outcome {
             source: program.source.clone(),
             passed: 0,
@@ -39,10 +60,13 @@ impl Outcome {
             outcome.omitted.extend(left_out.map(|(test, why)| (test.to_string(), why.to_string())));
         }
         let judgement = match part {
-            None => Err("the guest ended before it".to_owned()),
+            None => Err("it was not reached".to_owned()),
             Some(part) => outcome.read(program, part),
         };
-        let named = |reason| format!("{} on Linux {kernel}: {reason}", program.source);
+        let lines = part.map_or(&[][..], |part| &part.lines).iter().map(String::as_str);
+        let said: String =
+            process::said_by_failed_tests(lines).map(|line| format!("\n    {line}")).collect();
+        let named = |reason| format!("{} on {place}: {reason}{said}", program.source);
         outcome.failure = judgement.err().map(named);
         outcome
     }
@@ -98,14 +122,14 @@ impl Outcome {
         let open: Vec<&str> =
             tests.iter().filter(|name| !has_result(name)).map(String::as_str).take(3).collect();
         let end = match part.end {
-            end if end.is_time_limit() => "killed at its time limit".to_owned(),
+            End::TIME_LIMIT => "killed at its time limit".to_owned(),
             End::Status(status) => format!("no closing line, status {status}"),
             End::Lost => "the guest ended, or hung, while it ran".to_owned(),
         };
         format!("{end}; without a result: {} ...", open.join(", "))
     }
 
-    pub(super) fn row(&self) -> Vec<String> {
+    fn row(&self) -> Vec<String> {
         let status = match self.end {
             _ if self.failure.is_none() => "ok".to_owned(),
             Some(End::Status(status)) => format!("FAILED, {status}"),
@@ -120,10 +144,33 @@ impl Outcome {
         ]
     }
 
-    pub(super) fn left_out(&self) -> Vec<String> {
+    fn left_out(&self) -> Vec<String> {
         let line = |(test, reason): &(String, String)| format!("{} {test}: {reason}", self.source);
         self.omitted.iter().map(line).collect()
     }
+}
+
+/// Prints what became of the programs at one place, and returns what failed.
+pub(crate) fn report(
+    place: &str,
+    programs: &[Program],
+    parts: &[Option<Part>],
+    time: &str,
+) -> Vec<String> {
+    let parts = programs.iter().zip(parts);
+    let outcomes: Vec<Outcome> =
+        parts.map(|(program, part)| Outcome::of(program, part.as_ref(), place)).collect();
+    println!("\n{place}:");
+    let mut table = Table::new(&["program", "passed", "not run", "status", "seconds"]);
+    outcomes.iter().for_each(|outcome| table.row(outcome.row()));
+    table.print();
+    outcomes.iter().flat_map(|outcome| &outcome.granted).for_each(|line| println!("\n{line}"));
+    let left_out: Vec<String> = outcomes.iter().flat_map(Outcome::left_out).collect();
+    println!("\nnot run, or not wholly, on {place}: {}", left_out.len());
+    left_out.iter().for_each(|line| println!("  {line}"));
+    let passed: u64 = outcomes.iter().map(|outcome| outcome.passed).sum();
+    println!("\n{place}: {passed} tests passed in {} programs; {time}", outcomes.len());
+    outcomes.into_iter().filter_map(|outcome| outcome.failure).collect()
 }
 
 /// `test a::b ... ok` gives `a::b` and `ok`.
@@ -154,7 +201,7 @@ mod tests {
 
     fn outcome(lines: &str, end: End) -> Outcome {
         let lines = lines.lines().map(str::to_owned).collect();
-        Outcome::of(&program(), Some(&Part { lines, end, seconds: 1.0 }), "6.1")
+        Outcome::of(&program(), Some(&Part { lines, end, seconds: 1.0 }), "Linux 6.1")
     }
 
     #[test]

@@ -11,21 +11,21 @@ const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
 const LIST_LIMIT: Duration = Duration::from_secs(60);
 
 /// One test program.
-pub(super) struct Program {
+pub(crate) struct Program {
     /// Its root, relative to the repository: the name by which it is reported.
-    pub(super) source: String,
-    pub(super) path: PathBuf,
+    pub(crate) source: String,
+    pub(crate) path: PathBuf,
     /// The whole names of all its tests, ignored ones included.
-    pub(super) tests: Vec<String>,
+    pub(crate) tests: Vec<String>,
     /// Those of `tests` that were asked for by name; empty: all.
-    pub(super) chosen: Vec<String>,
+    pub(crate) chosen: Vec<String>,
     /// Those of `tests` that do not run, with the reason.
-    pub(super) left_out: Vec<(&'static str, &'static str)>,
+    pub(crate) left_out: Vec<(&'static str, &'static str)>,
 }
 
 impl Program {
     /// The program with the tests whose names have this part, if it has any.
-    pub(super) fn matching(mut self, part: Option<&str>) -> Option<Program> {
+    pub(crate) fn matching(mut self, part: Option<&str>) -> Option<Program> {
         if let Some(part) = part {
             self.chosen = self.tests.iter().filter(|test| test.contains(part)).cloned().collect();
         }
@@ -33,7 +33,7 @@ impl Program {
     }
 
     /// Arguments for the test program. Names are whole, so that an exception leaves out one test.
-    pub(super) fn arguments(&self) -> Vec<&str> {
+    pub(crate) fn arguments(&self) -> Vec<&str> {
         // The output of tests that pass is shown, too: they say there what they did not do.
         let mut words = vec!["--show-output", "--color", "never", "--exact"];
         for (test, _) in &self.left_out {
@@ -44,21 +44,21 @@ impl Program {
     }
 
     /// How many tests its closing line must account for.
-    pub(super) fn expected(&self) -> u64 {
+    pub(crate) fn expected(&self) -> u64 {
         let wanted = if self.chosen.is_empty() { &self.tests } else { &self.chosen };
         let runs = |test: &&String| self.left_out.iter().all(|(name, _)| name != *test);
         wanted.iter().filter(runs).count() as u64
     }
 }
 
-pub(super) struct Built {
-    pub(super) tests: Vec<Program>,
+pub(crate) struct Built {
+    pub(crate) tests: Vec<Program>,
     /// Programs that tests start, at the paths which the compiler has told them.
-    pub(super) others: Vec<PathBuf>,
+    pub(crate) others: Vec<PathBuf>,
 }
 
 /// The programs of a `cargo test`, which does not run them. `runner` is what runs one, if not the machine itself.
-pub(super) fn build(command: &mut Command, runner: &[&str]) -> Result<Built, String> {
+pub(crate) fn build(command: &mut Command, runner: &[&str]) -> Result<Built, String> {
     command.args(["--no-run", "--message-format=json"]);
     println!("{}", process::describe(command));
     let ended = process::run(command, BUILD_LIMIT, Show::Nothing)?;

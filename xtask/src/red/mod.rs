@@ -1,7 +1,7 @@
 //! `cargo xtask red`: for each mutant under `xtask/mutants/`, proves that its named test sees it.
 //!
-//! The working tree is never touched. Its files, changes that are not committed included, are copied to
-//! `target/red/tree`; a mutant is applied there, its test is built and run there, and the copy is restored.
+//! The working tree is never touched. Its files, changes that are not committed included, are copied to `target/red/0` and
+//! so on, a copy for each processor; a mutant is applied there, its test is built and run there, and the copy is restored.
 //!
 //! A mutant is red when its test builds, runs, and fails by an assertion. A test that does not build, does not run, is
 //! killed, or fails by a time limit says nothing about the mutant, so it counts as a failure of this command; so does a
@@ -37,37 +37,84 @@ pub(crate) fn main(rows: &[String]) -> Result<(), String> {
         return Err("there are no mutants in xtask/mutants".to_owned());
     }
 
-    let tree = Tree::copy_of_the_working_tree()?;
-    let baselines = baselines(&tree, &chosen);
+    let shares = share_out(&chosen, std::thread::available_parallelism().map_or(1, usize::from));
+    let results = std::thread::scope(|scope| {
+        let workers: Vec<_> = shares
+            .iter()
+            .enumerate()
+            .map(|(number, share)| scope.spawn(move || work(number, share)))
+            .collect();
+        let results = workers.into_iter().map(|worker| worker.join().expect("it only runs tests"));
+        results.collect::<Result<Vec<_>, String>>()
+    })?;
+
     let mut table = Table::new(&["row", "test", "what it breaks", "red?", "wall time"]);
-    let mut failures = 0;
-    for mutant in chosen {
-        let began = Instant::now();
-        let verdict = match &baselines[&mutant.test] {
-            Verdict::Passed => mutated(&tree, mutant)?,
-            other => Verdict::Unusable(format!("without the mutant: {other}")),
-        };
-        println!("{} {}: {verdict}, {}", mutant.row, mutant.file, wall(began.elapsed()));
-        if !verdict.is_red() {
-            failures += 1;
-        }
+    let mut results: Vec<Found> = results.into_iter().flatten().collect();
+    results.sort_by(|a, b| a.mutant.file.cmp(&b.mutant.file));
+    for Found { mutant, verdict, time } in &results {
         table.row(vec![
             mutant.row.clone(),
             mutant.test.name.clone(),
             mutant.breaks.clone(),
             verdict.word().to_owned(),
-            wall(began.elapsed()),
+            wall(*time),
         ]);
     }
     println!();
     table.print();
-    if failures == 0 { Ok(()) } else { Err(format!("{failures} mutants are not red")) }
+    match results.iter().filter(|found| !found.verdict.is_red()).count() {
+        0 => Ok(()),
+        failures => Err(format!("{failures} mutants are not red")),
+    }
+}
+
+/// What became of a mutant.
+struct Found<'a> {
+    mutant: &'a Mutant,
+    verdict: Verdict,
+    time: Duration,
+}
+
+/// Shares of about the same work, one for each worker. A build with other flags has its own dependencies, and a test its
+/// own baseline: mutants that have these in common stay together.
+fn share_out<'a>(chosen: &[&'a Mutant], workers: usize) -> Vec<Vec<&'a Mutant>> {
+    let mut sorted = chosen.to_vec();
+    sorted.sort_by_key(|mutant| mutant.test.order());
+    let size = sorted.len().div_ceil(workers).max(1);
+    let mut shares: Vec<Vec<&Mutant>> = vec![Vec::new()];
+    for mutant in sorted {
+        let share = shares.last_mut().expect("there is always one");
+        if share.len() >= size && share.last().is_some_and(|last| last.test != mutant.test) {
+            shares.push(vec![mutant]);
+        } else {
+            share.push(mutant);
+        }
+    }
+    shares
+}
+
+/// Goes through a share, in a tree of its own.
+fn work<'a>(number: usize, share: &[&'a Mutant]) -> Result<Vec<Found<'a>>, String> {
+    let tree = Tree::copy_of_the_working_tree(number)?;
+    let baselines = baselines(&tree, share);
+    let mut results = Vec::new();
+    for mutant in share {
+        let began = Instant::now();
+        let verdict = match &baselines[&mutant.test] {
+            Verdict::Passed => mutated(&tree, mutant)?,
+            other => Verdict::Unusable(format!("without the mutant: {other}")),
+        };
+        let time = began.elapsed();
+        println!("{} {}: {verdict}, {}", mutant.row, mutant.file, wall(time));
+        results.push(Found { mutant, verdict, time });
+    }
+    Ok(results)
 }
 
 /// Every distinct test passes on the unmutated tree. All of them first, so that they share one build.
-fn baselines<'a>(tree: &Tree, chosen: &[&'a Mutant]) -> HashMap<&'a TestCommand, Verdict> {
+fn baselines<'a>(tree: &Tree, share: &[&'a Mutant]) -> HashMap<&'a TestCommand, Verdict> {
     let mut verdicts = HashMap::new();
-    for mutant in chosen {
+    for mutant in share {
         verdicts.entry(&mutant.test).or_insert_with(|| {
             let verdict = run(tree, &mutant.test);
             println!("without mutants, {}: {verdict}", mutant.test.name);
@@ -103,5 +150,28 @@ fn run(tree: &Tree, test: &TestCommand) -> Verdict {
     match process::run(&mut test.run(tree), TEST_LIMIT, Show::Nothing) {
         Ok(ended) => judge::judge(test, &ended),
         Err(reason) => Verdict::Unusable(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mutant(file: &str, test: &str) -> Mutant {
+        let test = TestCommand::parse(test).unwrap();
+        let (row, breaks) = ("R01".to_owned(), "all".to_owned());
+        Mutant { file: file.to_owned(), row, test, breaks, changes: Vec::new() }
+    }
+
+    #[test]
+    fn each_mutant_is_in_one_share_and_those_of_a_test_in_the_same() {
+        let (one, other) = ("cargo test -p a --test t r01", "A=1 cargo test -p a --test t r01");
+        let mutants = [mutant("1", one), mutant("2", other), mutant("3", one), mutant("4", one)];
+        let shares = share_out(&mutants.iter().collect::<Vec<_>>(), 2);
+        let files = |share: &Vec<&Mutant>| {
+            share.iter().map(|mutant| mutant.file.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(shares.iter().map(files).collect::<Vec<_>>(), [vec!["1", "3", "4"], vec!["2"]]);
+        assert_eq!(share_out(&mutants.iter().collect::<Vec<_>>(), 1).len(), 1);
     }
 }

@@ -15,15 +15,16 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    pub(crate) fn copy_of_the_working_tree() -> Result<Tree, String> {
-        let tree = Tree { folder: workspace::root().join("target/red/tree") };
+    /// The copy with this number: each has one user at a time.
+    pub(crate) fn copy_of_the_working_tree(number: usize) -> Result<Tree, String> {
+        let tree = Tree { folder: workspace::root().join(format!("target/red/{number}/tree")) };
         let files = workspace::files()?;
         for file in &files {
             tree.copy(file)?;
         }
         // What has been deleted or renamed since the last run must not be built.
         tree.remove_others(&tree.folder, &files)
-            .map_err(|error| format!("target/red/tree: {error}"))?;
+            .map_err(|error| format!("{}: {error}", tree.folder.display()))?;
         Ok(tree)
     }
 
@@ -33,7 +34,7 @@ impl Tree {
 
     /// Build folders lie beside the tree, not in it, so that the copy stays a copy.
     pub(crate) fn builds(&self) -> PathBuf {
-        workspace::root().join("target/red/build")
+        self.folder.with_file_name("build")
     }
 
     pub(crate) fn apply(&self, mutant: &Mutant) -> Result<(), String> {
@@ -63,7 +64,7 @@ impl Tree {
             fs::create_dir_all(target.parent().expect("a file in the tree has a parent"))?;
             fs::write(target, bytes)
         };
-        copy().map_err(|error| format!("copying {file} to target/red/tree: {error}"))
+        copy().map_err(|error| format!("copying {file} to {}: {error}", self.folder.display()))
     }
 
     fn remove_others(&self, folder: &Path, files: &[String]) -> io::Result<()> {

@@ -11,6 +11,8 @@ const INTERFACES: &[(&str, &str)] = &[
     ("io_uring", "crates/kael-rt/src/sys/budgets/uring.rs"),
     ("epoll", "crates/kael-rt/src/sys/budgets/epoll.rs"),
     ("kqueue", "crates/kael-rt/src/sys/budgets/kqueue.rs"),
+    ("IOCP", "crates/kael-rt/src/sys/budgets/windows.rs"),
+    ("RIO", "crates/kael-rt/src/sys/budgets/rio.rs"),
 ];
 
 pub(super) fn check(repository: &Repository, report: &mut Report) {
@@ -32,6 +34,7 @@ pub(super) fn written(repository: &Repository) -> Result<String, String> {
 }
 
 /// A row of one interface: the figures, and how it is done.
+#[derive(Clone)]
 struct Row {
     figures: String,
     how: String,
@@ -39,10 +42,17 @@ struct Row {
 
 fn table(repository: &Repository) -> Result<String, String> {
     let mut names: Vec<String> = Vec::new();
-    let mut columns = Vec::new();
+    let mut columns: Vec<BTreeMap<String, Row>> = Vec::new();
     for (interface, path) in INTERFACES {
         let source = repository.text(path).ok_or(format!("{path} does not exist"))?;
-        let mut rows = BTreeMap::new();
+        let mut rows = match base(source) {
+            None => BTreeMap::new(),
+            Some(base) => {
+                let mut before = INTERFACES.iter().zip(&columns);
+                let found = before.find(|((_, path), _)| path.ends_with(&format!("/{base}.rs")));
+                found.ok_or(format!("{path}: `{base}` is none of those before it"))?.1.clone()
+            }
+        };
         for line in source.lines().filter_map(|line| line.trim().strip_suffix(';')) {
             let Some((name, row)) = row(line) else { continue };
             if columns.is_empty() {
@@ -69,6 +79,14 @@ fn table(repository: &Repository) -> Result<String, String> {
         out.push('\n');
     }
     Ok(out)
+}
+
+/// The table of which a file has only the rows that differ: `"Interface", else base;`.
+fn base(source: &str) -> Option<&str> {
+    source
+        .lines()
+        .find_map(|line| line.trim().strip_suffix(';')?.split_once("\", else "))
+        .map(|it| it.1)
 }
 
 /// `id: Area "Name", rule one, many, allocations, "how"`.

@@ -39,7 +39,9 @@ impl Repository {
                 .map_err(|error| format!("{path}: {error}"))?;
             let Ok(text) = String::from_utf8(bytes) else { continue };
             let ours = path.starts_with("crates/") || path.starts_with("xtask/");
-            if ours && path.ends_with(".rs") {
+            let is_data =
+                exceptions::DATA_FOLDERS.iter().any(|(folder, _)| path.starts_with(folder));
+            if ours && path.ends_with(".rs") && !is_data {
                 sources.push(Source::parse(&path, &text)?);
             }
             texts.push((path, text));
