@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! p-NAME echo PORT                                  an echo server on 127.0.0.1, until it is killed
+//! p-NAME proxy PORT TARGET_PORT [VARIANT]           a proxy from the one port to the other, until it is killed
 //! p-NAME file PATH buffered|direct DEPTH SECS [VARIANT]   random 4 KiB reads
 //! p-NAME micro GROUP                                spawn, yield, channel, timer, sleeps, socket, thread, or all
 //! ```
@@ -33,6 +34,7 @@ pub use slot::Slot;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Work {
     Echo,
+    Proxy,
     File,
     Micro,
 }
@@ -63,6 +65,15 @@ pub trait Peer: 'static {
     /// An echo server: accepts for ever, one task for each connection.
     fn echo(port: u16) -> impl Future<Output = ()> + 'static;
 
+    /// A TCP proxy: accepts for ever, and relays both ways to the target's port, without Nagle's algorithm.
+    fn proxy(
+        _port: u16,
+        _target: u16,
+        _variant: Option<&'static str>,
+    ) -> impl Future<Output = ()> + 'static {
+        async { unimplemented!("the runner has no proxy of this runtime") }
+    }
+
     /// Opens the file, then calls [`file::measure`] with its reader.
     fn files(config: FileConfig) -> impl Future<Output = ()> + 'static;
 }
@@ -75,6 +86,11 @@ pub fn run<P: Peer>() {
         ["echo", port] => {
             let port = port.parse().expect("echo takes a port number");
             P::block_on(Work::Echo, P::echo(port));
+        }
+        ["proxy", port, target, ref variant @ ..] => {
+            let number = |port: &str| port.parse().expect("proxy takes two port numbers");
+            let variant = variant.first().map(|variant| &*variant.to_string().leak());
+            P::block_on(Work::Proxy, P::proxy(number(port), number(target), variant));
         }
         ["file", path, mode, depth, secs, ref variant @ ..] => {
             let config = FileConfig::new(path, mode, depth, secs, variant.first().copied());
@@ -94,7 +110,7 @@ pub fn run<P: Peer>() {
         }
         _ => {
             eprintln!(
-                "usage: echo PORT | file PATH buffered|direct DEPTH SECS [VARIANT] | micro [GROUP]"
+                "usage: echo PORT | proxy PORT TARGET_PORT [VARIANT] | file PATH buffered|direct DEPTH SECS [VARIANT] | micro [GROUP]"
             );
             std::process::exit(2);
         }

@@ -9,7 +9,7 @@ use common::{Counting, FileConfig, Joined, Peer, ThreadTimer, Work, net};
 use compio::BufResult;
 use compio::driver::ProactorBuilder;
 use compio::fs::{File, OpenOptions};
-use compio::io::{AsyncRead, AsyncReadAt, AsyncReadExt, AsyncWriteExt};
+use compio::io::{AsyncRead, AsyncReadAt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use compio::net::{TcpListener, TcpStream};
 
 #[global_allocator]
@@ -110,6 +110,22 @@ impl Peer for Compio {
         }
     }
 
+    async fn proxy(port: u16, target: u16, variant: Option<&'static str>) {
+        let size = match variant {
+            None => 8 * 1024,
+            Some("256k") => 256 * 1024,
+            Some(other) => panic!("no variant {other}"),
+        };
+        let listener = TcpListener::from_std(net::listener(port, false)).unwrap();
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let server = TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+            server.set_nodelay(true).unwrap();
+            compio::runtime::spawn(relayed(client.clone(), server.clone(), size)).detach();
+            compio::runtime::spawn(relayed(server, client, size)).detach();
+        }
+    }
+
     async fn files(config: FileConfig) {
         let mut options = OpenOptions::new();
         options.read(true);
@@ -133,6 +149,21 @@ async fn echo_connection(mut stream: TcpStream) {
         buffer = written;
         buffer.clear();
     }
+}
+
+async fn relayed(mut from: TcpStream, mut to: TcpStream, size: usize) {
+    let mut buffer: Vec<u8> = Vec::with_capacity(size);
+    loop {
+        let BufResult(result, read) = from.read(buffer).await;
+        let Ok(1..) = result else { break };
+        let BufResult(result, written) = to.write_all(read).await;
+        if result.is_err() {
+            return;
+        }
+        buffer = written;
+        buffer.clear();
+    }
+    let _ = to.shutdown().await;
 }
 
 async fn read_pages(file: File, run: Rc<FileRun>) {

@@ -8,7 +8,10 @@ use common::file::{FileRun, measure, page_buffer};
 use common::{Counting, FileConfig, Peer, ThreadTimer, Work, net};
 use local_sync::mpsc::bounded::channel;
 use monoio::fs::File;
-use monoio::io::{AsyncReadRent, AsyncReadRentExt, AsyncWriteRentExt};
+use monoio::io::{
+    AsyncReadRent, AsyncReadRentExt, AsyncWriteRent, AsyncWriteRentExt, OwnedReadHalf,
+    OwnedWriteHalf, Splitable, copy, zero_copy,
+};
 use monoio::net::{TcpListener, TcpStream};
 use monoio::{IoUringDriver, RuntimeBuilder};
 
@@ -39,7 +42,7 @@ impl Peer for Monoio {
         // Its timer costs something at each turn of the loop: only where there are timers.
         match work {
             Work::Micro => builder.enable_timer().build().unwrap().block_on(future),
-            Work::Echo | Work::File => builder.build().unwrap().block_on(future),
+            Work::Echo | Work::Proxy | Work::File => builder.build().unwrap().block_on(future),
         }
     }
 
@@ -115,12 +118,44 @@ impl Peer for Monoio {
         }
     }
 
+    async fn proxy(port: u16, target: u16, variant: Option<&'static str>) {
+        let listener = TcpListener::from_std(net::listener(port, false)).unwrap();
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let server = TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+            server.set_nodelay(true).unwrap();
+            let ((from_client, to_client), (from_server, to_server)) =
+                (client.into_split(), server.into_split());
+            match variant {
+                None => {
+                    monoio::spawn(copied(from_client, to_server));
+                    monoio::spawn(copied(from_server, to_client));
+                }
+                Some("splice") => {
+                    monoio::spawn(spliced(from_client, to_server));
+                    monoio::spawn(spliced(from_server, to_client));
+                }
+                Some(other) => panic!("no variant {other}"),
+            }
+        }
+    }
+
     async fn files(config: FileConfig) {
         let file = Rc::new(File::from_std(config.open()).unwrap());
         measure::<Monoio, _>(&config, |run, _| read_pages(file.clone(), run)).await;
         // Closing it here would need its own operation; the program ends now.
         std::mem::forget(file);
     }
+}
+
+async fn copied(mut from: OwnedReadHalf<TcpStream>, mut to: OwnedWriteHalf<TcpStream>) {
+    let _ = copy(&mut from, &mut to).await;
+    let _ = to.shutdown().await;
+}
+
+async fn spliced(mut from: OwnedReadHalf<TcpStream>, mut to: OwnedWriteHalf<TcpStream>) {
+    let _ = zero_copy(&mut from, &mut to).await;
+    let _ = to.shutdown().await;
 }
 
 async fn echo_connection(mut stream: TcpStream) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::file::{FileRun, measure, page_buffer};
 use common::{Counting, FileConfig, Joined, Peer, ThreadTimer, Work, net};
-use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::channel;
 
@@ -121,6 +121,24 @@ impl Peer for Tokio {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             tokio::spawn(echo_connection(stream));
+        }
+    }
+
+    async fn proxy(port: u16, target: u16, variant: Option<&'static str>) {
+        let size = match variant {
+            // What `copy_bidirectional` takes by itself.
+            None => 8 * 1024,
+            Some("256k") => 256 * 1024,
+            Some(other) => panic!("no variant {other}"),
+        };
+        let listener = TcpListener::from_std(net::listener(port, true)).unwrap();
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut server = TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+            server.set_nodelay(true).unwrap();
+            tokio::spawn(async move {
+                let _ = copy_bidirectional_with_sizes(&mut client, &mut server, size, size).await;
+            });
         }
     }
 

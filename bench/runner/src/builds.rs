@@ -71,6 +71,10 @@ pub(crate) fn build(programs: &[Program]) -> Result<(), String> {
         let what = if ours { "p-kael (leave it out with --skip kael)" } else { "the peers" };
         must_run(&mut cargo, what)?;
     }
+    if programs.iter().any(|program| program.source == Source::Kael) {
+        let mut cargo = in_own_target(cargo_build(&library_root()), &library_root());
+        must_run(cargo.args(["-p", "kael-cli"]), "kael (leave it out with --skip kael)")?;
+    }
     for program in programs {
         if let Source::Example(name) | Source::OnEpoll(name) = program.source {
             let what =

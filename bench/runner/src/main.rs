@@ -6,6 +6,7 @@
 mod builds;
 mod echo;
 mod files;
+mod http;
 mod instructions;
 mod machine;
 mod micro;
@@ -13,6 +14,7 @@ mod options;
 mod process;
 mod profile;
 mod programs;
+mod proxy;
 mod results;
 mod syscalls;
 mod workload;
@@ -52,6 +54,8 @@ fn run(options: &Options) -> Result<usize, String> {
     }
     let failures = match options.section {
         Section::Echo => echo::run(options),
+        Section::Proxy => proxy::run(options),
+        Section::Http => http::run(options),
         Section::Files => files::run(options),
         Section::Micro => micro::run(options),
         Section::Syscalls => syscalls::run(options),

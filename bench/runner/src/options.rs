@@ -7,6 +7,8 @@ usage: runner SECTION [OPTIONS]
 
 sections
   echo          TCP echo: server CPU per million requests, rate, latency
+  proxy         TCP proxy: proxy CPU for each GiB
+  http          file server: server CPU per million requests, beside nginx
   files         random 4 KiB reads: CPU per million, allocations
   micro         spawn, yield, wake, timers, sockets and threads inside one core
   syscalls      system calls and context switches of the echo server for each request
@@ -14,11 +16,13 @@ sections
 
 options
   --rounds N        rounds; every program runs once in each (5; syscalls 3, instructions 1)
-  --secs S          length of one measured window (0.6; files 0.4)
+  --secs S          length of one measured window (0.6; files 0.4; http 2, whole seconds)
   --only A,B        only these programs, by their keys
   --skip A,B        all but these programs
+  --gib N           proxy: GiB of a run (1)
+  --tls             http: over TLS
   --conns N,N       echo, syscalls, instructions: connections
-  --size N,N        echo, syscalls, instructions: bytes of a request
+  --size N,N        echo, syscalls, instructions: bytes of a request; http: of the file (4096, 1048576)
   --depth N,N       requests or reads in flight, per connection or in all
   --mode M          files: buffered or direct
   --file-mib N      files: size of the data file (256)
@@ -33,6 +37,8 @@ The first run builds everything, which takes minutes.";
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Section {
     Echo,
+    Proxy,
+    Http,
     Files,
     Micro,
     Syscalls,
@@ -57,6 +63,8 @@ pub(crate) struct Options {
     pub(crate) depth: Vec<u32>,
     pub(crate) mode: Option<String>,
     pub(crate) file_mib: u64,
+    pub(crate) gib: u64,
+    pub(crate) tls: bool,
     pub(crate) groups: Vec<String>,
     pub(crate) counter: Option<Counter>,
     pub(crate) top: usize,
@@ -69,6 +77,8 @@ impl Options {
     pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         let (section, rounds, secs) = match args.next().as_deref() {
             Some("echo") => (Section::Echo, 5, 0.6),
+            Some("proxy") => (Section::Proxy, 5, 0.0),
+            Some("http") => (Section::Http, 5, 2.0),
             Some("files") => (Section::Files, 5, 0.4),
             Some("micro") => (Section::Micro, 5, 0.0),
             Some("syscalls") => (Section::Syscalls, 3, 0.6),
@@ -87,6 +97,8 @@ impl Options {
             depth: Vec::new(),
             mode: None,
             file_mib: 256,
+            gib: 1,
+            tls: false,
             groups: Vec::new(),
             counter: None,
             top: 0,
@@ -95,12 +107,14 @@ impl Options {
             list: false,
         };
         while let Some(name) = args.next() {
-            if name == "--list" {
-                options.list = true;
-                continue;
+            match name.as_str() {
+                "--list" => options.list = true,
+                "--tls" => options.tls = true,
+                _ => {
+                    let value = args.next().ok_or_else(|| format!("{name} takes a value"))?;
+                    options.set(&name, &value)?;
+                }
             }
-            let value = args.next().ok_or_else(|| format!("{name} takes a value"))?;
-            options.set(&name, &value)?;
         }
         Ok(options)
     }
@@ -116,6 +130,7 @@ impl Options {
             "--depth" => self.depth = numbers(name, value)?,
             "--mode" => self.mode = Some(value.to_owned()),
             "--file-mib" => self.file_mib = number(name, value)?,
+            "--gib" => self.gib = number(name, value)?,
             "--groups" => self.groups = words(value),
             "--top" => self.top = number(name, value)?,
             "--counter" => {

@@ -27,6 +27,10 @@ pub(crate) enum Source {
     Example(&'static str),
     /// The same, built for epoll.
     OnEpoll(&'static str),
+    /// The program `kael`.
+    Kael,
+    /// A program that is installed.
+    Installed(&'static str),
 }
 
 impl Source {
@@ -85,6 +89,8 @@ impl Program {
                 let backend = self.source.backend();
                 builds::examples_target(backend).join("release/examples").join(name)
             }
+            Source::Kael => builds::library_root().join("target/release/kael"),
+            Source::Installed(name) => PathBuf::from(name),
         }
     }
 
@@ -98,22 +104,40 @@ impl Program {
             }
             Source::Package(_) => command.extend(["echo".to_owned(), port.to_string()]),
             Source::Example(_) | Source::OnEpoll(_) => command.push(format!("127.0.0.1:{port}")),
+            Source::Kael | Source::Installed(_) => unreachable!("it is in no section of echo"),
         }
+        command
+    }
+
+    /// The command of its proxy from the one port to the other.
+    pub(crate) fn proxy_command(&self, port: u16, target: u16) -> Vec<String> {
+        let mut command = vec![self.path().display().to_string()];
+        match self.source {
+            Source::Kael => {
+                let address = |port| format!("127.0.0.1:{port}");
+                command.extend(["proxy".to_owned(), address(port), address(target)]);
+            }
+            Source::Package(_) => {
+                command.extend(["proxy".to_owned(), port.to_string(), target.to_string()]);
+            }
+            _ => command.extend([port.to_string(), target.to_string()]),
+        }
+        command.extend(self.variant.map(str::to_owned));
         command
     }
 }
 
 use Role::{Floor, Other, Ours, Peer};
-use Source::{C, Example, OnEpoll, Package};
+use Source::{C, Example, Installed, Kael, OnEpoll, Package};
 
-/// The first two floors are what the ratios of the echo tables are to.
+/// The floors are what the ratios of the echo tables are to: two of io_uring, one of readiness.
 pub(crate) fn echo() -> Vec<Program> {
     vec![
         program("c-oneshot", "C io_uring oneshot", Floor, C("echo_uring")).variant("oneshot"),
         program("c-multi", "C io_uring multishot", Floor, C("echo_uring")).variant("multi"),
         program("c-link", "C io_uring send linked to receive", Other, C("echo_uring"))
             .variant("link"),
-        program("c-epoll", "C epoll", Other, C("echo_epoll")),
+        program("c-epoll", "C epoll", Floor, C("echo_epoll")),
         program("tokio", "tokio", Peer, Package("p-tokio")),
         program("monoio", "monoio", Peer, Package("p-monoio")),
         program("monoio-tuned", "monoio tuned", Peer, Package("p-monoio")).tuned(),
@@ -127,6 +151,33 @@ pub(crate) fn echo() -> Vec<Program> {
         program("kael-epoll", "kael on epoll", Other, OnEpoll("echo")).when_named(),
         // The same few lines in the way of the peers' programs, to see what the example does otherwise.
         program("kael-plain", "kael, in p-kael", Other, Package("p-kael")).when_named(),
+    ]
+}
+
+pub(crate) fn proxy() -> Vec<Program> {
+    vec![
+        program("c-splice", "C splice, pipes of 1 MiB", Floor, C("splice_proxy")),
+        program("c-copy", "C recv and send, 256 KiB", Other, C("splice_proxy")).variant("copy"),
+        program("tokio", "tokio copy_bidirectional", Peer, Package("p-tokio")),
+        program("tokio-256k", "tokio, buffers of 256 KiB", Peer, Package("p-tokio"))
+            .variant("256k"),
+        program("monoio", "monoio copy", Peer, Package("p-monoio")),
+        program("monoio-splice", "monoio zero_copy", Peer, Package("p-monoio")).variant("splice"),
+        program("compio", "compio read and write", Peer, Package("p-compio")).tuned(),
+        program("compio-256k", "compio, buffers of 256 KiB", Peer, Package("p-compio"))
+            .variant("256k")
+            .tuned(),
+        program("kael", "kael proxy", Ours, Kael),
+    ]
+}
+
+pub(crate) fn http() -> Vec<Program> {
+    vec![
+        program("nginx", "nginx", Floor, Installed("nginx")),
+        program("nginx-cache", "nginx, open_file_cache", Floor, Installed("nginx"))
+            .variant("cache"),
+        program("kael", "kael serve", Ours, Kael),
+        program("kael-opens", "kael serve --open-files 0", Other, Kael).variant("opens"),
     ]
 }
 
