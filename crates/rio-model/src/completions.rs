@@ -141,8 +141,13 @@ impl world::World {
         if let Some(queue) = self.queues.get_mut(&completion.queue) {
             queue.charged[direction] -= 1;
         }
-        if let Some(buffer) = self.buffers.get_mut(&completion.buffer) {
-            buffer.in_flight[direction] -= 1;
+        for part in completion.parts.iter() {
+            if let Some(buffer) = self.buffers.get_mut(&part.buffer)
+                && let parts = &mut buffer.in_flight[direction]
+                && let Some(place) = parts.iter().position(|range| *range == part.range)
+            {
+                parts.swap_remove(place);
+            }
         }
     }
 }

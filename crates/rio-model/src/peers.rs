@@ -4,7 +4,8 @@
 //! by its two addresses.
 
 use windows_sys::Win32::Networking::WinSock::{
-    SOCKADDR, SOCKADDR_STORAGE, SOCKET, WSAENOTSOCK, WSAGetLastError, getpeername, getsockname,
+    SO_TYPE, SOCK_DGRAM, SOCKADDR, SOCKADDR_STORAGE, SOCKET, SOL_SOCKET, WSAENOTSOCK,
+    WSAGetLastError, getpeername, getsockname, getsockopt,
 };
 
 #[derive(PartialEq, Eq)]
@@ -26,6 +27,11 @@ impl Peers {
         Ok(Peers { local, remote })
     }
 
+    /// There is a peer.
+    pub(crate) fn are_connected(&self) -> bool {
+        self.remote.is_ok()
+    }
+
     pub(crate) fn are_still_of(&self, socket: SOCKET) -> bool {
         let Ok(now) = Peers::of(socket) else {
             return false;
@@ -33,6 +39,15 @@ impl Peers {
         // A connection that was reset has no peer any more.
         self.local == now.local && (now.remote.is_err() || self.remote == now.remote)
     }
+}
+
+/// It sends and receives datagrams.
+pub(crate) fn is_datagram(socket: SOCKET) -> bool {
+    let (mut kind, mut len) = (0_i32, size_of::<i32>() as i32);
+    // SAFETY: room for the answer, and its size.
+    let asked =
+        unsafe { getsockopt(socket, SOL_SOCKET, SO_TYPE, (&raw mut kind).cast(), &raw mut len) };
+    asked == 0 && kind == SOCK_DGRAM
 }
 
 fn address(call: impl FnOnce(*mut SOCKADDR, *mut i32) -> i32) -> Result<Vec<u8>, i32> {

@@ -105,7 +105,7 @@ impl World {
                     },
                     queue: name,
                     direction,
-                    buffer: request.buffer,
+                    parts: request.parts,
                     notifies: request.notifies,
                 });
             }

@@ -170,8 +170,8 @@ impl Backend {
             | Request::SendMessageZeroCopy { .. }
             | Request::Accept { .. }
             | Request::Connect { .. } => {
-                if let Some(stream) = self.registered_stream(&request) {
-                    return self.start_registered(stream, packet, request);
+                if let Some(way) = self.registered_way(&request) {
+                    return self.start_registered(way, packet, request);
                 }
                 let started = self.start_on_socket(packet, request);
                 self.in_time(id, packet.kind, started)

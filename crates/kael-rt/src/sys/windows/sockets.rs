@@ -74,7 +74,7 @@ impl Backend {
     /// A bound datagram socket. 3 calls: that a datagram of its own found nobody is no error of what it receives.
     pub(crate) fn datagram_socket(&mut self, addr: SocketAddr) -> io::Result<i32> {
         self.calls += 3;
-        let socket = socket(Domain::for_address(addr), Type::DGRAM, Protocol::UDP)?;
+        let socket = self.registered.datagram_socket(Domain::for_address(addr))?;
         socket.bind(&SockAddr::from(addr))?;
         let number = own(socket)?;
         report_unreachable(number, false);
@@ -95,6 +95,9 @@ impl Backend {
 
     /// Sets the one peer of a datagram socket. It does not wait. 2 calls: that this peer is gone shall be known.
     pub(crate) fn set_peer(&mut self, fd: &Fd, addr: SocketAddr) -> io::Result<()> {
+        if let Some(done) = self.connect_registered(Number::from_driver(fd.number()), addr) {
+            return done;
+        }
         self.calls += 2;
         with_socket(fd, |socket| socket.connect(&addr.into()))?;
         report_unreachable(Number::from_driver(fd.number()), true);
@@ -103,7 +106,7 @@ impl Backend {
 }
 
 /// Whether a receive fails when an earlier datagram could not be delivered.
-fn report_unreachable(number: Number, on: bool) {
+pub(super) fn report_unreachable(number: Number, on: bool) {
     let (value, mut len) = (u32::from(on), 0);
     // SAFETY: an option of four bytes. Where it is missing, receives may report more than was asked for.
     unsafe {
@@ -145,4 +148,12 @@ pub(super) fn is_v6(number: Number) -> bool {
     // SAFETY: the socket is open: its descriptor is held.
     let socket = unsafe { BorrowedSocket::borrow_raw(number.socket() as RawSocket) };
     SockRef::from(&socket).local_addr().is_ok_and(|addr| addr.is_ipv6())
+}
+
+/// It is connected.
+#[cfg_attr(not(feature = "rio"), allow(dead_code, reason = "the system knows by itself"))]
+pub(super) fn has_peer(number: Number) -> bool {
+    // SAFETY: as above.
+    let socket = unsafe { BorrowedSocket::borrow_raw(number.socket() as RawSocket) };
+    SockRef::from(&socket).peer_addr().is_ok()
 }
