@@ -3,7 +3,7 @@
 
 /// A socket whose bytes go through a queue, by the index of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Way {
+pub(crate) enum Way {
     Stream(u32),
     Datagrams(u32),
 }
@@ -31,9 +31,14 @@ pub(super) enum Ended {
     Receive(u32),
     Send(u32),
     /// A receive of a datagram socket: which one, and into which of its slots.
-    Datagram { socket: u32, slot: u32 },
+    Datagram {
+        socket: u32,
+        slot: u32,
+    },
     /// A datagram that was sent from this slot.
-    SentDatagram { slot: u32 },
+    SentDatagram {
+        slot: u32,
+    },
 }
 
 impl Ended {
@@ -41,9 +46,7 @@ impl Ended {
         match self {
             Ended::Receive(index) => u64::from(index) << 2,
             Ended::Send(index) => u64::from(index) << 2 | 1,
-            Ended::Datagram { socket, slot } => {
-                u64::from(socket) << 32 | u64::from(slot) << 2 | 2
-            }
+            Ended::Datagram { socket, slot } => u64::from(socket) << 32 | u64::from(slot) << 2 | 2,
             Ended::SentDatagram { slot } => u64::from(slot) << 2 | 3,
         }
     }

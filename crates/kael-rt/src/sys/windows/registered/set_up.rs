@@ -6,7 +6,7 @@ use super::{
         rio::{self, Packet, Purpose, Rio, Sizes, Slots},
     },
     BLOCK, Block, Io, Registered, SENDS_AT_ONCE, STREAMS,
-    datagrams::{self, Datagrams, RECEIVES, SENDS},
+    datagrams::{self, Datagrams},
     state::SLOT,
     stream::Stream,
 };
@@ -26,11 +26,11 @@ use windows_sys::Win32::{
     System::IO::OVERLAPPED,
 };
 
-/// Each block of streams: one region for all that is received, and one for each slot that is sent from. So for datagrams.
-const REGIONS: u32 = STREAMS / BLOCK * (1 + 2 * BLOCK) + datagrams::SOCKETS + SENDS;
+/// Each block of streams: one region for all that is received, and one for each slot that is sent from.
+const REGIONS: u32 = STREAMS / BLOCK * (1 + 2 * BLOCK) + datagrams::REGIONS;
 
 /// Requests that may be with the system at once.
-const COMPLETIONS: u32 = 2 * STREAMS + datagrams::SOCKETS * (RECEIVES + SENDS);
+const COMPLETIONS: u32 = 2 * STREAMS + datagrams::REQUESTS;
 
 impl Registered {
     pub(in super::super) fn new(port: &Port) -> Registered {

@@ -63,7 +63,9 @@ impl Backend {
     pub(super) fn go_on_to_end_datagrams(&mut self, index: u32) {
         let Ok(io) = &mut self.registered.io else { return };
         let socket = &io.datagrams.sockets[index as usize];
-        if socket.closing && socket.sending == 0 && !socket.closed {
+        // What a queue has that takes nothing more ends with its socket only.
+        let is_over = socket.sending == 0 || socket.broken.is_some();
+        if socket.closing && is_over && !socket.closed {
             self.close_datagram_socket(index);
         }
         self.free_datagrams_if_over(index);

@@ -15,9 +15,6 @@ mod peer;
 mod receive;
 mod send;
 
-pub(super) use inbox::RECEIVES;
-pub(super) use outbox::SENDS;
-
 use super::{
     super::{
         super::PeerAddr,
@@ -36,12 +33,16 @@ use crate::{
         windows::sockets,
     },
 };
-use inbox::{Inbox, ROOM};
-use outbox::Outbox;
+use inbox::{Inbox, RECEIVES, ROOM};
+use outbox::{Outbox, SENDS};
 use std::{mem, net::SocketAddr, ptr};
 
 /// Datagram sockets of a core that may have registered memory.
 pub(super) const SOCKETS: u32 = 16;
+
+/// What all of them may have with the system at once, and what they register.
+pub(super) const REQUESTS: u32 = SOCKETS * (RECEIVES + SENDS);
+pub(super) const REGIONS: u32 = SOCKETS + SENDS;
 
 /// Bytes of a slot: a datagram, and its address behind it.
 const SLOT: u32 = ROOM + ADDRESS;

@@ -7,29 +7,29 @@
 use std::collections::VecDeque;
 
 /// Datagrams of a core that may be with the system at once.
-pub(in super::super) const SENDS: u32 = 64;
+pub(super) const SENDS: u32 = 64;
 
 const ALL: u64 = u64::MAX;
 const _: () = assert!(SENDS == u64::BITS);
 
-pub(in super::super) struct Outbox<W> {
+pub(super) struct Outbox<W> {
     /// A bit for each slot.
     free: u64,
     waiting: VecDeque<W>,
 }
 
 impl<W> Outbox<W> {
-    pub(in super::super) fn new() -> Outbox<W> {
+    pub(super) fn new() -> Outbox<W> {
         Outbox { free: ALL, waiting: VecDeque::new() }
     }
 
     /// It waits behind all others.
-    pub(in super::super) fn push(&mut self, one: W) {
+    pub(super) fn push(&mut self, one: W) {
         self.waiting.push_back(one);
     }
 
     /// The one that has waited longest, with a slot for it, which is not free any more.
-    pub(in super::super) fn next(&mut self) -> Option<(u32, W)> {
+    pub(super) fn next(&mut self) -> Option<(u32, W)> {
         if self.free == 0 {
             return None;
         }
@@ -40,19 +40,19 @@ impl<W> Outbox<W> {
     }
 
     /// The system could not take it: it is the first again.
-    pub(in super::super) fn put_back(&mut self, slot: u32, one: W) {
+    pub(super) fn put_back(&mut self, slot: u32, one: W) {
         self.free_again(slot);
         self.waiting.push_front(one);
     }
 
     /// Nothing of the slot is with the system any more.
-    pub(in super::super) fn free_again(&mut self, slot: u32) {
+    pub(super) fn free_again(&mut self, slot: u32) {
         debug_assert!(self.free & 1 << slot == 0);
         self.free |= 1 << slot;
     }
 
     /// One that waits, and will not be sent.
-    pub(in super::super) fn remove(&mut self, is_it: impl Fn(&W) -> bool) -> Option<W> {
+    pub(super) fn remove(&mut self, is_it: impl Fn(&W) -> bool) -> Option<W> {
         let place = self.waiting.iter().position(is_it)?;
         self.waiting.remove(place)
     }
