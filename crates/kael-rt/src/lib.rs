@@ -4,7 +4,7 @@
 //! for every operation ([`budget`]) that is written down, measured and tested. On Linux it is
 //! io_uring, from kernel 6.1 on, or epoll (`--cfg kael_backend="epoll"`); on macOS and the BSDs kqueue,
 //! which was never run there yet; on Windows completion ports, which were run under wine and never on Windows,
-//! and with the cargo feature `rio` registered I/O for TCP streams, which was run over a model of it only.
+//! and with the cargo feature `rio` registered I/O for TCP streams and UDP sockets, which was run over a model of it only.
 //!
 //! ```
 //! use kael_rt::net::{TcpListener, TcpStream};

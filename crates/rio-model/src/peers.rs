@@ -32,6 +32,11 @@ impl Peers {
         self.remote.is_ok()
     }
 
+    /// The peer is the one that it was, or there still is none.
+    pub(crate) fn have_the_same_peer(&self, socket: SOCKET) -> bool {
+        Peers::of(socket).is_ok_and(|now| self.remote.as_ref().ok() == now.remote.as_ref().ok())
+    }
+
     pub(crate) fn are_still_of(&self, socket: SOCKET) -> bool {
         let Ok(now) = Peers::of(socket) else {
             return false;

@@ -192,6 +192,12 @@ impl World {
     ) -> Result<Parts, i32> {
         let queue = self.queue(number)?;
         let (is_datagram, connected) = (queue.is_datagram, queue.peers.are_connected());
+        if is_datagram
+            && direction == Direction::Send
+            && !queue.peers.have_the_same_peer(queue.socket)
+        {
+            return Err(record(Violation::ConnectedLate, WSAEINVAL));
+        }
         // Without a buffer, it is a datagram of which there are no bytes. An address is a datagram's.
         let count = u32::from(buffers.data.is_some());
         if buffers.count != count || !is_datagram && (count == 0 || buffers.remote.is_some()) {

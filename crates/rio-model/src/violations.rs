@@ -31,9 +31,12 @@ pub enum Violation {
     Address = 10,
     /// A datagram without an address from a socket that is not connected. Refused with WSAENOTCONN.
     NoPeer = 11,
+    /// A datagram is sent through a queue whose socket was connected after the queue was made, or connected anew. Not
+    /// among the calls that are documented for such a socket; refused with WSAEINVAL.
+    ConnectedLate = 12,
 }
 
-pub const KINDS: [Violation; 12] = [
+pub const KINDS: [Violation; 13] = [
     Violation::Bounds,
     Violation::UnknownBuffer,
     Violation::DeregisteredInUse,
@@ -46,6 +49,7 @@ pub const KINDS: [Violation; 12] = [
     Violation::Arguments,
     Violation::Address,
     Violation::NoPeer,
+    Violation::ConnectedLate,
 ];
 
 static COUNTS: [AtomicU64; KINDS.len()] = [const { AtomicU64::new(0) }; KINDS.len()];

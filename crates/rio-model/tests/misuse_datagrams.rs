@@ -307,6 +307,20 @@ fn who_has_no_peer_names_one() {
 }
 
 #[test]
+fn a_socket_is_connected_before_it_has_a_queue() {
+    let bench = Bench::new();
+    let [a, b] = bench.buffers;
+    let found = violations(Violation::ConnectedLate, || {
+        // SAFETY: it is closed by the bench, and not by this.
+        let std = ManuallyDrop::new(unsafe { UdpSocket::from_raw_socket(bench.socket as u64) });
+        std.connect(bench.other.local_addr().unwrap()).unwrap();
+        assert_eq!(bench.send(Some((a, 0, 10)), None), Err(WSAEINVAL));
+        assert_eq!(bench.send(Some((a, 0, 10)), Some((b, 0, ADDRESS))), Err(WSAEINVAL));
+    });
+    assert_eq!(found, (2, 2));
+}
+
+#[test]
 fn arguments_go_together() {
     let bench = Bench::new();
     let [a, b] = bench.buffers;

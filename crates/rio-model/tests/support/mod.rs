@@ -1,5 +1,6 @@
 //! What the tests of the driver share: a completion port, sockets for registered I/O, clients that verify each byte.
 
+pub(crate) mod datagrams;
 pub(crate) mod echo;
 
 use crate::rio::{Packet, Rio, Sizes};

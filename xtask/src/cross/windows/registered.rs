@@ -14,7 +14,7 @@ const MODEL: &str = r#"--cfg kael_rio="model""#;
 /// Its builds are apart from those without it.
 const FEATURE: &str = "--locked --features kael-rt/rio --target-dir target/rio";
 
-/// The test programs of the library that have to do with streams, and what they cost.
+/// The test programs of the library that have to do with streams and datagrams, and what they cost.
 const PROGRAMS: &[&str] = &[
     "alloc_io",
     "bad_input",
@@ -22,18 +22,22 @@ const PROGRAMS: &[&str] = &[
     "close",
     "drop_accept",
     "drop_many",
+    "drop_open",
     "drop_read",
     "drop_write",
     "early_end",
     "foreign",
     "forget",
     "full",
+    "hostile",
     "many",
     "pooled",
     "queued",
+    "readiness",
     "runtime",
     "send_file",
     "shutdown",
+    "zero_copy",
 ];
 
 pub(super) fn lints(toolchain: &Toolchain) -> Command {
@@ -47,7 +51,7 @@ pub(super) fn suites(run: &mut Run, toolchain: &Toolchain, wine: &mut Wine) {
     run.check("registered I/O, over its model", || {
         let names: String = PROGRAMS.iter().map(|name| format!(" --test {name}")).collect();
         // Its own library among them, beside which it lies.
-        let line = format!("test {FEATURE} -p kael-rt -p rio-model --test public{names}");
+        let line = format!("test {FEATURE} -p kael-rt -p rio-model --test public --test public_datagrams{names}");
         let mut build = toolchain.cargo_with(TARGET, MODEL, &line);
         let sorted = kernels::RIO.sort(build_programs(wine, &mut build)?)?;
         println!("{} programs", sorted.len());

@@ -1,12 +1,14 @@
 //! Registered I/O: receives and sends that are written into memory shared with the system, and handed over in batches.
 //!
 //! This is the driver alone, one for each core. Accepting, connecting and whatever else is not a transfer on a
-//! connected socket stay with the completion port, which also wakes the core when this driver asks for it.
+//! connected socket, or of a bound one's datagrams, stay with the completion port, which also wakes the core when this
+//! driver asks for it.
 //!
 //! A turn of the core is:
 //!
 //! 1. [`Rio::drain`]: what has ended, with no system call.
-//! 2. Tasks run; [`Rio::receive`] and [`Rio::send`] defer their requests, with no system call.
+//! 2. Tasks run; [`Rio::receive`] and [`Rio::send`], and of datagrams [`Rio::receive_from`] and [`Rio::send_to`], defer their
+//!    requests, with no system call.
 //! 3. [`Rio::commit`]: one call for each queue and direction that has deferred requests.
 //! 4. Only when the core is about to sleep and `drain` gives nothing: [`Rio::before_sleep`], one call unless a packet
 //!    is still to come. Then the wait on the port; its packet with our OVERLAPPED is told by [`Rio::notified`].
