@@ -3,6 +3,9 @@
 use std::os::windows::ffi::OsStrExt;
 use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LoadLibraryW};
 
+/// One of which the system does not know what it takes.
+type Function = unsafe extern "system" fn() -> isize;
+
 #[derive(Clone, Copy)]
 pub(crate) struct Model {
     violations: extern "system" fn(u32) -> u64,
@@ -25,9 +28,11 @@ impl Model {
         // SAFETY: that is what the library exports by these names.
         unsafe {
             Model {
-                violations: std::mem::transmute(violations),
-                seed: std::mem::transmute(seed),
-                gather: std::mem::transmute(gather),
+                violations: std::mem::transmute::<Function, extern "system" fn(u32) -> u64>(
+                    violations,
+                ),
+                seed: std::mem::transmute::<Function, extern "system" fn(u64)>(seed),
+                gather: std::mem::transmute::<Function, extern "system" fn(u32)>(gather),
             }
         }
     }

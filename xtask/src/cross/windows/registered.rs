@@ -40,6 +40,9 @@ const PROGRAMS: &[&str] = &[
     "zero_copy",
 ];
 
+/// Those of the model that run the library over it.
+const MODELS: &[&str] = &["public", "public_datagram_situations", "public_datagrams"];
+
 pub(super) fn lints(toolchain: &Toolchain) -> Command {
     let line = format!(
         "{FEATURE} -p kael-rt --all-targets -- -D warnings -A clippy::missing_const_for_thread_local"
@@ -51,7 +54,8 @@ pub(super) fn suites(run: &mut Run, toolchain: &Toolchain, wine: &mut Wine) {
     run.check("registered I/O, over its model", || {
         let names: String = PROGRAMS.iter().map(|name| format!(" --test {name}")).collect();
         // Its own library among them, beside which it lies.
-        let line = format!("test {FEATURE} -p kael-rt -p rio-model --test public --test public_datagrams{names}");
+        let own: String = MODELS.iter().map(|name| format!(" --test {name}")).collect();
+        let line = format!("test {FEATURE} -p kael-rt -p rio-model{own}{names}");
         let mut build = toolchain.cargo_with(TARGET, MODEL, &line);
         let sorted = kernels::RIO.sort(build_programs(wine, &mut build)?)?;
         println!("{} programs", sorted.len());

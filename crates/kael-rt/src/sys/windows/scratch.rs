@@ -222,40 +222,6 @@ impl PeerAddr {
         self.storage = unsafe { *addr.as_ptr().cast() };
     }
 
-    /// The address, in memory of a SOCKADDR_INET, or a longer one.
-    #[cfg_attr(not(feature = "rio"), allow(dead_code, reason = "registered I/O has addresses in memory of its own"))]
-    pub(super) fn to_inet(self, into: &mut [u8]) {
-        let len = (self.len.max(0) as usize).min(into.len()).min(size_of::<SOCKADDR_STORAGE>());
-        // SAFETY: so many bytes of either, which are not the same memory.
-        unsafe {
-            std::ptr::copy_nonoverlapping((&raw const self.storage).cast(), into.as_mut_ptr(), len);
-        }
-    }
-
-    /// The address that lies in memory of a SOCKADDR_INET: its family says how long it is.
-    #[cfg_attr(not(feature = "rio"), allow(dead_code, reason = "as above"))]
-    pub(super) fn of_inet(from: &[u8]) -> PeerAddr {
-        let mut addr = PeerAddr::unset();
-        let len = from.len().min(size_of::<SOCKADDR_STORAGE>());
-        // SAFETY: as above.
-        unsafe {
-            std::ptr::copy_nonoverlapping(from.as_ptr(), (&raw mut addr.storage).cast(), len);
-        }
-        addr.len = match addr.storage.ss_family {
-            AF_INET => size_of::<SOCKADDR_IN>() as i32,
-            AF_INET6 => size_of::<SOCKADDR_IN6>() as i32,
-            _ => 0,
-        };
-        addr
-    }
-
-    #[cfg_attr(not(feature = "rio"), allow(dead_code, reason = "as above"))]
-    pub(super) fn at(addr: SocketAddr) -> PeerAddr {
-        let mut peer = PeerAddr::unset();
-        peer.set(addr);
-        peer
-    }
-
     /// The address, if it is one of the internet's.
     pub(crate) fn get(&self) -> Option<SocketAddr> {
         if (self.len as usize) < size_of::<ADDRESS_FAMILY>() {

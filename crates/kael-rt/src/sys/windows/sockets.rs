@@ -149,11 +149,3 @@ pub(super) fn is_v6(number: Number) -> bool {
     let socket = unsafe { BorrowedSocket::borrow_raw(number.socket() as RawSocket) };
     SockRef::from(&socket).local_addr().is_ok_and(|addr| addr.is_ipv6())
 }
-
-/// It is connected.
-#[cfg_attr(not(feature = "rio"), allow(dead_code, reason = "the system knows by itself"))]
-pub(super) fn has_peer(number: Number) -> bool {
-    // SAFETY: as above.
-    let socket = unsafe { BorrowedSocket::borrow_raw(number.socket() as RawSocket) };
-    SockRef::from(&socket).peer_addr().is_ok()
-}

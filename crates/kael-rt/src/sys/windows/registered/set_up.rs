@@ -82,8 +82,7 @@ impl Registered {
             return Socket::new(domain, kind, Some(protocol));
         }
         let flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT | WSA_FLAG_REGISTERED_IO;
-        let (family, kind, protocol) =
-            (i32::from(domain), i32::from(kind), i32::from(protocol));
+        let (family, kind, protocol) = (i32::from(domain), i32::from(kind), i32::from(protocol));
         // SAFETY: no pointer but null. (Winsock was started when the table was asked for.)
         let socket = unsafe { WSASocketW(family, kind, protocol, ptr::null(), 0, flags) };
         if socket == INVALID_SOCKET {

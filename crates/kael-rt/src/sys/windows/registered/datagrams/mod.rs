@@ -8,6 +8,7 @@
 //! among that. So a socket that is connected before its first transfer has the system's peer; one that is connected
 //! after it has a peer of ours: its sends name that address, and what comes from others is passed over.
 
+mod address;
 mod end;
 mod inbox;
 mod outbox;
@@ -217,7 +218,7 @@ impl Socket {
         (self.number, self.queue) = (number, Some(queue));
         self.inbox.begin();
         (self.reader, self.peer, self.broken) = (None, None, None);
-        (self.connected, self.is_v6) = (sockets::has_peer(number), sockets::is_v6(number));
+        (self.connected, self.is_v6) = (address::has_peer(number), sockets::is_v6(number));
         (self.closing, self.closed) = (false, false);
     }
 

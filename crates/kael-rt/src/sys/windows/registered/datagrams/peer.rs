@@ -31,8 +31,7 @@ impl Backend {
 
     /// A peer that the system does not know.
     pub(crate) fn own_peer(&mut self, number: i32) -> Option<SocketAddr> {
-        let (io, Way::Datagrams(index)) =
-            self.registered.known(Number::from_driver(number))?
+        let (io, Way::Datagrams(index)) = self.registered.known(Number::from_driver(number))?
         else {
             return None;
         };

@@ -1,6 +1,6 @@
 //! What datagram sockets receive.
 
-use super::{Reader, Socket};
+use super::{Reader, Socket, address};
 use crate::sys::{
     PeerAddr,
     event::Started,
@@ -80,8 +80,8 @@ impl Socket {
                 }
             };
             // SAFETY: what is held is not with the system.
-            let (bytes, address) = unsafe { self.memories.bytes(held.slot) };
-            let from = PeerAddr::of_inet(address);
+            let (bytes, sender) = unsafe { self.memories.bytes(held.slot) };
+            let from = address::read(sender);
             if self.peer.is_some_and(|peer| !is_same(peer, &from)) {
                 self.inbox.take();
                 continue;

@@ -1,8 +1,7 @@
 //! What datagram sockets send.
 
-use super::{Ended, ROOM, Sending, Way, Writer};
+use super::{Ended, ROOM, Sending, Way, Writer, address};
 use crate::sys::{
-    PeerAddr,
     event::Started,
     windows::{Backend, registered::Io},
 };
@@ -13,7 +12,7 @@ impl Backend {
     pub(super) fn send_datagram(&mut self, mut writer: Writer) -> Started {
         let Ok(io) = &mut self.registered.io else { unreachable!("a socket has registered I/O") };
         let socket = &io.datagrams.sockets[writer.socket as usize];
-        writer.to = writer.to.or_else(|| socket.peer.map(PeerAddr::at));
+        writer.to = writer.to.or_else(|| socket.peer.map(address::of));
         let refused = match writer.to {
             _ if socket.broken.is_some() => socket.broken,
             _ if writer.len > ROOM => Some(WSAEMSGSIZE),
@@ -72,10 +71,10 @@ impl Io {
         let queue = socket.queue.filter(|_| !socket.closed).ok_or(WSAENOTCONN)?;
         let memories = datagrams.sends.as_mut().expect("made with the first socket");
         // SAFETY: the slot is free.
-        let (bytes, address) = unsafe { memories.bytes(slot) };
+        let (bytes, receiver) = unsafe { memories.bytes(slot) };
         writer.memory.gather(bytes);
         if let Some(to) = &writer.to {
-            to.to_inet(address);
+            address::write(to, receiver);
         }
         let (slice, at) = memories.slice(slot, writer.len);
         let context = Ended::SentDatagram { slot }.to_bits();
