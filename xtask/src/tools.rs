@@ -29,9 +29,7 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
         workspace::cargo(&["install", "cargo-deny", "--locked", "--version", CARGO_DENY]);
     install.arg("--root").arg(&tools).arg("--target-dir").arg(tools.join("build"));
     // It is run a few times, so what counts is that it builds soon.
-    workspace::quick_release(&mut install)
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
-        .env("CARGO_PROFILE_RELEASE_STRIP", "true");
+    install.arg("--debug").env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
     let ended = process::run(&mut install, INSTALL_LIMIT, Show::Nothing)?;
     if !ended.success() {
         return Err(format!(
