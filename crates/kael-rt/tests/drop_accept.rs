@@ -7,10 +7,14 @@ mod drops;
 use drops::{FOREVER, First, READINESS, is_emulated, leave_in, poll_once, race, runs, size, turns};
 use kael_rt::net::TcpListener;
 use kael_rt::time::{Duration, sleep};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream as StdTcpStream;
 use std::panic::resume_unwind;
+use std::pin::pin;
 use std::thread;
+
+/// Between two looks at a connection that is not accepted yet.
+const A_WHILE: Duration = Duration::from_millis(5);
 
 #[test]
 fn r04_accepts_dropped_in_a_storm_lose_no_connection() {
@@ -87,8 +91,16 @@ fn r04_an_accept_that_completes_while_it_is_cancelled_loses_no_connection() {
             } else {
                 leave_in(listener.accept(), connect).await;
             }
-            let client = client.unwrap();
-            let (stream, peer) = listener.accept().await.unwrap();
+            let mut client = client.unwrap();
+            client.set_nonblocking(true).unwrap();
+            let mut accept = pin!(listener.accept());
+            let (stream, peer) = loop {
+                if let First::Left(accepted) = race(&mut accept, sleep(A_WHILE)).await {
+                    break accepted.unwrap();
+                }
+                let seen = client.read(&mut [0]).map_err(|error| error.kind());
+                assert_eq!(seen, Err(ErrorKind::WouldBlock), "closed, and never accepted");
+            };
             assert_eq!(peer, client.local_addr().unwrap());
             assert_eq!(stream.peer_addr().unwrap(), peer);
         }
