@@ -62,6 +62,9 @@ pub(crate) const LANES: &[Lane] = &[
     Lane { name: "red", about: "each mutant is found by its test", steps: red },
 ];
 
+/// Lanes that only build: in a run of all lanes they do that beside the others, while those wait for something.
+pub(crate) const BESIDE: &[&str] = &["bsd"];
+
 /// The simulator's own target folder: its flags would otherwise rebuild everything twice per round of work.
 const SIM_TARGET: &str = "target/sim";
 const SIM_SEEDS: u64 = 2_000;

@@ -32,6 +32,7 @@ pub(super) struct Toolchain {
 impl Toolchain {
     /// Installs what is missing, and builds the library for the targets that are not in the cache.
     pub(super) fn with_std_for(targets: &[&str]) -> Result<Toolchain, String> {
+        let _alone = tools::alone("toolchain")?;
         let is_missing = |(_, file): &&(&str, &str)| !Path::new(file).exists();
         let missing: Vec<&str> =
             PACKAGES.iter().filter(is_missing).map(|(package, _)| *package).collect();
