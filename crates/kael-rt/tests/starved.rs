@@ -200,7 +200,7 @@ fn r19_a_listener_without_descriptors_recovers_on_a_core_that_never_rests() {
                 client.connect(&addr.into()).unwrap();
                 let began = Instant::now();
                 while seen.accepted.borrow().is_empty() {
-                    assert!(began.elapsed() < LONG, "it never asks again");
+                    assert!(began.elapsed() < LONG / 3, "it never asks again");
                     kael_rt::yield_now().await;
                 }
             });
