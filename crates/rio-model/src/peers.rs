@@ -22,9 +22,7 @@ impl Peers {
         if local == Err(WSAENOTSOCK) {
             return Err(WSAENOTSOCK);
         }
-        // SAFETY: as above.
-        let remote = address(|name, len| unsafe { getpeername(socket, name, len) });
-        Ok(Peers { local, remote })
+        Ok(Peers { local, remote: remote(socket) })
     }
 
     /// There is a peer.
@@ -34,7 +32,7 @@ impl Peers {
 
     /// The peer is the one that it was, or there still is none.
     pub(crate) fn have_the_same_peer(&self, socket: SOCKET) -> bool {
-        Peers::of(socket).is_ok_and(|now| self.remote.as_ref().ok() == now.remote.as_ref().ok())
+        self.remote.as_ref().ok() == remote(socket).as_ref().ok()
     }
 
     pub(crate) fn are_still_of(&self, socket: SOCKET) -> bool {
@@ -44,6 +42,11 @@ impl Peers {
         // A connection that was reset has no peer any more.
         self.local == now.local && (now.remote.is_err() || self.remote == now.remote)
     }
+}
+
+fn remote(socket: SOCKET) -> Result<Vec<u8>, i32> {
+    // SAFETY: `address` gives room for an address, and its size.
+    address(|name, len| unsafe { getpeername(socket, name, len) })
 }
 
 /// It sends and receives datagrams.

@@ -105,6 +105,8 @@ fn a_socket_that_is_connected_later_has_a_peer_of_ours() {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let error = socket.send("nobody").await.0.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotConnected);
+        let error = socket.send_zc("nobody").await.0.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotConnected);
         let (friend, stranger) = (std_socket(), std_socket());
         let old = std_socket();
         socket.connect(old.local_addr().unwrap()).await.unwrap();
