@@ -91,6 +91,8 @@ enum What {
     },
     Setup(String),
     Pool(String),
+    #[allow(dead_code, reason = "only Windows has pipes with names")]
+    Pipe(String),
 }
 
 /// What can befall an operation besides the kernel's errors. It travels in a completion's result
@@ -270,6 +272,21 @@ impl Error {
         io::Error::new(kind, Error { what: What::Pool(text) })
     }
 
+    /// What is wrong with a named pipe that was asked for.
+    #[allow(dead_code, reason = "only Windows has pipes with names")]
+    pub(crate) fn pipe(kind: io::ErrorKind, text: String) -> io::Error {
+        io::Error::new(kind, Error { what: What::Pipe(text) })
+    }
+
+    /// All instances of a pipe have their clients.
+    #[allow(dead_code, reason = "likewise")]
+    pub(crate) fn pipe_busy(name: &str) -> io::Error {
+        let text = format!(
+            "all instances of `{name}` have a client: open it again in a moment (ClientOptions shows how)"
+        );
+        Error::pipe(io::ErrorKind::ResourceBusy, text)
+    }
+
     /// The number that an error came from.
     pub(crate) fn code_of(error: &io::Error) -> i32 {
         match (error.raw_os_error(), Error::of(error).and_then(Error::fault)) {
@@ -283,7 +300,7 @@ impl Error {
         match self.what {
             What::Fault(fault) | What::Partial { fault, .. } => Some(fault),
             What::Moved { code, .. } => Fault::of(code),
-            What::Setup(_) | What::Pool(_) => None,
+            What::Setup(_) | What::Pool(_) | What::Pipe(_) => None,
         }
     }
 
@@ -363,7 +380,7 @@ impl fmt::Display for Error {
                     _ => write!(f, " after {to} bytes in one direction and {fro} in the other"),
                 }
             }
-            What::Setup(text) | What::Pool(text) => f.write_str(text),
+            What::Setup(text) | What::Pool(text) | What::Pipe(text) => f.write_str(text),
         }
     }
 }

@@ -198,6 +198,18 @@ impl Descriptor {
         self.write.dead.set(true);
     }
 
+    /// Another peer will be at the other end: what the last one left behind is told to nobody.
+    #[allow(
+        dead_code,
+        reason = "only the server's end of a named pipe has one peer after the other"
+    )]
+    pub(crate) fn forget_peer(&self) {
+        for gate in [&self.read, &self.write] {
+            gate.sticky.set(0);
+            gate.dead.set(false);
+        }
+    }
+
     /// A user becomes an orphan.
     pub(super) fn add_orphan(&self) {
         self.users.set(self.users.get() - 1);

@@ -49,7 +49,10 @@ use crate::{
 use std::{cell::Cell, ffi::CStr, mem::MaybeUninit, net::Shutdown, ptr::NonNull};
 
 /// One request to the kernel: plain, closed, shared by every backend. Our own SQE.
-#[allow(dead_code, reason = "not every system moves bytes through pipes, or asks for rights")]
+#[allow(
+    dead_code,
+    reason = "not every system moves bytes through pipes, asks for rights, or has pipes with names"
+)]
 pub(crate) enum Request<'a> {
     /// Does nothing, and completes.
     Nop,
@@ -211,6 +214,10 @@ pub(crate) enum Request<'a> {
         fd: &'a Descriptor,
         side: Side,
     },
+    /// Waits for a client at the server's end of a named pipe.
+    AwaitClient {
+        fd: &'a Descriptor,
+    },
     /// Blocks a thread of the pool until told to go on, then writes: a job that is stuck.
     #[cfg(test)]
     Stall {
@@ -280,7 +287,8 @@ impl Request<'_> {
             | Request::Fill { .. }
             | Request::Take { .. }
             | Request::Give { .. }
-            | Request::Ready { .. } => Gives::Count,
+            | Request::Ready { .. }
+            | Request::AwaitClient { .. } => Gives::Count,
             #[cfg(test)]
             Request::Stall { .. } => Gives::Count,
         }
@@ -345,7 +353,8 @@ impl Request<'_> {
             | Request::Fill { fd, .. }
             | Request::Take { fd, .. }
             | Request::Give { fd, .. }
-            | Request::Ready { fd, .. } => Some(fd),
+            | Request::Ready { fd, .. }
+            | Request::AwaitClient { fd } => Some(fd),
             Request::Nop
             | Request::StatPath { .. }
             | Request::Open { .. }

@@ -297,6 +297,8 @@ pub(crate) use windows::access::O_DIRECT;
 #[cfg(windows)]
 use windows::call;
 #[cfg(windows)]
+pub(crate) use windows::pipes;
+#[cfg(windows)]
 pub(crate) use windows::{
     Backend, MOST, StatBuf, Unpark, access, advise_huge_pages, borrow, close_now, errno, pin_to_cpu,
 };
@@ -369,7 +371,7 @@ compile_error!(
 );
 
 pub(crate) use event::{
-    Buffers, COPIED, Event, LOOK, MORE, NOTIFICATION, Region, Started, buffer_of,
+    Buffers, COPIED, Event, LOOK, MORE, NOTIFICATION, PART, Region, Started, buffer_of,
 };
 pub(crate) use options::RingOptions;
 pub(crate) use packet::Packet;

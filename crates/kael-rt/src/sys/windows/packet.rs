@@ -28,6 +28,8 @@ pub(crate) struct Packet {
     pub(super) flags: u32,
     /// How much there was room for.
     pub(super) room: u32,
+    /// What a pipe is read into, which may be asked again.
+    pub(super) memory: *mut u8,
     /// A buffer of a group, which is filled.
     pub(super) group: u16,
     pub(super) buffer: u16,
@@ -49,6 +51,8 @@ pub(crate) enum Answered {
     Count,
     /// A count of bytes of a file, which may have ended.
     File,
+    /// A count of bytes of a pipe, or a part of a message.
+    Pipe,
     /// A datagram, which may have been longer than its room.
     Datagram,
     /// A buffer of a group.
@@ -74,6 +78,7 @@ impl Packet {
             number: Number::NONE,
             flags: 0,
             room: 0,
+            memory: ptr::null_mut(),
             group: 0,
             buffer: 0,
             goes_on: false,
@@ -82,6 +87,13 @@ impl Packet {
             accepted: None,
             peer: ptr::null_mut(),
         }
+    }
+
+    /// Makes it ready for a read of a pipe, perhaps not the first of its request.
+    pub(super) fn prepare_again(&mut self) {
+        let (memory, room, skips) = (self.memory, self.room, self.skips);
+        self.prepare(self.user, Answered::Pipe, self.number, 0);
+        (self.memory, self.room, self.skips, self.pending) = (memory, room, skips, true);
     }
 
     /// Makes it ready for a request. `at`: where in the file.

@@ -53,6 +53,7 @@ impl Backend {
                 let (result, flags) = self.filled(packet, n);
                 self.answer_pooled(packet, result, flags);
             }
+            Answered::Pipe => self.pipe_was_read(packet, code, n),
             _ => {
                 let result = self.settle(packet, code, n);
                 self.report(packet.user, packet.kind, result, 0);
