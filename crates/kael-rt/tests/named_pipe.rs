@@ -2,8 +2,6 @@
 
 #![cfg(windows)] // No other system has them.
 
-#[path = "support/again.rs"]
-mod again;
 #[path = "support/drops.rs"]
 mod drops;
 #[path = "support/pipes.rs"]
@@ -19,7 +17,6 @@ use kael_rt::net::windows::named_pipe::{
 use kael_rt::time::{Duration, sleep};
 use pipes::{name, pair, plain_client};
 use std::io::{ErrorKind, Read, Write};
-use std::process::Stdio;
 use std::thread;
 
 /// ERROR_PIPE_BUSY.
@@ -422,35 +419,5 @@ fn a_flush_waits_for_the_reader() {
         flush.await.unwrap();
         server.disconnect().await.unwrap();
         assert_eq!(&reader.join().unwrap().1, b"to be read");
-    });
-}
-
-/// A client that is killed is the end of what it has written.
-#[test]
-fn a_peer_that_is_killed_is_the_end() {
-    const PEER: &str = "KAEL_PIPE_PEER";
-    if let Ok(name) = std::env::var(PEER) {
-        let mut client = plain_client(&name).unwrap();
-        client.write_all(b"last words").unwrap();
-        loop {
-            thread::park();
-        }
-    }
-    runs(LATE, || async {
-        let name = name("killed");
-        let server = ServerOptions::new().create(&name).unwrap();
-        let mut command = again::this_program();
-        command.args(["a_peer_that_is_killed_is_the_end", "--exact"]).env(PEER, &name);
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let mut peer = command.spawn().unwrap();
-        server.connect().await.unwrap();
-        assert_eq!(server.read_exact(vec![0; 10]).await.1, b"last words");
-        let mut read = server.read(Vec::with_capacity(8));
-        assert!(poll_once(&mut read).is_pending());
-        peer.kill().unwrap();
-        peer.wait().unwrap();
-        assert_eq!(read.await.0.unwrap(), 0);
-        let gone = server.write_all("hello?").await.0.unwrap_err();
-        assert_eq!(gone.kind(), ErrorKind::BrokenPipe, "{gone}");
     });
 }

@@ -1,4 +1,4 @@
-//! Named pipes whose runtime ends: it waits for nobody at the other end, and leaves no handle open.
+//! Named pipes whose runtime ends, which waits for nobody at the other end and leaves no handle open; and whose peer is killed.
 
 #![cfg(windows)] // No other system has them.
 
@@ -11,12 +11,14 @@ use kael_rt::net::windows::named_pipe::{NamedPipeServer, ServerOptions};
 use kael_rt::runtime::{Builder, Runtime};
 use kael_rt::time::{Duration, Instant};
 use pipes::{name, plain_client};
-use rig::{expect_nothing_open, within_limit};
+use rig::{expect_nothing_open, this_program, within_limit};
 use std::fs::File;
 use std::future::Future;
-use std::io::Read;
+use std::io::{ErrorKind, Read, Write};
 use std::pin::Pin;
+use std::process::Stdio;
 use std::task::{Context, Waker};
+use std::thread;
 
 /// Polls once, and expects that it waits.
 fn begin<F: Future + Unpin>(mut future: F) -> F {
@@ -63,6 +65,8 @@ fn tasks_that_wait_end_with_their_runtime() {
             kael_rt::time::sleep(Duration::from_millis(1)).await;
         });
         end(runtime);
+        // A pipe that is kept is open for as long.
+        drop(served);
         expect_end(client);
     });
 }
@@ -102,5 +106,36 @@ fn futures_that_were_forgotten_hold_nothing_up() {
         });
         end(runtime);
         drop((served, client));
+    });
+}
+
+/// A client that is killed is the end of what it has written.
+#[test]
+fn a_peer_that_is_killed_is_the_end() {
+    const PEER: &str = "KAEL_PIPE_PEER";
+    if let Ok(name) = std::env::var(PEER) {
+        let mut client = plain_client(&name).unwrap();
+        client.write_all(b"last words").unwrap();
+        loop {
+            thread::park();
+        }
+    }
+    within_limit(|| {
+        kael_rt::block_on(async {
+            let name = name("killed");
+            let server = ServerOptions::new().create(&name).unwrap();
+            let mut command = this_program();
+            command.args(["a_peer_that_is_killed_is_the_end", "--exact"]).env(PEER, &name);
+            command.stdin(Stdio::null()).stdout(Stdio::null());
+            let mut peer = command.spawn().unwrap();
+            server.connect().await.unwrap();
+            assert_eq!(server.read_exact(vec![0; 10]).await.1, b"last words");
+            let read = begin(server.read(Vec::with_capacity(8)));
+            peer.kill().unwrap();
+            peer.wait().unwrap();
+            assert_eq!(read.await.0.unwrap(), 0);
+            let gone = server.write_all("hello?").await.0.unwrap_err();
+            assert_eq!(gone.kind(), ErrorKind::BrokenPipe, "{gone}");
+        });
     });
 }

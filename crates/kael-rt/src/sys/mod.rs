@@ -18,7 +18,7 @@
 //! * `file_of`, `number_of_file`, `stream_of`, `number_of_stream`: the standard library's types by their numbers.
 //! * `close_now`, `advise_huge_pages`, `pin_to_cpu`, `SocketOption`, `prefetch`: the rest.
 //!
-//! No other file, `lib.rs` aside, has a `cfg` of the platform.
+//! No other file has a `cfg` of the platform, `lib.rs` aside, and `net/mod.rs` for a public module that only Windows has.
 
 pub(crate) mod budgets;
 // A simulated kernel is held to nothing; it shows the ring's.

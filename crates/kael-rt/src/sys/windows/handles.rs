@@ -120,7 +120,7 @@ impl File {
 impl NamedPipe {
     /// The handle, for calls that Kael does not have. It stays this type's own. No call into the system.
     ///
-    /// ```no_run
+    /// ```
     /// # kael_rt::block_on(async {
     /// use kael_rt::net::windows::named_pipe::ServerOptions;
     /// use std::os::windows::io::AsRawHandle;

@@ -15,7 +15,7 @@ use std::{ffi::CString, io, ops::Deref};
 ///
 /// While all instances are taken, the error is `ResourceBusy`. The next one may be free in a moment, or another client may be quicker:
 ///
-/// ```no_run
+/// ```
 /// use kael_rt::{net::windows::named_pipe::{ClientOptions, NamedPipeClient}, time};
 /// use std::{io::ErrorKind, time::Duration};
 ///
@@ -30,21 +30,38 @@ use std::{ffi::CString, io, ops::Deref};
 ///         }
 ///     }
 /// }
+/// # kael_rt::block_on(async {
+/// # use kael_rt::net::windows::named_pipe::ServerOptions;
+/// let server = ServerOptions::new().create(r"\\.\pipe\kael-doc-busy")?;
+/// let first = open(r"\\.\pipe\kael-doc-busy").await?;
+/// let second = kael_rt::spawn(open(r"\\.\pipe\kael-doc-busy"));
+/// drop(first);
+/// server.connect().await?;
+/// server.disconnect().await?;
+/// server.connect().await?;
+/// second.await.unwrap()?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
 /// ```
 ///
 /// Message by message, and only to be read:
 ///
-/// ```no_run
+/// ```
 /// # kael_rt::block_on(async {
 /// use kael_rt::net::windows::named_pipe::{ClientOptions, PipeMode};
+/// # use kael_rt::net::windows::named_pipe::ServerOptions;
+/// # let mut options = ServerOptions::new();
+/// # let server = options.pipe_mode(PipeMode::Message).create(r"\\.\pipe\kael-doc-events")?;
+/// # let writer = kael_rt::spawn(async move { server.connect().await?; server.write_all("event").await.0 });
 /// let events = ClientOptions::new()
 ///     .read(true)
 ///     .write(false)
 ///     .pipe_mode(PipeMode::Message)
-///     .open(r"\\.\pipe\example-events")
+///     .open(r"\\.\pipe\kael-doc-events")
 ///     .await?;
 /// let (part, message) = events.read_message(Vec::with_capacity(4096)).await;
 /// assert_eq!(part?.len, message.len());
+/// # writer.await.unwrap()?;
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```
@@ -114,14 +131,24 @@ impl ClientOptions {
 
 /// The client's end of a pipe: opened by [`ClientOptions`], used as a [`NamedPipe`].
 ///
-/// ```no_run
+/// ```
 /// # kael_rt::block_on(async {
 /// use kael_rt::net::windows::named_pipe::ClientOptions;
-/// let client = ClientOptions::new().open(r"\\.\pipe\example").await?;
+/// # use kael_rt::net::windows::named_pipe::ServerOptions;
+/// # let server = ServerOptions::new().create(r"\\.\pipe\kael-doc-question")?;
+/// # let server = kael_rt::spawn(async move {
+/// #     server.connect().await?;
+/// #     let (n, question) = server.read(Vec::with_capacity(64)).await;
+/// #     n?;
+/// #     server.write_all(question).await.0?;
+/// #     server.close().await
+/// # });
+/// let client = ClientOptions::new().open(r"\\.\pipe\kael-doc-question").await?;
 /// client.write_all("a question").await.0?;
 /// let (result, answer) = client.read(Vec::with_capacity(4096)).await;
 /// println!("{} bytes: {answer:?}", result?);
 /// client.close().await?;
+/// # server.await.unwrap()?;
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```

@@ -4,11 +4,11 @@
 //! has one client at a time. So who serves many makes the next instance before the one that got a client is handed on; else
 //! there is a moment in which nobody answers to the name:
 //!
-//! ```no_run
+//! ```
 //! # kael_rt::block_on(async {
 //! use kael_rt::net::windows::named_pipe::{ClientOptions, ServerOptions};
 //!
-//! const NAME: &str = r"\\.\pipe\example-echo";
+//! const NAME: &str = r"\\.\pipe\kael-doc-echo";
 //! let mut next = ServerOptions::new().first_pipe_instance(true).create(NAME)?;
 //! let _server = kael_rt::spawn(async move {
 //!     loop {
@@ -43,19 +43,21 @@
 //! # Who waits for whom
 //!
 //! ```text
-//!                         a client opens it              connect() says so
-//!   created, or ──────────────────────────────▶ taken ─────────────────────────▶ served ── read, write, ...
-//!   disconnected ◀─┐                              ▲                                │
-//!      │           │ the future is dropped        │ a client came all the same     │
-//!      │ connect() │ before a client came         │ while it was dropped           │
-//!      ▼           │                              │                                │
-//!   waiting ───────┴──────────────────────────────┘                                │
-//!      ▲                                                                           │
-//!      └───────────────────────────── disconnect() ◀──────────────────────────────┘
+//!              a client opens it              connect() says so
+//!   created ──────────────────────▶ taken ─────────────────────────▶ served ── read, write, ...
+//!      │                              ▲                                │
+//!      │ connect()                    │ a client opens it, and         │ disconnect()
+//!      ▼                              │ nobody looks at the answer     ▼
+//!   waiting ──────────────────────────┘                           disconnected
+//!      │ ▲                                                             │
+//!      │ └───────────────────────── connect() ◀────────────────────────┘
+//!      ▼ the future is dropped before a client came
+//!   as created, or as disconnected: Windows may go on to listen, and a client that comes then has it *taken*
 //! ```
 //!
 //! A client is handed over exactly once: who came while a `connect` was dropped is the next one's, at once; also if it has written
-//! something and gone, for what it wrote can still be read.
+//! something and gone, for what it wrote can still be read. A pipe that was *disconnected* answers to nobody before the next
+//! `connect`: clients are told that it is busy.
 //!
 //! # Bytes and messages
 //!
@@ -84,12 +86,13 @@ pub use server::{NamedPipeServer, ServerOptions};
 
 /// What a pipe keeps of writes: their bytes, or which of them were written together.
 ///
-/// ```no_run
+/// ```
 /// use kael_rt::net::windows::named_pipe::{NamedPipeServer, PipeMode, ServerOptions};
 ///
 /// fn mailbox() -> std::io::Result<NamedPipeServer> {
-///     ServerOptions::new().pipe_mode(PipeMode::Message).create(r"\\.\pipe\mailbox")
+///     ServerOptions::new().pipe_mode(PipeMode::Message).create(r"\\.\pipe\kael-doc-mailbox")
 /// }
+/// # kael_rt::block_on(async { assert_eq!(mailbox()?.info()?.mode, PipeMode::Message); Ok::<_, std::io::Error>(()) }).unwrap();
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]

@@ -13,6 +13,23 @@ use crate::{
 use std::io;
 
 /// What [`NamedPipe::read_message`] has read.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::net::windows::named_pipe::{ClientOptions, PipeMode, ServerOptions};
+/// let mut options = ServerOptions::new();
+/// let server = options.pipe_mode(PipeMode::Message).create(r"\\.\pipe\kael-doc-part")?;
+/// let client = ClientOptions::new().open(r"\\.\pipe\kael-doc-part").await?;
+/// client.write_all("a message").await.0?;
+/// server.connect().await?;
+/// let (part, buf) = server.read_message(Vec::with_capacity(2)).await;
+/// let part = part?;
+/// assert_eq!((part.len, part.is_last, &buf[..]), (2, false, &b"a "[..]));
+/// let (part, buf) = server.read_message(Vec::with_capacity(64)).await;
+/// assert!(part?.is_last && buf == b"message");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct MessagePart {
@@ -24,7 +41,7 @@ pub struct MessagePart {
 
 /// Reads a message, or a part of one: `read_message`.
 ///
-/// ```no_run
+/// ```
 /// use kael_rt::{Operation, net::windows::named_pipe::{NamedPipe, ReadMessage}};
 ///
 /// fn next(pipe: &NamedPipe) -> Operation<ReadMessage<Vec<u8>>> {

@@ -16,7 +16,7 @@ use std::{cell::Cell, future::Future, io};
 ///
 /// Reads are served in the order of their first poll, writes likewise; a read and a write may be under way together.
 ///
-/// ```no_run
+/// ```
 /// use kael_rt::net::windows::named_pipe::NamedPipe;
 ///
 /// /// Sends back what comes, as long as somebody is there.
@@ -32,6 +32,25 @@ use std::{cell::Cell, future::Future, io};
 ///         buf = bytes;
 ///     }
 /// }
+/// # kael_rt::block_on(async {
+/// use kael_rt::net::windows::named_pipe::{ClientOptions, ServerOptions};
+/// let server = ServerOptions::new().create(r"\\.\pipe\kael-doc-pipe")?;
+/// let client = ClientOptions::new().open(r"\\.\pipe\kael-doc-pipe").await?;
+/// server.connect().await?;
+/// let echo = kael_rt::spawn(async move {
+///     echo(&server).await?;
+///     server.close().await
+/// });
+/// assert_eq!(client.write("twice").await.0?, 5);
+/// // The server has read it when this is over.
+/// client.flush().await?;
+/// let (result, buf) = client.read_exact(vec![0; 5]).await;
+/// result?;
+/// assert_eq!(buf, b"twice");
+/// client.close().await?;
+/// echo.await.unwrap()?;
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
 /// ```
 pub struct NamedPipe {
     fd: Fd,
@@ -40,6 +59,15 @@ pub struct NamedPipe {
 }
 
 /// Which end of a pipe it is.
+///
+/// ```
+/// # kael_rt::block_on(async {
+/// use kael_rt::net::windows::named_pipe::{PipeEnd, ServerOptions};
+/// let server = ServerOptions::new().create(r"\\.\pipe\kael-doc-end")?;
+/// assert_eq!(server.info()?.end, PipeEnd::Server);
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PipeEnd {
     /// That of a program that has opened it.
@@ -49,6 +77,21 @@ pub enum PipeEnd {
 }
 
 /// What a pipe was made with; see [`NamedPipe::info`].
+///
+/// ```
+/// use kael_rt::net::windows::named_pipe::PipeInfo;
+///
+/// fn describe(info: &PipeInfo) -> String {
+///     let instances = info.max_instances.map_or("any number of".into(), |most| most.to_string());
+///     format!("{:?}, {instances} instances, {} bytes out", info.mode, info.out_buffer_size)
+/// }
+/// # kael_rt::block_on(async {
+/// # let mut options = kael_rt::net::windows::named_pipe::ServerOptions::new();
+/// # let server = options.out_buffer_size(4096).create(r"\\.\pipe\kael-doc-describe")?;
+/// assert_eq!(describe(&server.info()?), "Byte, any number of instances, 4096 bytes out");
+/// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct PipeInfo {
@@ -96,7 +139,7 @@ impl NamedPipe {
     /// Dropping it loses nothing: the next read goes on where this one began. (What a dropped [`read_exact`](Self::read_exact) had got of
     /// several messages is one.)
     ///
-    /// ```no_run
+    /// ```
     /// use kael_rt::net::windows::named_pipe::NamedPipe;
     ///
     /// async fn whole_message(pipe: &NamedPipe) -> std::io::Result<Vec<u8>> {
@@ -152,7 +195,7 @@ impl NamedPipe {
 
     /// What the pipe was made with. See GetNamedPipeInfo. 1 call into the system.
     ///
-    /// ```no_run
+    /// ```
     /// use kael_rt::net::windows::named_pipe::{NamedPipe, PipeMode};
     ///
     /// fn keeps_messages(pipe: &NamedPipe) -> std::io::Result<bool> {

@@ -19,32 +19,32 @@ use std::{io, ops::Deref};
 /// By itself: both directions, bytes, any number of instances, buffers of 64 KiB, and nobody from another computer. Who may
 /// open it is what Windows grants by default: everybody may read, and the same user and administrators may do all.
 ///
-/// ```no_run
+/// ```
 /// use kael_rt::net::windows::named_pipe::{PipeMode, ServerOptions};
 ///
-/// let server = kael_rt::block_on(async {
-///     ServerOptions::new()
-///         .first_pipe_instance(true)
-///         .max_instances(4)
-///         .pipe_mode(PipeMode::Message)
-///         .in_buffer_size(4096)
-///         .out_buffer_size(4096)
-///         .create(r"\\.\pipe\example")
-/// })?;
+/// # kael_rt::block_on(async {
+/// let server = ServerOptions::new()
+///     .first_pipe_instance(true)
+///     .max_instances(4)
+///     .pipe_mode(PipeMode::Message)
+///     .in_buffer_size(4096)
+///     .out_buffer_size(4096)
+///     .create(r"\\.\pipe\kael-doc-options")?;
 /// assert_eq!(server.info()?.max_instances, Some(4));
 /// # Ok::<_, std::io::Error>(())
+/// # }).unwrap();
 /// ```
 ///
 /// One direction alone, and for other computers, too:
 ///
-/// ```no_run
+/// ```
 /// # use kael_rt::net::windows::named_pipe::ServerOptions;
 /// # kael_rt::block_on(async {
 /// let log = ServerOptions::new()
 ///     .access_outbound(false)
 ///     .access_inbound(true)
 ///     .reject_remote_clients(false)
-///     .create(r"\\.\pipe\example-log")?;
+///     .create(r"\\.\pipe\kael-doc-log")?;
 /// # drop(log);
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
@@ -177,18 +177,27 @@ impl ServerOptions {
 
 /// The server's end of a pipe: made by [`ServerOptions`], used as a [`NamedPipe`], for one client after the other.
 ///
-/// ```no_run
+/// ```
 /// # kael_rt::block_on(async {
 /// use kael_rt::net::windows::named_pipe::ServerOptions;
-/// let server = ServerOptions::new().create(r"\\.\pipe\example")?;
-/// loop {
+/// # use kael_rt::net::windows::named_pipe::ClientOptions;
+/// let server = ServerOptions::new().create(r"\\.\pipe\kael-doc-welcome")?;
+/// # let clients = kael_rt::spawn(async {
+/// #     let mut welcome = 0;
+/// #     while welcome < 2 {
+/// #         if let Ok(client) = ClientOptions::new().open(r"\\.\pipe\kael-doc-welcome").await {
+/// #             welcome += u32::from(client.read_exact(vec![0; 7]).await.1 == b"welcome");
+/// #         }
+/// #     }
+/// # });
+/// for _ in 0..2 {
 ///     server.connect().await?;
 ///     server.write_all("welcome").await.0?;
 ///     // It is to have read that before it is put out.
 ///     server.flush().await?;
 ///     server.disconnect().await?;
 /// }
-/// # #[allow(unreachable_code)]
+/// # clients.await.unwrap();
 /// # Ok::<_, std::io::Error>(())
 /// # }).unwrap();
 /// ```

@@ -1,20 +1,9 @@
 //! What a named pipe is made with, and what its answers mean: plain data, which any system can test.
 //!
-//! The server's end of a pipe has one client after the other:
-//!
-//! ```text
-//!                            a client opens it          connect() says so
-//!   created, or ─────────────────────────────▶ taken ───────────────────────▶ served
-//!   disconnected               │                 │ the client goes             │
-//!        ▲                     │ a connect() waits                             │
-//!        │                     │ and is dropped  ▼                             │
-//!        │                     └──────────▶ taken and left ── connect() ──────▶│
-//!        └──────────────────────── disconnect() ───────────────────────────────┘
-//! ```
-//!
-//! Who is *taken* and whom no connect() has been told of is handed to the next one, also when it has gone meanwhile: what it wrote can
-//! still be read. Windows says ERROR_PIPE_CONNECTED of the one and ERROR_NO_DATA of the other; it also says ERROR_NO_DATA of a
-//! client that was *served* and has gone, and only that is an error.
+//! The server's end of a pipe has one client after the other (`net/windows/named_pipe/mod.rs` has the diagram). A client that has opened it, and
+//! of which no connect() has been told, is handed to the next one, also when it has gone meanwhile: what it wrote can still be read. Windows
+//! says ERROR_PIPE_CONNECTED of one that is there and ERROR_NO_DATA of one that has gone; it also says ERROR_NO_DATA of a client
+//! that was *served* and has gone, and only that is an error.
 #![forbid(unsafe_code)]
 
 pub(super) const ERROR_BROKEN_PIPE: i32 = 109;
