@@ -17,7 +17,8 @@ use std::{io, ops::Deref};
 /// How the server's end of a pipe is made.
 ///
 /// By itself: both directions, bytes, any number of instances, buffers of 64 KiB, and nobody from another computer. Who may
-/// open it is what Windows grants by default: everybody may read, and the same user and administrators may do all.
+/// open it is what Windows grants by default: all to the system, to administrators and to the user who made it, and reading to everybody,
+/// also without a name (see CreateNamedPipe, lpSecurityAttributes).
 ///
 /// ```
 /// use kael_rt::net::windows::named_pipe::{PipeMode, ServerOptions};
