@@ -116,6 +116,9 @@ pub(crate) enum Fault {
     Lost = 10,
     /// A file has fewer bytes than were to be sent of it.
     Shrunk = 11,
+    /// A write was stopped of which nobody says how far it came.
+    #[allow(dead_code, reason = "only pipes of Windows do not say it")]
+    Torn = 12,
 }
 
 /// The systems' error codes are smaller: those of Unix have three digits, those of Windows five.
@@ -139,6 +142,7 @@ impl Fault {
             9 => Some(Fault::CarryFirst),
             10 => Some(Fault::Lost),
             11 => Some(Fault::Shrunk),
+            12 => Some(Fault::Torn),
             _ => None,
         }
     }
@@ -154,7 +158,7 @@ impl Fault {
             Fault::Cancelled | Fault::Panicked => io::ErrorKind::Other,
             Fault::OtherRuntime => io::ErrorKind::InvalidInput,
             Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
-            Fault::CarryFull | Fault::Lost => io::ErrorKind::ConnectionAborted,
+            Fault::CarryFull | Fault::Lost | Fault::Torn => io::ErrorKind::ConnectionAborted,
             Fault::CarryFirst => io::ErrorKind::WouldBlock,
             Fault::NotPinned => io::ErrorKind::OutOfMemory,
             Fault::Shrunk => io::ErrorKind::UnexpectedEof,
@@ -179,6 +183,10 @@ impl Fault {
             Fault::Lost => {
                 "a copy was dropped when no slot was free to finish it in (Builder::max_in_flight): the \
                  connection was shut down rather than lose its bytes in silence"
+            }
+            Fault::Torn => {
+                "a write to this pipe was stopped when it had begun, and how much of it the other end has is not known: \
+                 close or disconnect it"
             }
             Fault::Closed => "this file or socket was closed",
             Fault::Panicked => {

@@ -264,7 +264,7 @@ fn writes_that_are_dropped_are_not_torn() {
 }
 
 #[test]
-fn a_limit_that_passes_gives_the_buffer_back_and_leaves_the_pipe_in_order() {
+fn a_limit_that_passes_gives_the_buffer_back_and_tears_nothing() {
     runs("a limit hangs", || async {
         let (server, client) = pair("limit", PipeMode::Byte).await;
         let read = server.read(Vec::with_capacity(77)).timeout(Duration::from_millis(5));
@@ -276,6 +276,23 @@ fn a_limit_that_passes_gives_the_buffer_back_and_leaves_the_pipe_in_order() {
         let write = server.write_all(vec![1; 1 << 20]).timeout(Duration::from_millis(5));
         let (result, buf) = write.await;
         assert_eq!((result.unwrap_err().kind(), buf.len()), (ErrorKind::TimedOut, 1 << 20));
+        // Nobody knows how much of it was taken, so nothing may follow it.
+        for _ in 0..2 {
+            let torn = server.write_all("more").await.0.unwrap_err();
+            assert_eq!(torn.kind(), ErrorKind::ConnectionAborted, "{torn}");
+        }
+        // Its reads go on, and the next client has nothing to do with it.
+        client.write_all("still").await.0.unwrap();
+        assert_eq!(server.read_exact(vec![0; 5]).await.1, b"still");
+        server.disconnect().await.unwrap();
+        let mut waiting = Box::pin(server.connect());
+        assert!(poll_once(&mut waiting).is_pending());
+        let mut next = plain_client(&name("limit")).unwrap();
+        waiting.await.unwrap();
+        server.write_all("more").await.0.unwrap();
+        let mut got = [0; 4];
+        next.read_exact(&mut got).unwrap();
+        assert_eq!(&got, b"more");
     });
 }
 

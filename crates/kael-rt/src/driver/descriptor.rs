@@ -210,6 +210,15 @@ impl Descriptor {
         }
     }
 
+    /// A write was stopped, and nobody knows how far it came: no other may follow it.
+    #[allow(dead_code, reason = "only named pipes do not say how far")]
+    pub(crate) fn tear(&self) {
+        if self.write.sticky.get() == 0 {
+            self.write.sticky.set(Fault::Torn.code());
+            self.write.dead.set(true);
+        }
+    }
+
     /// A user becomes an orphan.
     pub(super) fn add_orphan(&self) {
         self.users.set(self.users.get() - 1);

@@ -2,6 +2,7 @@
 //! know when it comes back.
 
 use super::windows::number::Number;
+use crate::driver::Descriptor;
 use std::{
     mem,
     ptr::{self, NonNull},
@@ -30,6 +31,8 @@ pub(crate) struct Packet {
     pub(super) room: u32,
     /// What a pipe is read into, which may be asked again.
     pub(super) memory: *mut u8,
+    /// The pipe that is written, which does not say how far a write came that was stopped.
+    pub(super) written: Option<NonNull<Descriptor>>,
     /// A buffer of a group, which is filled.
     pub(super) group: u16,
     pub(super) buffer: u16,
@@ -79,6 +82,7 @@ impl Packet {
             flags: 0,
             room: 0,
             memory: ptr::null_mut(),
+            written: None,
             group: 0,
             buffer: 0,
             goes_on: false,
@@ -104,6 +108,6 @@ impl Packet {
         self.overlapped.Anonymous.Anonymous.Offset = at as u32;
         self.overlapped.Anonymous.Anonymous.OffsetHigh = (at >> 32) as u32;
         (self.user, self.kind, self.number) = (user, kind, number);
-        (self.flags, self.room, self.accepted) = (0, 0, None);
+        (self.flags, self.room, self.accepted, self.written) = (0, 0, None, None);
     }
 }

@@ -167,8 +167,8 @@ impl NamedPipe {
     /// `BrokenPipe`: the other end is gone.
     ///
     /// A write that had begun is not undone by dropping it: it is finished before the next write, and an error it meets is the
-    /// next write's. A time limit or a token does stop it; how much of it was read by then Windows does not say, so
-    /// that the pipe is of no more use.
+    /// next write's. A time limit or a token does stop it, and how much of it was read by then Windows does not say: so the next
+    /// write is refused (`ConnectionAborted`), until the server puts the client out.
     ///
     #[doc = budget!(pipe_write)]
     pub fn write<B: IoBuf>(&self, buf: B) -> Operation<Send<B>> {

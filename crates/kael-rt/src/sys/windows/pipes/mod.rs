@@ -160,6 +160,7 @@ impl Backend {
             Request::Send { from, .. } => {
                 let memory = from.as_ptr();
                 let len = most(from.len()) as u32;
+                packet.written = Some(NonNull::from(fd));
                 self.calls += 1;
                 let overlapped = &raw mut packet.overlapped;
                 // SAFETY: an open handle; the memory is the operation's, of that length, and both it and the OVERLAPPED
