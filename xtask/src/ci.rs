@@ -1,7 +1,8 @@
 //! `cargo xtask ci`: runs lanes in order, each step with its heading and wall time, and prints the table of lanes.
 //! What a lane consists of is written in `lanes.rs`.
 
-use crate::lanes::LANES;
+use crate::beside::Beside;
+use crate::lanes::{BESIDE, LANES};
 use crate::process::{self, Ended, Show};
 use crate::table::{Table, wall};
 use std::process::Command;
@@ -111,11 +112,18 @@ pub(crate) fn main(arguments: &[String]) -> Result<(), String> {
     let began = Instant::now();
     let mut table = Table::new(&["lane", "result", "wall time"]);
     let mut failures = Vec::new();
+    let mut beside = match wanted.is_empty() {
+        true => BESIDE.iter().map(|lane| Beside::start(lane)).collect::<Result<Vec<_>, _>>()?,
+        false => Vec::new(),
+    };
     for lane in LANES.iter().filter(|lane| wanted.is_empty() || wanted.contains(&lane.name)) {
         println!("\n==== lane {}: {}", lane.name, lane.about);
         let lane_began = Instant::now();
         let mut run = Run { lane: lane.name, failures: Vec::new() };
-        (lane.steps)(&mut run);
+        match beside.iter().position(|beside| beside.lane == lane.name) {
+            Some(i) => run.check("beside the others", || beside.swap_remove(i).end()),
+            None => (lane.steps)(&mut run),
+        }
         let result = if run.failures.is_empty() { "ok" } else { "FAILED" };
         table.row(vec![lane.name.to_owned(), result.to_owned(), wall(lane_began.elapsed())]);
         failures.append(&mut run.failures);

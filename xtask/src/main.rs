@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod beside;
 mod ci;
 mod cross;
 mod kernels;

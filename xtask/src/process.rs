@@ -50,9 +50,13 @@ impl Ended {
 
     /// The last lines, for reports in which the whole output would drown the reader.
     pub(crate) fn tail(&self, lines: usize) -> String {
-        let all: Vec<&str> = self.output.lines().collect();
-        all[all.len().saturating_sub(lines)..].join("\n")
+        last_lines(&self.output, lines)
     }
+}
+
+pub(crate) fn last_lines(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
 }
 
 /// `test result: ok. 12 passed; 0 failed; ...` gives 12.

@@ -29,9 +29,7 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
         workspace::cargo(&["install", "cargo-deny", "--locked", "--version", CARGO_DENY]);
     install.arg("--root").arg(&tools).arg("--target-dir").arg(tools.join("build"));
     // It is run a few times, so what counts is that it builds soon.
-    workspace::quick_release(&mut install)
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
-        .env("CARGO_PROFILE_RELEASE_STRIP", "true");
+    install.arg("--debug").env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
     let ended = process::run(&mut install, INSTALL_LIMIT, Show::Nothing)?;
     if !ended.success() {
         return Err(format!(
@@ -78,8 +76,11 @@ pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
 }
 
 pub(crate) fn apt_get(arguments: &[&str]) -> Result<(), String> {
-    let mut command = Command::new("apt-get");
-    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    // Lanes run side by side, and apt-get gives up where another one is at work. Debian is never without flock.
+    let lock = cache().join("apt.lock");
+    std::fs::create_dir_all(cache()).map_err(|error| format!("{}: {error}", lock.display()))?;
+    let mut command = Command::new("flock");
+    command.arg(lock).arg("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
     let ended = process::run(&mut command, INSTALL_LIMIT, Show::Nothing)?;
     match ended.success() {
         true => Ok(()),

@@ -4,12 +4,17 @@
 #[path = "support/drops.rs"]
 mod drops;
 
-use drops::{First, READINESS, breathe, is_emulated, leave_in, poll_once, race, runs, size, turns};
+use drops::{FOREVER, First, READINESS, is_emulated, leave_in, poll_once, race, runs, size, turns};
 use kael_rt::net::TcpListener;
 use kael_rt::time::{Duration, sleep};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream as StdTcpStream;
+use std::panic::resume_unwind;
+use std::pin::pin;
 use std::thread;
+
+/// Between two looks at a connection that is not accepted yet.
+const A_WHILE: Duration = Duration::from_millis(5);
 
 #[test]
 fn r04_accepts_dropped_in_a_storm_lose_no_connection() {
@@ -20,40 +25,47 @@ fn r04_accepts_dropped_in_a_storm_lose_no_connection() {
         let clients = thread::spawn(move || {
             for number in 0..connections {
                 let mut client = StdTcpStream::connect(addr).unwrap();
+                client.set_read_timeout(Some(FOREVER / 2)).unwrap();
                 client.write_all(&number.to_le_bytes()).unwrap();
                 let mut echo = [0; 4];
                 // A connection that was closed unaccepted is reset here.
-                client.read_exact(&mut echo).expect("the connection is answered");
+                if let Err(error) = client.read_exact(&mut echo) {
+                    panic!("connection {number} was not answered: {error}");
+                }
                 assert_eq!(u32::from_le_bytes(echo), number);
             }
         });
-        let (mut accepted, mut dropped, mut round) = (0, 0_u64, 0_u64);
-        while accepted < connections {
+        let (mut answers, mut dropped, mut round) = (Vec::new(), 0_u64, 0_u64);
+        while answers.len() < connections as usize && !clients.is_finished() {
             round += 1;
             let timer = sleep(Duration::from_micros(round % 5 * 15));
             match race(listener.accept(), timer).await {
                 First::Left(connection) => {
                     let (stream, _) = connection.unwrap();
-                    accepted += 1;
-                    drop(kael_rt::spawn(async move {
+                    answers.push(kael_rt::spawn(async move {
                         let (result, buf) = stream.read_exact(vec![0; 4]).await;
                         result.unwrap();
+                        let number = u32::from_le_bytes(buf[..].try_into().unwrap());
                         stream.write_all(buf).await.0.unwrap();
                         stream.close().await.unwrap();
+                        number
                     }));
                 }
-                First::Right(()) => {
-                    dropped += 1;
-                    breathe(dropped).await;
-                }
-            }
-            if accepted == connections {
-                while !clients.is_finished() {
-                    turns(1).await;
-                }
+                First::Right(()) => dropped += 1,
             }
         }
-        clients.join().unwrap();
+        // Nobody else's, and none twice.
+        let accepted = answers.len();
+        for (expected, answer) in answers.into_iter().enumerate() {
+            assert_eq!(answer.await.unwrap(), expected as u32, "{accepted} were accepted");
+        }
+        while !clients.is_finished() {
+            turns(1).await;
+        }
+        if let Err(panic) = clients.join() {
+            println!("{accepted} of {connections} accepted, {dropped} accepts dropped");
+            resume_unwind(panic);
+        }
         // A short storm on a busy machine may find everything there when it looks.
         assert!(dropped > 10 || is_emulated(), "the storm dropped only {dropped} accepts");
     });
@@ -79,8 +91,16 @@ fn r04_an_accept_that_completes_while_it_is_cancelled_loses_no_connection() {
             } else {
                 leave_in(listener.accept(), connect).await;
             }
-            let client = client.unwrap();
-            let (stream, peer) = listener.accept().await.unwrap();
+            let mut client = client.unwrap();
+            client.set_nonblocking(true).unwrap();
+            let mut accept = pin!(listener.accept());
+            let (stream, peer) = loop {
+                if let First::Left(accepted) = race(&mut accept, sleep(A_WHILE)).await {
+                    break accepted.unwrap();
+                }
+                let seen = client.read(&mut [0]).map_err(|error| error.kind());
+                assert_eq!(seen, Err(ErrorKind::WouldBlock), "closed, and never accepted");
+            };
             assert_eq!(peer, client.local_addr().unwrap());
             assert_eq!(stream.peer_addr().unwrap(), peer);
         }

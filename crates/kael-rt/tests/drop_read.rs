@@ -5,8 +5,7 @@
 mod drops;
 
 use drops::{
-    First, READINESS, breathe, briefly, is_emulated, leave_in, pair, poll_once, race, runs, size,
-    turns,
+    First, READINESS, briefly, is_emulated, leave_in, pair, poll_once, race, runs, size, turns,
 };
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
 use kael_rt::time::{Duration, sleep};
@@ -99,10 +98,7 @@ async fn storm(stream: &TcpStream, length: u64, mix: Mix) -> u64 {
         };
         match got {
             Some(buf) => check(&mut position, &buf),
-            None => {
-                dropped += 1;
-                breathe(dropped).await;
-            }
+            None => dropped += 1,
         }
     }
     let (result, _) = stream.read(vec![0; 16]).await;

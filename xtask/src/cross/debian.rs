@@ -87,8 +87,11 @@ impl Toolchain {
         fs::create_dir_all(above).map_err(|error| format!("{}: {error}", above.display()))?;
         // One that leads nowhere any more is there, too.
         let _ = fs::remove_file(&place);
-        std::os::unix::fs::symlink(Path::new("/usr/lib/rustlib").join(host), &place)
-            .map_err(|error| format!("{}: {error}", place.display()))
+        match std::os::unix::fs::symlink(Path::new("/usr/lib/rustlib").join(host), &place) {
+            // Another lane was faster.
+            Err(_) if place.exists() => Ok(()),
+            linked => linked.map_err(|error| format!("{}: {error}", place.display())),
+        }
     }
 
     fn build_std(&self, targets: &[&str]) -> Result<(), String> {

@@ -19,7 +19,8 @@ pub(crate) use tree::{Tree, applies};
 use crate::process::{self, Show};
 use crate::table::{Table, wall};
 use judge::Verdict;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const BUILD_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -37,16 +38,18 @@ pub(crate) fn main(rows: &[String]) -> Result<(), String> {
         return Err("there are no mutants in xtask/mutants".to_owned());
     }
 
-    let shares = share_out(&chosen, std::thread::available_parallelism().map_or(1, usize::from));
-    let results = std::thread::scope(|scope| {
-        let workers: Vec<_> = shares
-            .iter()
-            .enumerate()
-            .map(|(number, share)| scope.spawn(move || work(number, share)))
-            .collect();
-        let results = workers.into_iter().map(|worker| worker.join().expect("it only runs tests"));
-        results.collect::<Result<Vec<_>, String>>()
-    })?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let shares = share_out(&chosen, workers);
+    let trees = (0..shares.len())
+        .map(Tree::copy_of_the_working_tree)
+        .collect::<Result<Vec<_>, String>>()?;
+    let baselines = side_by_side(trees.iter().zip(&shares), |(tree, share)| baselines(tree, share));
+    let baselines: HashMap<_, _> = baselines.into_iter().flatten().collect();
+    // All of them again, so that nobody waits for who has the long ones.
+    let left = Mutex::new(shares.concat().into());
+    let work = |(number, tree)| work(tree, &left, &baselines, number % 2 == 0);
+    let results = side_by_side(trees.iter().enumerate(), work);
+    let results = results.into_iter().collect::<Result<Vec<_>, String>>()?;
 
     let mut table = Table::new(&["row", "test", "what it breaks", "red?", "wall time"]);
     let mut results: Vec<Found> = results.into_iter().flatten().collect();
@@ -75,7 +78,19 @@ struct Found<'a> {
     time: Duration,
 }
 
-/// Shares of about the same work, one for each worker. A build with other flags has its own dependencies, and a test its
+/// A thread for each.
+fn side_by_side<T: Send, R: Send>(
+    all: impl Iterator<Item = T>,
+    work: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let work = &work;
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = all.map(|one| scope.spawn(move || work(one))).collect();
+        workers.into_iter().map(|worker| worker.join().expect("it only runs tests")).collect()
+    })
+}
+
+/// Shares of about as many, one for each worker. A build with other flags has its own dependencies, and a test its
 /// own baseline: mutants that have these in common stay together.
 fn share_out<'a>(chosen: &[&'a Mutant], workers: usize) -> Vec<Vec<&'a Mutant>> {
     let mut sorted = chosen.to_vec();
@@ -93,15 +108,23 @@ fn share_out<'a>(chosen: &[&'a Mutant], workers: usize) -> Vec<Vec<&'a Mutant>> 
     shares
 }
 
-/// Goes through a share, in a tree of its own.
-fn work<'a>(number: usize, share: &[&'a Mutant]) -> Result<Vec<Found<'a>>, String> {
-    let tree = Tree::copy_of_the_working_tree(number)?;
-    let baselines = baselines(&tree, share);
+/// Takes one after the other from an end of those that are left: what is built alike stands together, and two who begin at
+/// different ends meet only once.
+fn work<'a>(
+    tree: &Tree,
+    left: &Mutex<VecDeque<&'a Mutant>>,
+    baselines: &HashMap<&TestCommand, Verdict>,
+    from_the_front: bool,
+) -> Result<Vec<Found<'a>>, String> {
+    let next = || {
+        let mut left = left.lock().unwrap_or_else(|e| e.into_inner());
+        if from_the_front { left.pop_front() } else { left.pop_back() }
+    };
     let mut results = Vec::new();
-    for mutant in share {
+    while let Some(mutant) = next() {
         let began = Instant::now();
         let verdict = match &baselines[&mutant.test] {
-            Verdict::Passed => mutated(&tree, mutant)?,
+            Verdict::Passed => mutated(tree, mutant)?,
             other => Verdict::Unusable(format!("without the mutant: {other}")),
         };
         let time = began.elapsed();

@@ -114,20 +114,7 @@ pub(crate) async fn race<A: Future, B: Future>(left: A, right: B) -> First<A::Ou
 pub(crate) async fn turns(n: u32) {
     for _ in 0..n {
         // A yield need not turn the driver; to wait for a timer does.
-        let mut sleep = std::pin::pin!(kael_rt::time::sleep(Duration::from_micros(50)));
-        match poll_once(&mut sleep) {
-            Poll::Pending => sleep.await,
-            // The machine is so slow that it was due when it was looked at. Many yields turn the driver, too.
-            Poll::Ready(()) => kael_rt::yield_now().await,
-        }
-    }
-}
-
-/// After so many operations that were given up for a timer: where each timer is due when it is looked at, nothing else would
-/// let the driver turn.
-pub(crate) async fn breathe(given_up: u64) {
-    if given_up.is_multiple_of(16) {
-        kael_rt::yield_now().await;
+        kael_rt::time::sleep(Duration::from_micros(50)).await;
     }
 }
 
