@@ -9,7 +9,7 @@ mod pipes;
 #[path = "support/sequence.rs"]
 mod sequence;
 
-use drops::{First, breathe, is_emulated, poll_once, race, runs, size, turns};
+use drops::{First, is_emulated, poll_once, race, runs, size, turns};
 use kael_rt::buf::BufResult;
 use kael_rt::net::windows::named_pipe::{NamedPipe, PipeMode, ServerOptions};
 use kael_rt::time::{Duration, sleep};
@@ -72,10 +72,7 @@ fn w05_connects_dropped_in_a_storm_lose_no_client() {
                     server.disconnect().await.unwrap();
                     served += 1;
                 }
-                First::Right(()) => {
-                    dropped += 1;
-                    breathe(dropped).await;
-                }
+                First::Right(()) => dropped += 1,
             }
         }
         while !thread.is_finished() {
@@ -158,10 +155,7 @@ fn reads_dropped_in_a_storm_lose_no_byte() {
                         expect_piece(at, &bytes);
                         at += n.unwrap();
                     }
-                    First::Right(()) => {
-                        dropped += 1;
-                        breathe(dropped).await;
-                    }
+                    First::Right(()) => dropped += 1,
                 }
             }
             assert_eq!(server.read(Vec::with_capacity(1)).await.0.unwrap(), 0);

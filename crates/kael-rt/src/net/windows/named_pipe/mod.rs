@@ -78,6 +78,7 @@ mod name;
 mod operations;
 mod pipe;
 mod server;
+mod streams;
 
 pub use client::{ClientOptions, NamedPipeClient};
 pub use operations::{MessagePart, ReadMessage};

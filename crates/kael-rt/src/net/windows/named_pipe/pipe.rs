@@ -3,18 +3,19 @@
 
 use super::{PipeMode, ReadMessage, operations::AwaitClient};
 use crate::{
-    buf::{BufResult, IoBuf, IoBufMut},
+    buf::{IoBuf, IoBufMut},
     driver::Fd,
-    io::{AsyncRead, AsyncWrite},
     op::{Close, Operation, Pass, ReadExact, Recv, Send, Sync, WriteAll},
     sys::{budgets::pipes::budget, pipes},
 };
-use std::{cell::Cell, future::Future, io};
+use std::{cell::Cell, io};
 
 /// One end of a pipe. [`NamedPipeServer`](super::NamedPipeServer) and [`NamedPipeClient`](super::NamedPipeClient) are
 /// such ends, and have these methods.
 ///
 /// Reads are served in the order of their first poll, writes likewise; a read and a write may be under way together.
+/// For code that works on any stream, `&*pipe` is an [`AsyncRead`](crate::io::AsyncRead) and an
+/// [`AsyncWrite`](crate::io::AsyncWrite), whose `flush` and `shutdown` wait for what was written and not for the other end.
 ///
 /// ```
 /// use kael_rt::net::windows::named_pipe::NamedPipe;
@@ -113,7 +114,7 @@ impl NamedPipe {
     }
 
     /// Reads what there is, at most the buffer's whole capacity, and sets the buffer's length. 0 bytes: the other end is gone
-    /// (ERROR_BROKEN_PIPE). A message is read up to its end at most; a write of no bytes is passed over. See ReadFile.
+    /// (ERROR_BROKEN_PIPE). (A buffer without room gives 0 at once.) A message is read up to its end at most; a write of no bytes is passed over. See ReadFile.
     ///
     /// `NotConnected`: no client is there yet, or none any more ([`disconnect`](super::NamedPipeServer::disconnect)).
     ///
@@ -189,7 +190,7 @@ impl NamedPipe {
     ///
     #[doc = budget!(pipe_flush)]
     pub async fn flush(&self) -> io::Result<()> {
-        Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
+        self.writes().await?;
         Operation::new(Sync { fd: self.fd.clone(), data_only: false }).await
     }
 
@@ -243,7 +244,7 @@ impl NamedPipe {
             return;
         }
         // An error among it was the last client's.
-        let _ = Operation::new(Pass::<true> { fd: self.fd.clone() }).await;
+        let _ = self.writes().await;
         let _ = Operation::new(Pass::<false> { fd: self.fd.clone() }).await;
         if !self.swept.replace(true) {
             drop(self.fd.driver().unread(&self.fd));
@@ -251,8 +252,13 @@ impl NamedPipe {
         }
     }
 
+    /// Until what was written before is the system's.
+    pub(super) fn writes(&self) -> Operation<Pass<true>> {
+        Operation::new(Pass { fd: self.fd.clone() })
+    }
+
     pub(super) async fn close(self) -> io::Result<()> {
-        Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
+        self.writes().await?;
         self.fd.driver().end_use(&self.fd);
         Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
         drop(self.fd.driver().unread(&self.fd));
@@ -267,25 +273,5 @@ impl NamedPipe {
 impl std::fmt::Debug for NamedPipe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NamedPipe").field("fd", &self.fd.number()).finish()
-    }
-}
-
-impl AsyncRead for &NamedPipe {
-    fn read<B: IoBufMut>(&mut self, buf: B) -> impl Future<Output = BufResult<usize, B>> {
-        NamedPipe::read(self, buf)
-    }
-}
-
-/// `flush` waits for nobody, since each write is the system's when it is over; `shutdown` waits for the writes, and ends
-/// nothing: a pipe has no end of one direction.
-impl AsyncWrite for &NamedPipe {
-    fn write<B: IoBuf>(&mut self, buf: B) -> impl Future<Output = BufResult<usize, B>> {
-        NamedPipe::write(self, buf)
-    }
-    async fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-    fn shutdown(&mut self) -> impl Future<Output = io::Result<()>> {
-        Operation::new(Pass::<true> { fd: self.fd.clone() })
     }
 }
