@@ -39,7 +39,7 @@ pub(crate) fn create(
         reserved: 0,
         packet,
         armed: false,
-        held: VecDeque::new(),
+        held: Default::default(),
         ready: VecDeque::new(),
         chance: Chance::new(settings::current_seed()),
         door: Default::default(),
@@ -64,7 +64,7 @@ pub(crate) fn close(number: isize) {
         return;
     };
     completions.events.wake();
-    for completion in completions.held.iter().chain(&completions.ready) {
+    for completion in completions.held.iter().flatten().chain(&completions.ready) {
         world.discharge(completion);
     }
     world.queues.retain(|_, queue| !queue.completions.contains(&number));

@@ -35,7 +35,7 @@ pub extern "system" fn kael_rio_model_seed(seed: u64) {
     crate::seed(Some(seed));
 }
 
-/// Completions are held back until there are so many; 0: none is.
+/// Completions of either direction are held back until there are so many; 0: none is.
 #[unsafe(no_mangle)]
 pub extern "system" fn kael_rio_model_gather(completions: u32) {
     crate::gather(completions as usize);

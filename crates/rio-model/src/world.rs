@@ -64,8 +64,8 @@ pub(crate) struct Completions {
     /// Port, key and OVERLAPPED of the packet that notifies. None: it is only polled.
     pub(crate) packet: Option<[usize; 3]>,
     pub(crate) armed: bool,
-    /// Held back until there are enough of them.
-    pub(crate) held: VecDeque<Completion>,
+    /// Of receives and of sends; held back until there are enough of either.
+    pub(crate) held: [VecDeque<Completion>; 2],
     pub(crate) ready: VecDeque<Completion>,
     pub(crate) chance: Chance,
     pub(crate) door: Door,
