@@ -206,6 +206,16 @@ pub(crate) enum Request<'a> {
         len: u32,
         more: bool,
     },
+    /// Bytes of a file to `fd`, without a pipe and without a copy: at most `len`, of which there is one at least. It says how
+    /// many the stream has got; none: the file has ended. `EAGAIN`: the stream has no room. `EBUSY`: they are not in memory;
+    /// then a thread of the pool `may_wait` for them, and `EBUSY` is its word for no room. `ENOBUFS`: it cannot be done just now.
+    Transmit {
+        fd: &'a Descriptor,
+        file: &'a Descriptor,
+        at: u64,
+        len: u64,
+        may_wait: bool,
+    },
     /// Waits until there may be something to be received, or room for something to be sent; a turn at least.
     Ready {
         fd: &'a Descriptor,
@@ -280,6 +290,7 @@ impl Request<'_> {
             | Request::Fill { .. }
             | Request::Take { .. }
             | Request::Give { .. }
+            | Request::Transmit { .. }
             | Request::Ready { .. } => Gives::Count,
             #[cfg(test)]
             Request::Stall { .. } => Gives::Count,
@@ -345,6 +356,7 @@ impl Request<'_> {
             | Request::Fill { fd, .. }
             | Request::Take { fd, .. }
             | Request::Give { fd, .. }
+            | Request::Transmit { fd, .. }
             | Request::Ready { fd, .. } => Some(fd),
             Request::Nop
             | Request::StatPath { .. }

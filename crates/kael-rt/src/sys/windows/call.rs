@@ -88,6 +88,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> i32 {
         | Request::Fill { .. }
         | Request::Take { .. }
         | Request::Give { .. }
+        | Request::Transmit { .. }
         | Request::Ready { .. } => unreachable!("sockets do not go to the pool"),
     }
 }

@@ -2,7 +2,7 @@
 
 use windows_sys::Win32::{
     Foundation::{
-        ERROR_ACCESS_DENIED, ERROR_CALL_NOT_IMPLEMENTED, ERROR_CANCELLED, ERROR_INVALID_PARAMETER,
+        ERROR_ACCESS_DENIED, ERROR_BUSY, ERROR_CALL_NOT_IMPLEMENTED, ERROR_CANCELLED, ERROR_INVALID_PARAMETER,
         ERROR_IO_DEVICE, ERROR_NOT_ENOUGH_MEMORY, ERROR_PRIVILEGE_NOT_HELD,
         ERROR_TOO_MANY_OPEN_FILES,
     },
@@ -13,6 +13,7 @@ use windows_sys::Win32::{
 
 pub(crate) const EACCES: i32 = ERROR_ACCESS_DENIED as i32;
 pub(crate) const EAGAIN: i32 = WSAEWOULDBLOCK;
+pub(crate) const EBUSY: i32 = ERROR_BUSY as i32;
 /// (The system says ERROR_OPERATION_ABORTED, which the standard library takes for a time limit.)
 pub(crate) const ECANCELED: i32 = ERROR_CANCELLED as i32;
 pub(crate) const ECONNABORTED: i32 = WSAECONNABORTED;

@@ -42,6 +42,7 @@ mod settle;
 mod sockets;
 mod stat;
 mod streams;
+mod transmit;
 
 pub(crate) use self::{
     call::call,
@@ -49,6 +50,7 @@ pub(crate) use self::{
     port::Unpark,
     sockets::{borrow, close_now, past_close},
     stat::StatBuf,
+    transmit::TRANSMITS,
 };
 use super::{
     at_once::AtOnce,
@@ -58,7 +60,7 @@ use super::{
 };
 use crate::{
     driver::{Descriptor, DriverConfig, Kind, NONE, SlotId, Wait},
-    op::Request,
+    op::{Request, Side},
     rt::BlockingPool,
 };
 use extensions::Extensions;
@@ -175,6 +177,15 @@ impl Backend {
                 }
                 let started = self.start_on_socket(packet, request);
                 self.in_time(id, packet.kind, started)
+            }
+            Request::Transmit { fd, file, at, len, .. } => {
+                let started = self.start_transmit(packet, [fd, file], at, len);
+                self.in_time(id, packet.kind, started)
+            }
+            // A request may be made at any time. Who asks has had much without a turn.
+            Request::Ready { side: Side::Write, .. } => {
+                self.finish(id.0, 0, 0);
+                Started::Queued
             }
             // Bytes do not go through pipes here, and nobody asks whether a socket is ready.
             Request::Fill { .. }

@@ -49,6 +49,8 @@ pub(crate) enum Answered {
     Count,
     /// A count of bytes of a file, which may have ended.
     File,
+    /// A count of bytes of a file that a stream has got.
+    Transmit,
     /// A datagram, which may have been longer than its room.
     Datagram,
     /// A buffer of a group.
