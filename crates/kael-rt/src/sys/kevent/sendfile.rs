@@ -1,8 +1,8 @@
 //! sendfile(2) of the systems that have one, with their own arguments, by Linux' own.
 //!
 //! It is hostile as the rest: from the thread's seed it sends a part and says `EAGAIN` or `EINTR`, or says so without having sent
-//! anything, and FreeBSD's finds that pages are not in memory. After an error that its manual does not name with a count, Apple's
-//! leaves what was asked for where the count would be.
+//! anything, and FreeBSD's finds that pages are not in memory. Where Apple's has sent nothing, for a reason with which its manual
+//! names no count, it leaves what was asked for where the count would be.
 
 use super::{
     chance::next,
@@ -124,7 +124,8 @@ pub(crate) unsafe extern "C" fn apple_sendfile(
         Err(libc::EINVAL) if offset >= 0 => Err(libc::ENOTSUP),
         result => result,
     };
-    if matches!(result, Ok(()) | Err(libc::EAGAIN | libc::EINTR)) {
+    // A call that was refused has changed nothing.
+    if sent > 0 || matches!(result, Ok(()) | Err(libc::EAGAIN | libc::EINTR)) {
         // SAFETY: our contract.
         unsafe { len.write(sent) };
     }

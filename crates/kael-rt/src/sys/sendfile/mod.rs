@@ -10,6 +10,9 @@
 //!   `EBUSY` then, and a thread of the pool makes the same call.
 //! * Headers and trailers go as messages of their own: what was sent of them would be in the same count.
 
+#[cfg(test)]
+mod tests;
+
 use super::{own::MOST, sendfile_form as form};
 use crate::op::Request;
 use std::io;
