@@ -364,6 +364,40 @@ fn c02_one_at_a_time_is_sent_by_the_system_and_no_other_waits_for_it() {
     );
 }
 
+/// A call that was stopped and says that nothing went is not believed: what might have gone is not sent twice.
+// As above. Each other system's count is right.
+#[cfg(all(windows, not(feature = "rio")))]
+#[test]
+fn c02_a_stopped_send_of_which_nothing_is_known_ends_the_stream() {
+    let name = "c02_a_stopped_send_of_which_nothing_is_known_ends_the_stream";
+    rig::in_own_process(name, || {
+        let bytes = pattern(LARGE);
+        let path = TempFile::new("send-unknown", &bytes);
+        kael_rt::block_on(async move {
+            let file = File::open(&path.0).await.unwrap();
+            let (ours, theirs) = narrow().await;
+            let (limit, mut sent) = (Duration::from_millis(30), 0);
+            // Until the stream has no room left.
+            let last = loop {
+                let error = send_file(&file, sent as u64..LARGE as u64, &ours)
+                    .timeout(limit)
+                    .await
+                    .unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::TimedOut);
+                match Error::of(&error).and_then(Error::transferred) {
+                    Some(n) if n > 0 => sent += n,
+                    _ => break error,
+                }
+            };
+            assert!(sent > 0, "{last}");
+            let error = ours.write_all("more").await.0.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{error}");
+            let got = all(theirs).await;
+            assert!(got == bytes[..sent], "{} bytes of {sent}", got.len());
+        });
+    });
+}
+
 /// A core that waits for a stalled peer does nothing.
 #[test]
 fn r37_a_stalled_peer_costs_nothing() {

@@ -13,6 +13,8 @@
 //! allocated. A handle joins the port with its first request, and stays with it. What Windows can only do by waiting
 //! goes to the blocking pool (`call.rs`).
 //!
+//! A file goes to a stream by TransmitFile, one at a time (`transmit/`).
+//!
 //! It was run under Wine 8, and never on Windows.
 
 pub(crate) mod access;
