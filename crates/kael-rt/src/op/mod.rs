@@ -206,12 +206,13 @@ pub(crate) enum Request<'a> {
         len: u32,
         more: bool,
     },
-    /// Bytes of a file to `fd`, without a pipe and without a copy: at most `len`, of which there is one at least. It says how
-    /// many the stream has got; none: the file has ended. `EAGAIN`: the stream has no room. `EBUSY`: they are not in memory;
+    /// Bytes of a file to `fd`, without a pipe and without a copy: at most `len`, of which there is one at least. Before them goes
+    /// the `head`; there is one only where `TRANSMITS_HEAD`. It says how many the stream has got; none: the file has ended. `EAGAIN`: the stream has no room. `EBUSY`: they are not in memory;
     /// then a thread of the pool `may_wait` for them, and `EBUSY` is its word for no room. `ENOBUFS`: it cannot be done just now.
     Transmit {
         fd: &'a Descriptor,
         file: &'a Descriptor,
+        head: &'a [u8],
         at: u64,
         len: u64,
         may_wait: bool,

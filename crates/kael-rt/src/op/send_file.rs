@@ -29,7 +29,7 @@ use crate::{
     buf::{IoBuf, IoBufMut},
     driver::{BLOCK, Block, Completion, Fd, Pipe, Scratch},
     error::Fault,
-    sys::{SPLICES, TRANSMITS, errno},
+    sys::{SPLICES, TRANSMITS, TRANSMITS_HEAD, errno},
 };
 use std::{cell::Cell, io};
 
@@ -191,6 +191,11 @@ impl<H: IoBuf, T: IoBuf> SendFile<H, T> {
         self.trailer.as_init().get(self.trailer_sent..).unwrap_or_default()
     }
 
+    /// What stands before the file goes with it, in one call.
+    fn head_goes_along(&self) -> bool {
+        TRANSMITS_HEAD && self.header_left().len() <= BLOCK
+    }
+
     /// Something will follow what is sent now, in any case and at once.
     fn is_followed(&self) -> bool {
         (self.at < self.end && !self.to_the_end) || !self.trailer_left().is_empty()
@@ -207,6 +212,7 @@ impl<H: IoBuf, T: IoBuf> SendFile<H, T> {
             () if self.block_left() > 0 => Doing::Message,
             // By buffers, what stands before goes with them.
             () if file_left && !self.by_system => Doing::Load,
+            () if file_left && self.head_goes_along() => Doing::Transmit,
             () if !self.header_left().is_empty() => Doing::Message,
             () if file_left && TRANSMITS => Doing::Transmit,
             () if file_left => Doing::Fill,
@@ -280,8 +286,8 @@ impl<H: IoBuf, T: IoBuf> Op for SendFile<H, T> {
                 Request::Give { fd, pipe: pipe.raw(), len: pipe.held(), more: is_followed }
             }
             Doing::Transmit => {
-                let (len, may_wait) = (left, self.cold);
-                Request::Transmit { fd, file: &self.file, at: self.at, len, may_wait }
+                let (head, len, may_wait) = (self.header_left(), left, self.cold);
+                Request::Transmit { fd, file: &self.file, head, at: self.at, len, may_wait }
             }
             Doing::Message => {
                 let block = self.block.as_ref().map_or(&[][..], |block| block.as_init());
@@ -322,8 +328,13 @@ impl<H: IoBuf, T: IoBuf> Op for SendFile<H, T> {
             }
             (Doing::Transmit, 0..) => {
                 let n = result as u64;
-                self.fd.driver().moved_uncopied(n);
-                self.came(n);
+                let head = n.min(self.header_left().len() as u64);
+                self.header_sent += head as usize;
+                // Of the file may have gone nothing yet; that it has ended is said by no byte at all.
+                if n > head || n == 0 {
+                    self.came(n - head);
+                }
+                self.fd.driver().moved_uncopied(n - head);
                 self.went(n);
                 self.unbroken += n;
             }

@@ -12,7 +12,8 @@
 //! * `Scratch`, `PeerAddr`, `StatBuf`, `Message`, `MessageMut`, `Vectors`, `VectorsMut`: the
 //!   structures that the kernel wants beside a buffer.
 //! * `RawPipe`, `SPLICES`: bytes that go from one descriptor to another through a pipe, where there is such a thing.
-//! * `TRANSMITS`: a file goes to a stream by one call, where there is one (`Request::Transmit`).
+//! * `TRANSMITS`, `TRANSMITS_HEAD`: a file goes to a stream by one call, where there is one (`Request::Transmit`), and what stands
+//!   before it goes along.
 //! * `Packet`: what lies in each slot at an address of its own, for who wants one; `call`: a request as calls that may wait,
 //!   for the pool.
 //! * `errno`, `access`: error codes, and ways to open a file, by their names on Unix.
@@ -372,12 +373,12 @@ mod sendfile_freebsd;
 #[path = "sendfile/emulated.rs"]
 mod sendfile_form;
 #[cfg(not(windows))]
-pub(crate) use sendfile::TRANSMITS;
+pub(crate) use sendfile::{TRANSMITS, TRANSMITS_HEAD};
 #[cfg(any(windows, test))]
 #[path = "windows/transmit/rules.rs"]
 mod transmit_rules;
 #[cfg(windows)]
-pub(crate) use windows::TRANSMITS;
+pub(crate) use windows::{TRANSMITS, TRANSMITS_HEAD};
 
 #[cfg(kael_backend = "sim")]
 mod sim;

@@ -5,6 +5,8 @@ use crate::op::Request;
 
 /// This system does not.
 pub(crate) const TRANSMITS: bool = false;
+/// What stands before the file goes as a message.
+pub(crate) const TRANSMITS_HEAD: bool = false;
 
 /// No request is one of these.
 #[allow(dead_code, reason = "a simulated kernel makes no calls")]

@@ -19,6 +19,8 @@ use std::io;
 
 /// This system does.
 pub(crate) const TRANSMITS: bool = true;
+/// What stands before the file goes as a message.
+pub(crate) const TRANSMITS_HEAD: bool = false;
 
 /// What one call is asked for at most, in bytes.
 const PIECE: u64 = 1024 * 1024;
@@ -37,7 +39,7 @@ pub(super) struct Part {
 
 /// Makes the call of a request that is one of these, and counts it.
 pub(super) fn call(request: &Request<'_>, calls: &mut u64) -> Option<i32> {
-    let Request::Transmit { fd, file, at, len, may_wait } = request else { return None };
+    let Request::Transmit { fd, file, at, len, may_wait, .. } = request else { return None };
     let (file, socket) = (file.number(), fd.number());
     let Ok(at) = i64::try_from(*at) else { return Some(-libc::EINVAL) };
     Some(send(file, socket, at, *len, *may_wait, |part| {

@@ -52,7 +52,7 @@ pub(crate) use self::{
     port::Unpark,
     sockets::{borrow, close_now, past_close},
     stat::StatBuf,
-    transmit::TRANSMITS,
+    transmit::{TRANSMITS, TRANSMITS_HEAD},
 };
 use super::{
     at_once::AtOnce,
@@ -180,8 +180,8 @@ impl Backend {
                 let started = self.start_on_socket(packet, request);
                 self.in_time(id, packet.kind, started)
             }
-            Request::Transmit { fd, file, at, len, .. } => {
-                let started = self.start_transmit(packet, [fd, file], at, len);
+            Request::Transmit { fd, file, head, at, len, .. } => {
+                let started = self.start_transmit(packet, [fd, file], head, at, len);
                 self.in_time(id, packet.kind, started)
             }
             // A request may be made at any time. Who asks has had much without a turn.

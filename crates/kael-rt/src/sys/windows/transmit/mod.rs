@@ -25,10 +25,15 @@ use super::{
 };
 use crate::{driver::Descriptor, sys::event::Started};
 use std::{net::Shutdown, ptr};
-use windows_sys::Win32::Storage::FileSystem::GetFileSizeEx;
+use windows_sys::Win32::{
+    Networking::WinSock::TRANSMIT_FILE_BUFFERS, Storage::FileSystem::GetFileSizeEx,
+};
 
 /// This system does.
 pub(crate) const TRANSMITS: bool = true;
+/// What stands before the file goes along. (What stands behind it does not: if the file turned out to be shorter, it would go all
+/// the same.)
+pub(crate) const TRANSMITS_HEAD: bool = true;
 
 static PERMIT: Permit = Permit::new();
 
@@ -37,6 +42,7 @@ impl Backend {
         &mut self,
         packet: &mut Packet,
         [fd, file]: [&Descriptor; 2],
+        head: &[u8],
         at: u64,
         len: u64,
     ) -> Started {
@@ -65,18 +71,24 @@ impl Backend {
             }
             _ => u64::try_from(size).unwrap_or(0),
         };
-        let Some(n) = part(at, len, size) else {
+        let Some(n) = part(head.len() as u64, at, len, size) else {
             PERMIT.give_back();
             return Started::Done(0);
         };
         packet.prepare(packet.user, Answered::Transmit, number, at);
         packet.pending = true;
         self.calls += 1;
+        packet.around = TRANSMIT_FILE_BUFFERS {
+            Head: head.as_ptr().cast_mut().cast(),
+            HeadLength: head.len() as u32,
+            Tail: ptr::null_mut(),
+            TailLength: 0,
+        };
+        let around: *const _ = if head.is_empty() { ptr::null() } else { &raw const packet.around };
         let overlapped = &raw mut packet.overlapped;
-        // SAFETY: an open socket and an open handle, which the operation holds until the packet has come; until then the
-        // OVERLAPPED stays where it is.
-        let done =
-            unsafe { call(number.socket(), file.handle(), n, 0, overlapped, ptr::null(), 0) };
+        // SAFETY: an open socket and an open handle, which the operation holds until the packet has come, as it does the head; until
+        // then the OVERLAPPED and what says where the head is stay where they are.
+        let done = unsafe { call(number.socket(), file.handle(), n, 0, overlapped, around, 0) };
         let moved = packet.overlapped.InternalHigh as u32;
         let called = outcome(i32::from(done != 0) - 1, moved, place & SKIPS != 0);
         if called != Called::Later {

@@ -28,10 +28,10 @@ impl Permit {
     }
 }
 
-/// How many bytes of `len` from `at` on one call is asked for, of a file that is `size` bytes long. `None`: there is nothing. (A
-/// call for no bytes would send all of the file.)
-pub(super) fn part(at: u64, len: u64, size: u64) -> Option<u32> {
-    let n = len.min(size.saturating_sub(at)).min(MOST);
+/// How many bytes of `len` from `at` on one call is asked for, of a file that is `size` bytes long, behind a head of so many bytes:
+/// both are in one count. `None`: there is nothing. (A call for no bytes would send all of the file.)
+pub(super) fn part(head: u64, at: u64, len: u64, size: u64) -> Option<u32> {
+    let n = len.min(size.saturating_sub(at)).min(MOST.saturating_sub(head));
     (n > 0).then_some(n as u32)
 }
 
@@ -73,15 +73,16 @@ mod tests {
     #[test]
     fn c02_a_call_is_asked_for_no_more_than_it_takes_and_never_for_nothing() {
         const GIB: u64 = 1 << 30;
-        assert_eq!(part(0, 100, 100), Some(100));
-        assert_eq!(part(40, 100, 100), Some(60), "the file ends before the range");
-        assert_eq!(part(100, 5, 100), None, "no bytes would be all of the file");
-        assert_eq!(part(101, 5, 100), None, "it has shrunk");
-        assert_eq!(part(7, 0, 100), None);
-        let most = part(0, u64::MAX, 8 * GIB).unwrap();
+        assert_eq!(part(0, 0, 100, 100), Some(100));
+        assert_eq!(part(0, 40, 100, 100), Some(60), "the file ends before the range");
+        assert_eq!(part(0, 100, 5, 100), None, "no bytes would be all of the file");
+        assert_eq!(part(0, 101, 5, 100), None, "it has shrunk");
+        assert_eq!(part(0, 7, 0, 100), None);
+        let most = part(0, 0, u64::MAX, 8 * GIB).unwrap();
         assert_eq!(most, 0x7fff_fffe);
+        assert_eq!(part(100, 0, u64::MAX, 8 * GIB), Some(0x7fff_fffe - 100), "one count has both");
         let (mut at, mut calls) = (3 * GIB, 0);
-        while let Some(n) = part(at, 8 * GIB - at, 8 * GIB) {
+        while let Some(n) = part(0, at, 8 * GIB - at, 8 * GIB) {
             (at, calls) = (at + u64::from(n), calls + 1);
         }
         assert_eq!((at, calls), (8 * GIB, 3));
