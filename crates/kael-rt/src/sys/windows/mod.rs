@@ -83,6 +83,8 @@ pub(crate) struct Backend {
     /// Receives that go on, to be asked again with the next turn.
     again: Vec<PacketAt>,
     spare: Vec<PacketAt>,
+    /// Requests whose end was asked for and that the system did not find: their packets are to come now.
+    unheard: Vec<(Number, PacketAt)>,
     jobs: Jobs,
     /// Requests that the system has.
     pending: u32,
@@ -99,6 +101,9 @@ const JOINED: u32 = 1;
 const SKIPS: u32 = 2;
 /// It is a socket of IPv6.
 const V6: u32 = 4;
+
+/// So long, in nanoseconds, a core waits for the packet of a request that the system says is over.
+const SOON_NS: u64 = 1_000_000;
 
 #[inline(always)]
 fn most(len: usize) -> usize {
@@ -121,6 +126,7 @@ impl Backend {
             groups: Groups::default(),
             again: Vec::with_capacity(64),
             spare: Vec::with_capacity(64),
+            unheard: Vec::new(),
             jobs,
             pending: 0,
             at_once: AtOnce::new(),
@@ -291,7 +297,9 @@ impl Backend {
                 (*packet.as_ptr()).goes_on = false;
             }
             self.calls += 1;
-            port::cancel(number, packet);
+            if !port::cancel(number, packet) {
+                self.unheard.push((number, packet));
+            }
             return Ok(());
         }
         if user == id.0 && self.cancel_registered(user, number) {
@@ -380,6 +388,11 @@ impl Backend {
             _ => Some(0),
         };
         let limit = self.prepare_to_sleep(limit);
+        let limit = if self.unheard.is_empty() {
+            limit
+        } else {
+            Some(limit.unwrap_or(SOON_NS).min(SOON_NS))
+        };
         // What nobody waits for need not be asked for.
         if limit != Some(0) || self.pending > 0 {
             for i in 0..self.port.wait(limit)? {
@@ -387,6 +400,7 @@ impl Backend {
             }
             self.take_out_if_told()?;
         }
+        self.unheard.retain(|(number, packet)| !port::cancel(*number, *packet));
         while let Some(Event { user, result, flags }) = self.jobs.next() {
             self.finish(user, result, flags);
         }

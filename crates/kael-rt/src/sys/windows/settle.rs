@@ -34,6 +34,10 @@ impl Backend {
             return;
         }
         self.pending -= 1;
+        if !self.unheard.is_empty() {
+            let at = NonNull::from(&mut *packet);
+            self.unheard.retain(|(_, unheard)| *unheard != at);
+        }
         let status = packet.overlapped.Internal as i32;
         let code = match status {
             STATUS_SUCCESS => 0,
