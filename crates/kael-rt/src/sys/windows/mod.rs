@@ -400,6 +400,7 @@ impl Backend {
             }
             self.take_out_if_told()?;
         }
+        self.calls += self.unheard.len() as u64;
         self.unheard.retain(|(number, packet)| !port::cancel(*number, *packet));
         while let Some(Event { user, result, flags }) = self.jobs.next() {
             self.finish(user, result, flags);
