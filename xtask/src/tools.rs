@@ -3,8 +3,6 @@
 
 use crate::process::{self, Show};
 use crate::workspace;
-use std::fs::{self, File};
-use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -41,7 +39,7 @@ pub(crate) fn cargo_deny() -> Result<PathBuf, String> {
         ));
     }
     // A quarter of a gigabyte that nobody reads again; failing to remove it harms nothing.
-    let _ = fs::remove_dir_all(tools.join("build"));
+    let _ = std::fs::remove_dir_all(tools.join("build"));
     println!("cargo-deny was built in {}", crate::table::wall(ended.wall));
     Ok(program)
 }
@@ -77,22 +75,12 @@ pub(crate) fn install(packages: &[&str]) -> Result<(), String> {
     apt_get(&[&["install", "-y", "--no-install-recommends"], packages].concat())
 }
 
-/// What belongs to the machine, one process installs at a time, until the file is dropped. Lanes may run side by side.
-pub(crate) fn alone(what: &str) -> Result<File, String> {
-    let path = cache().join(format!("{what}.lock"));
-    let locked = || -> io::Result<File> {
-        fs::create_dir_all(cache())?;
-        let file = File::create(&path)?;
-        file.lock()?;
-        Ok(file)
-    };
-    locked().map_err(|error| format!("{}: {error}", path.display()))
-}
-
 pub(crate) fn apt_get(arguments: &[&str]) -> Result<(), String> {
-    let _alone = alone("apt")?;
-    let mut command = Command::new("apt-get");
-    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    // Lanes run side by side, and apt-get gives up where another one is at work. Debian is never without flock.
+    let lock = cache().join("apt.lock");
+    std::fs::create_dir_all(cache()).map_err(|error| format!("{}: {error}", lock.display()))?;
+    let mut command = Command::new("flock");
+    command.arg(lock).arg("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
     let ended = process::run(&mut command, INSTALL_LIMIT, Show::Nothing)?;
     match ended.success() {
         true => Ok(()),

@@ -91,6 +91,8 @@ enum What {
     },
     Setup(String),
     Pool(String),
+    #[allow(dead_code, reason = "only Windows has pipes with names")]
+    Pipe(String),
 }
 
 /// What can befall an operation besides the kernel's errors. It travels in a completion's result
@@ -114,6 +116,9 @@ pub(crate) enum Fault {
     Lost = 10,
     /// A file has fewer bytes than were to be sent of it.
     Shrunk = 11,
+    /// A write was stopped of which nobody says how far it came.
+    #[allow(dead_code, reason = "only pipes of Windows do not say it")]
+    Torn = 12,
 }
 
 /// The systems' error codes are smaller: those of Unix have three digits, those of Windows five.
@@ -137,6 +142,7 @@ impl Fault {
             9 => Some(Fault::CarryFirst),
             10 => Some(Fault::Lost),
             11 => Some(Fault::Shrunk),
+            12 => Some(Fault::Torn),
             _ => None,
         }
     }
@@ -152,7 +158,7 @@ impl Fault {
             Fault::Cancelled | Fault::Panicked => io::ErrorKind::Other,
             Fault::OtherRuntime => io::ErrorKind::InvalidInput,
             Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
-            Fault::CarryFull | Fault::Lost => io::ErrorKind::ConnectionAborted,
+            Fault::CarryFull | Fault::Lost | Fault::Torn => io::ErrorKind::ConnectionAborted,
             Fault::CarryFirst => io::ErrorKind::WouldBlock,
             Fault::NotPinned => io::ErrorKind::OutOfMemory,
             Fault::Shrunk => io::ErrorKind::UnexpectedEof,
@@ -177,6 +183,10 @@ impl Fault {
             Fault::Lost => {
                 "a copy was dropped when no slot was free to finish it in (Builder::max_in_flight): the \
                  connection was shut down rather than lose its bytes in silence"
+            }
+            Fault::Torn => {
+                "a write to this pipe was stopped when it had begun, and how much of it the other end has is not known: \
+                 close or disconnect it"
             }
             Fault::Closed => "this file or socket was closed",
             Fault::Panicked => {
@@ -270,6 +280,21 @@ impl Error {
         io::Error::new(kind, Error { what: What::Pool(text) })
     }
 
+    /// What is wrong with a named pipe that was asked for.
+    #[allow(dead_code, reason = "only Windows has pipes with names")]
+    pub(crate) fn pipe(kind: io::ErrorKind, text: String) -> io::Error {
+        io::Error::new(kind, Error { what: What::Pipe(text) })
+    }
+
+    /// All instances of a pipe have their clients.
+    #[allow(dead_code, reason = "likewise")]
+    pub(crate) fn pipe_busy(name: &str) -> io::Error {
+        let text = format!(
+            "all instances of `{name}` have a client: open it again in a moment (ClientOptions shows how)"
+        );
+        Error::pipe(io::ErrorKind::ResourceBusy, text)
+    }
+
     /// The number that an error came from.
     pub(crate) fn code_of(error: &io::Error) -> i32 {
         match (error.raw_os_error(), Error::of(error).and_then(Error::fault)) {
@@ -283,7 +308,7 @@ impl Error {
         match self.what {
             What::Fault(fault) | What::Partial { fault, .. } => Some(fault),
             What::Moved { code, .. } => Fault::of(code),
-            What::Setup(_) | What::Pool(_) => None,
+            What::Setup(_) | What::Pool(_) | What::Pipe(_) => None,
         }
     }
 
@@ -363,7 +388,7 @@ impl fmt::Display for Error {
                     _ => write!(f, " after {to} bytes in one direction and {fro} in the other"),
                 }
             }
-            What::Setup(text) | What::Pool(text) => f.write_str(text),
+            What::Setup(text) | What::Pool(text) | What::Pipe(text) => f.write_str(text),
         }
     }
 }

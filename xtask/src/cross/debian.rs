@@ -32,7 +32,6 @@ pub(super) struct Toolchain {
 impl Toolchain {
     /// Installs what is missing, and builds the library for the targets that are not in the cache.
     pub(super) fn with_std_for(targets: &[&str]) -> Result<Toolchain, String> {
-        let _alone = tools::alone("toolchain")?;
         let is_missing = |(_, file): &&(&str, &str)| !Path::new(file).exists();
         let missing: Vec<&str> =
             PACKAGES.iter().filter(is_missing).map(|(package, _)| *package).collect();
@@ -88,8 +87,11 @@ impl Toolchain {
         fs::create_dir_all(above).map_err(|error| format!("{}: {error}", above.display()))?;
         // One that leads nowhere any more is there, too.
         let _ = fs::remove_file(&place);
-        std::os::unix::fs::symlink(Path::new("/usr/lib/rustlib").join(host), &place)
-            .map_err(|error| format!("{}: {error}", place.display()))
+        match std::os::unix::fs::symlink(Path::new("/usr/lib/rustlib").join(host), &place) {
+            // Another lane was faster.
+            Err(_) if place.exists() => Ok(()),
+            linked => linked.map_err(|error| format!("{}: {error}", place.display())),
+        }
     }
 
     fn build_std(&self, targets: &[&str]) -> Result<(), String> {

@@ -116,6 +116,7 @@ fn way(request: &Request<'_>) -> Way {
         Request::Transmit { fd, may_wait: false, .. } => Way::Once(fd.number(), Side::Write),
         Request::Fill { may_wait: false, .. } => Way::Now,
         Request::Fill { .. } | Request::Transmit { .. } | Request::Load { .. } => Way::Pool,
+        Request::AwaitClient { .. } => unreachable!("a pipe of Windows"),
         Request::Nop | Request::Pass { .. } | Request::Shutdown { .. } => Way::Now,
         Request::Close { fd } if fd.kind() != Kind::File => Way::Now,
         Request::Close { .. }
