@@ -44,6 +44,13 @@ fn with_file<F: AsyncFnOnce(File, Vec<u8>, TcpStream, TcpStream) + Send + 'stati
     });
 }
 
+/// Whether this system sends files without a copy through our memory.
+fn sends_files() -> bool {
+    let emulated = cfg!(all(target_os = "linux", kael_backend = "kqueue"));
+    let has_none = std::env::var("KAEL_KEVENT_PROFILE").is_ok_and(|profile| profile == "netbsd");
+    if emulated { !has_none } else { !cfg!(any(target_os = "netbsd", target_os = "openbsd")) }
+}
+
 /// Both ends of a connection that holds little on its way.
 async fn narrow() -> (TcpStream, TcpStream) {
     let (ours, theirs) = pair().await;
@@ -231,18 +238,21 @@ fn r37_a_dropped_send_is_finished_before_the_next_write() {
 
 #[test]
 fn r37_a_time_limit_says_how_far_it_came() {
-    with_file("send-limit", LARGE, async |file, bytes, ours, theirs| {
-        let limit = Duration::from_millis(30);
-        let error = send_file(&file, 0..LARGE as u64, &ours).timeout(limit).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
-        let sent = Error::of(&error).unwrap().transferred().unwrap();
-        assert!(sent > 0 && sent < LARGE);
-        let reader = kael_rt::spawn(all(theirs));
-        // From there on it goes on, and nothing is missing or twice.
-        let rest = send_file(&file, sent as u64..LARGE as u64, &ours).await.unwrap();
-        assert_eq!(rest as usize, LARGE - sent);
-        ours.close().await.unwrap();
-        assert!(reader.await.unwrap() == bytes);
+    // On Windows one send at a time has a call that can be stopped and continued.
+    rig::in_own_process("r37_a_time_limit_says_how_far_it_came", || {
+        with_file("send-limit", LARGE, async |file, bytes, ours, theirs| {
+            let limit = Duration::from_millis(30);
+            let error = send_file(&file, 0..LARGE as u64, &ours).timeout(limit).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            let sent = Error::of(&error).unwrap().transferred().unwrap();
+            assert!(sent > 0 && sent < LARGE);
+            let reader = kael_rt::spawn(all(theirs));
+            // From there on it goes on, and nothing is missing or twice.
+            let rest = send_file(&file, sent as u64..LARGE as u64, &ours).await.unwrap();
+            assert_eq!(rest as usize, LARGE - sent);
+            ours.close().await.unwrap();
+            assert!(reader.await.unwrap() == bytes);
+        });
     });
 }
 
@@ -277,6 +287,117 @@ fn r37_a_peer_that_resets_is_an_error() {
         let code = ours_too.os_error().unwrap();
         assert!([errno::ECONNRESET, errno::EPIPE].contains(&code), "{error}");
         reset.await.unwrap();
+    });
+}
+
+/// Bytes that went without a copy, of all that this core has sent.
+fn uncopied(handle: &kael_rt::runtime::Handle) -> u64 {
+    handle.metrics().cores[0].spliced_bytes
+}
+
+/// What is large goes by the system's own way, and what is small does not.
+// With registered I/O every byte goes through registered memory.
+#[cfg(not(all(windows, feature = "rio")))]
+#[test]
+fn c02_a_large_range_is_copied_through_no_buffer() {
+    rig::in_own_process("c02_a_large_range_is_copied_through_no_buffer", || {
+        let bytes = pattern(LARGE);
+        let path = TempFile::new("send-uncopied", &bytes);
+        let runtime = kael_rt::runtime::Builder::new().build().unwrap();
+        let handle = runtime.handle();
+        runtime.block_on(async move {
+            let file = File::open(&path.0).await.unwrap();
+            let (ours, theirs) = narrow().await;
+            let reader = kael_rt::spawn(all(theirs));
+            assert_eq!(send_file(&file, 5..2005, &ours).await.unwrap(), 2000);
+            assert_eq!(uncopied(&handle), 0, "two calls are cheaper");
+            let send = send_file(&file, 5..LARGE as u64, &ours).header("<").trailer(">");
+            assert_eq!(send.await.unwrap(), LARGE as u64 - 3);
+            println!("{} bytes of {} were not copied", uncopied(&handle), LARGE - 5);
+            assert_eq!(uncopied(&handle), if sends_files() { LARGE as u64 - 5 } else { 0 });
+            // Its end is found by a first block, which is sent as any other.
+            assert_eq!(send_file(&file, 9.., &ours).await.unwrap(), LARGE as u64 - 9);
+            let both = 2 * LARGE as u64 - 14 - 65_536;
+            assert_eq!(uncopied(&handle), if sends_files() { both } else { 0 });
+            ours.close().await.unwrap();
+            let got = reader.await.unwrap();
+            let expected = [&bytes[5..2005], b"<", &bytes[5..], b">", &bytes[9..]].concat();
+            assert!(got == expected, "{} bytes of {}", got.len(), expected.len());
+        });
+    });
+}
+
+/// One of several that send at a time has the system's way, and the others do not wait for it.
+// As above. Each other system has room for all of them.
+#[cfg(all(windows, not(feature = "rio")))]
+#[test]
+fn c02_one_at_a_time_is_sent_by_the_system_and_no_other_waits_for_it() {
+    rig::in_own_process(
+        "c02_one_at_a_time_is_sent_by_the_system_and_no_other_waits_for_it",
+        || {
+            let bytes = pattern(LARGE);
+            let path = TempFile::new("send-one-at-a-time", &bytes);
+            let runtime = kael_rt::runtime::Builder::new().build().unwrap();
+            let handle = runtime.handle();
+            runtime.block_on(async move {
+                let file = File::open(&path.0).await.unwrap();
+                let (stalled, peer) = narrow().await;
+                // Nobody reads, so the system has it for as long as it takes.
+                let mut first = send_file(&file, 0..LARGE as u64, &stalled);
+                assert!(timeout(Duration::from_millis(50), &mut first).await.is_err());
+                let (ours, theirs) = narrow().await;
+                let reader = kael_rt::spawn(all(theirs));
+                assert_eq!(send_file(&file, .., &ours).await.unwrap(), LARGE as u64);
+                assert_eq!(uncopied(&handle), 0, "the first has the call still");
+                let stalled_reader = kael_rt::spawn(all(peer));
+                assert_eq!(first.await.unwrap(), LARGE as u64);
+                assert_eq!(uncopied(&handle), LARGE as u64);
+                // It was given back.
+                assert_eq!(
+                    send_file(&file, 1..LARGE as u64, &ours).await.unwrap(),
+                    LARGE as u64 - 1
+                );
+                assert_eq!(uncopied(&handle), 2 * LARGE as u64 - 1);
+                ours.close().await.unwrap();
+                stalled.close().await.unwrap();
+                assert!(stalled_reader.await.unwrap() == bytes);
+                assert!(reader.await.unwrap() == [&bytes[..], &bytes[1..]].concat());
+            });
+        },
+    );
+}
+
+/// A call that was stopped and says that nothing went is not believed: what might have gone is not sent twice.
+// As above. Each other system's count is right.
+#[cfg(all(windows, not(feature = "rio")))]
+#[test]
+fn c02_a_stopped_send_of_which_nothing_is_known_ends_the_stream() {
+    let name = "c02_a_stopped_send_of_which_nothing_is_known_ends_the_stream";
+    rig::in_own_process(name, || {
+        let bytes = pattern(LARGE);
+        let path = TempFile::new("send-unknown", &bytes);
+        kael_rt::block_on(async move {
+            let file = File::open(&path.0).await.unwrap();
+            let (ours, theirs) = narrow().await;
+            let (limit, mut sent) = (Duration::from_millis(30), 0);
+            // Until the stream has no room left.
+            let last = loop {
+                let error = send_file(&file, sent as u64..LARGE as u64, &ours)
+                    .timeout(limit)
+                    .await
+                    .unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::TimedOut);
+                match Error::of(&error).and_then(Error::transferred) {
+                    Some(n) if n > 0 => sent += n,
+                    _ => break error,
+                }
+            };
+            assert!(sent > 0, "{last}");
+            let error = ours.write_all("more").await.0.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{error}");
+            let got = all(theirs).await;
+            assert!(got == bytes[..sent], "{} bytes of {sent}", got.len());
+        });
     });
 }
 

@@ -102,12 +102,13 @@ pub(super) async fn ways(
 ) -> io::Result<Vec<Cost>> {
     let mut costs = Vec::new();
     for (way, name) in WAYS {
+        let before = spliced_bytes(handle);
         let (calls, cpu, bytes) = match way {
             Way::FileByVec | Way::FileByPool | Way::SendFile => files(handle, dir, way, time).await,
             _ => streams(handle, way, time).await,
         }
         .map_err(doing(name))?;
-        let spliced = [Way::SendFile, Way::Copy].contains(&way) && is_spliced(handle);
+        let spliced = spliced_bytes(handle) > before;
         costs.push(Cost {
             way: name,
             message_bytes: if spliced { FILE_BYTES } else { BLOCK_BYTES },
@@ -119,9 +120,9 @@ pub(super) async fn ways(
     Ok(costs)
 }
 
-/// Whether bytes go through pipes here: a core that has moved some has pipes.
-fn is_spliced(handle: &Handle) -> bool {
-    handle.metrics().cores[0].spliced_bytes > 0
+/// Bytes that this core has moved without a copy.
+fn spliced_bytes(handle: &Handle) -> u64 {
+    handle.metrics().cores[0].spliced_bytes
 }
 
 /// Reads and forgets what comes, on a thread of its own.

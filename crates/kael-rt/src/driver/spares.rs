@@ -40,7 +40,7 @@ pub(super) struct Spares {
     /// Large pipes, wherever they are.
     large_pipes: Cell<usize>,
     blocks: RefCell<Vec<Vec<u8>>>,
-    /// Bytes that left pipes for streams.
+    /// Bytes that streams got without a copy.
     spliced_bytes: Cell<u64>,
 }
 
@@ -79,8 +79,7 @@ impl Pipe {
 
     pub(crate) fn emptied(&mut self, n: u32) {
         self.held -= n;
-        let total = &self.driver.spares().spliced_bytes;
-        total.set(total.get() + u64::from(n));
+        self.driver.moved_uncopied(u64::from(n));
     }
 }
 
@@ -141,6 +140,12 @@ impl Drop for Block {
 impl Driver {
     fn spares(&self) -> &Spares {
         &self.0.spares
+    }
+
+    /// A stream has got so many bytes of a file or of another stream, and nobody has copied them.
+    pub(crate) fn moved_uncopied(&self, n: u64) {
+        let total = &self.spares().spliced_bytes;
+        total.set(total.get() + n);
     }
 
     /// An empty pipe. Two system calls if none is spare.

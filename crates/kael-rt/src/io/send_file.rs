@@ -16,10 +16,19 @@ use std::ops::{Bound, RangeBounds};
 /// length needs no look for the end. What stands before and behind the file (the head of a response, say) goes along by
 /// [`header`](Operation::header) and [`trailer`](Operation::trailer), and counts.
 ///
-/// On Linux, ranges of more than 16 KiB go through a pipe (splice(2)): the kernel's pages are handed to the socket,
-/// and no byte is copied. So who changes the file meanwhile may change what is on its way. Nothing blocks the core: what is
-/// not in memory is brought by a thread of the pool. Small ranges, other systems, and files that are no regular ones go
-/// through a buffer of 64 KiB.
+/// Ranges of more than 16 KiB are copied through no buffer of ours: the system's own pages of the file are handed to the socket. So
+/// who changes the file meanwhile may change what is on its way. Nothing blocks the core. How it is done:
+///
+/// * Linux: through a pipe (splice(2)); what is not in memory is brought by a thread of the pool.
+/// * FreeBSD: sendfile(2), with SF_NODISKIO; what is not in memory is sent by a thread of the pool, by the same call.
+/// * macOS: sendfile(2), always by a thread of the pool, since it waits for a device and nothing says beforehand whether it will.
+/// * Windows: TransmitFile ("TransmitFile function (mswsock.h)"), at most 2,147,483,646 bytes a call. A process has one at a
+///   time, for client editions carry out two in all and let others wait. While another send has it, a block goes through a buffer,
+///   and then it is asked for again. With the feature `rio` streams with registered I/O never have it.
+///
+/// Small ranges, other systems, and files that are no regular ones go through a buffer of 64 KiB.
+/// [`CoreMetrics::spliced_bytes`](crate::runtime::CoreMetrics::spliced_bytes) counts what did not. What macOS, FreeBSD and Windows do
+/// was tested over an emulation and under wine, and never on these systems.
 ///
 /// Fails with the system's error, or with [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof) if the file ends before the range
 /// does. [`Error::transferred`](crate::Error::transferred) says how many bytes the stream had got by then, if any;
@@ -27,7 +36,9 @@ use std::ops::{Bound, RangeBounds};
 ///
 /// Dropping it once begun finishes it, before any later write: a part of a file that nobody knows the size of would be
 /// worth nothing. To end it early use [`timeout`](Operation::timeout) or [`cancel_on`](Operation::cancel_on): the
-/// stream stays in use, and the error says how far it came.
+/// stream stays in use, and the error says how far it came. On Windows there is an exception: where the system stops TransmitFile
+/// and says that nothing went, no document says that this is so. Lest bytes be sent twice, the stream is shut down for writing,
+/// and later writes fail.
 ///
 #[doc = budget!(send_file)]
 ///

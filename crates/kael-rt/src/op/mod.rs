@@ -211,6 +211,17 @@ pub(crate) enum Request<'a> {
         len: u32,
         more: bool,
     },
+    /// Bytes of a file to `fd`, without a pipe and without a copy: at most `len`, of which there is one at least. Before them goes
+    /// the `head`; there is one only where `TRANSMITS_HEAD`. It says how many the stream has got; none: the file has ended. `EAGAIN`: the stream has no room. `EBUSY`: they are not in memory;
+    /// then a thread of the pool `may_wait` for them, and `EBUSY` is its word for no room. `ENOBUFS`: it cannot be done just now.
+    Transmit {
+        fd: &'a Descriptor,
+        file: &'a Descriptor,
+        head: &'a [u8],
+        at: u64,
+        len: u64,
+        may_wait: bool,
+    },
     /// Waits until there may be something to be received, or room for something to be sent; a turn at least.
     Ready {
         fd: &'a Descriptor,
@@ -289,6 +300,7 @@ impl Request<'_> {
             | Request::Fill { .. }
             | Request::Take { .. }
             | Request::Give { .. }
+            | Request::Transmit { .. }
             | Request::Ready { .. }
             | Request::AwaitClient { .. } => Gives::Count,
             #[cfg(test)]
@@ -355,6 +367,7 @@ impl Request<'_> {
             | Request::Fill { fd, .. }
             | Request::Take { fd, .. }
             | Request::Give { fd, .. }
+            | Request::Transmit { fd, .. }
             | Request::Ready { fd, .. }
             | Request::AwaitClient { fd } => Some(fd),
             Request::Nop

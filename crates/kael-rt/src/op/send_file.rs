@@ -8,7 +8,12 @@
 //!             ▼                                                                            │
 //!           Give ── the stream is full ──▶ Ready ──▶ Give      ... the pipe is empty ──────┤
 //!             ▲                                                                            │
-//!  buffer:  Load ──▶ Message (what stands before it, the block, what stands behind) ───────┘
+//!  buffer:  Load ──▶ Message (what stands before it, the block, what stands behind) ───────┤
+//!                                                                                          │
+//!  call:    Transmit ── some were sent, or all that was asked for ─────────────────────────┘
+//!             │ EBUSY: not in memory ──▶ Transmit, by a thread that may wait
+//!             │ the stream is full: EAGAIN, or EBUSY from the thread ──▶ Ready ──▶ Transmit
+//!             │ ENOBUFS: not just now ──▶ Load ──▶ Message ──▶ Transmit
 //!
 //!  dropped:       it goes on, as any write that has begun
 //!  stopped:       between two steps, or out of Ready; the answer says how many bytes the stream has got
@@ -24,7 +29,7 @@ use crate::{
     buf::{IoBuf, IoBufMut},
     driver::{BLOCK, Block, Completion, Fd, Pipe, Scratch},
     error::Fault,
-    sys::{SPLICES, errno},
+    sys::{SPLICES, TRANSMITS, TRANSMITS_HEAD, errno},
 };
 use std::{cell::Cell, io};
 
@@ -81,10 +86,10 @@ pub struct SendFile<H = &'static str, T = &'static str> {
     to_the_end: bool,
     /// The file has ended before the range.
     shrunk: bool,
-    /// By pipes; else by buffers.
-    by_pipe: bool,
-    /// Pipes have not failed.
-    may_pipe: bool,
+    /// By the system, which has the file and the stream; else by buffers.
+    by_system: bool,
+    /// That has not failed.
+    may_system: bool,
     /// What is next of the file is not in memory.
     cold: bool,
     foreign: bool,
@@ -98,6 +103,7 @@ enum Doing {
     Load,
     Fill,
     Give,
+    Transmit,
     Wait,
     Over,
 }
@@ -106,9 +112,9 @@ impl SendFile {
     /// `end`: where the range ends; `None`: where the file does.
     pub(crate) fn new(fd: Fd, file: Fd, at: u64, end: Option<u64>) -> SendFile {
         let foreign = !file.is_of_the_driver_of(&fd);
-        let may_pipe = SPLICES && !fd.is_direct() && !file.is_direct();
+        let may_system = (SPLICES || TRANSMITS) && !fd.is_direct() && !file.is_direct();
         // Of a file whose end nobody knows, the first block is read to see whether it is a small one.
-        let by_pipe = may_pipe && end.is_some_and(|end| end.saturating_sub(at) > SMALL);
+        let by_system = may_system && end.is_some_and(|end| end.saturating_sub(at) > SMALL);
         SendFile {
             fd,
             file,
@@ -128,8 +134,8 @@ impl SendFile {
             denials: Denials::default(),
             to_the_end: end.is_none(),
             shrunk: false,
-            by_pipe,
-            may_pipe,
+            by_system,
+            may_system,
             cold: false,
             foreign,
         }
@@ -166,8 +172,8 @@ impl<H: IoBuf, T: IoBuf> SendFile<H, T> {
             denials: Denials::default(),
             to_the_end: self.to_the_end,
             shrunk: false,
-            by_pipe: self.by_pipe,
-            may_pipe: self.may_pipe,
+            by_system: self.by_system,
+            may_system: self.may_system,
             cold: false,
             foreign: self.foreign,
         }
@@ -185,6 +191,11 @@ impl<H: IoBuf, T: IoBuf> SendFile<H, T> {
         self.trailer.as_init().get(self.trailer_sent..).unwrap_or_default()
     }
 
+    /// What stands before the file goes with it, in one call.
+    fn head_goes_along(&self) -> bool {
+        TRANSMITS_HEAD && self.header_left().len() <= BLOCK
+    }
+
     /// Something will follow what is sent now, in any case and at once.
     fn is_followed(&self) -> bool {
         (self.at < self.end && !self.to_the_end) || !self.trailer_left().is_empty()
@@ -200,8 +211,10 @@ impl<H: IoBuf, T: IoBuf> SendFile<H, T> {
             () if in_pipe > 0 => Doing::Give,
             () if self.block_left() > 0 => Doing::Message,
             // By buffers, what stands before goes with them.
-            () if file_left && !self.by_pipe => Doing::Load,
+            () if file_left && !self.by_system => Doing::Load,
+            () if file_left && self.head_goes_along() => Doing::Transmit,
             () if !self.header_left().is_empty() => Doing::Message,
+            () if file_left && TRANSMITS => Doing::Transmit,
             () if file_left => Doing::Fill,
             () if !self.trailer_left().is_empty() => Doing::Message,
             () => Doing::Over,
@@ -249,7 +262,7 @@ impl<H: IoBuf, T: IoBuf> Op for SendFile<H, T> {
             match self.fd.driver().take_pipe() {
                 Ok(pipe) => self.pipe = Some(pipe),
                 // No descriptor is left for one.
-                Err(_) => (self.by_pipe, self.may_pipe) = (false, false),
+                Err(_) => (self.by_system, self.may_system) = (false, false),
             }
         }
         self.doing = self.next();
@@ -272,6 +285,10 @@ impl<H: IoBuf, T: IoBuf> Op for SendFile<H, T> {
                 let pipe = self.pipe.as_ref().expect("it holds something");
                 Request::Give { fd, pipe: pipe.raw(), len: pipe.held(), more: is_followed }
             }
+            Doing::Transmit => {
+                let (head, len, may_wait) = (self.header_left(), left, self.cold);
+                Request::Transmit { fd, file: &self.file, head, at: self.at, len, may_wait }
+            }
             Doing::Message => {
                 let block = self.block.as_ref().map_or(&[][..], |block| block.as_init());
                 // What stands behind the file waits for its end.
@@ -291,19 +308,35 @@ impl<H: IoBuf, T: IoBuf> Op for SendFile<H, T> {
         match (self.doing, result) {
             (Doing::Wait, 0..) => {
                 (self.unbroken, self.doing) = (0, Doing::Nothing);
+                self.cold = false;
                 // What was in memory then need not be now.
                 self.warm_to.set(0);
             }
             (Doing::Fill, code) if code == -errno::EAGAIN && !self.cold => self.cold = true,
+            (Doing::Transmit, code) if code == -errno::EBUSY && !self.cold => self.cold = true,
+            // The system does not just now. A block goes by a buffer, and then it is asked again.
+            (Doing::Transmit, code) if code == -errno::ENOBUFS => self.by_system = false,
             // It cannot be moved so, or nobody can say whether it is in memory.
-            (Doing::Fill, code)
+            (Doing::Fill | Doing::Transmit, code)
                 if [errno::EINVAL, errno::ENOSYS, errno::EOPNOTSUPP].contains(&-code) =>
             {
-                (self.by_pipe, self.may_pipe, self.pipe) = (false, false, None);
+                (self.by_system, self.may_system, self.pipe) = (false, false, None);
             }
             (Doing::Fill, 0..) => {
                 self.came(result as u64);
                 self.pipe.as_mut().expect("it was filled").filled(result as u32);
+            }
+            (Doing::Transmit, 0..) => {
+                let n = result as u64;
+                let head = n.min(self.header_left().len() as u64);
+                self.header_sent += head as usize;
+                // Of the file may have gone nothing yet; that it has ended is said by no byte at all.
+                if n > head || n == 0 {
+                    self.came(n - head);
+                }
+                self.fd.driver().moved_uncopied(n - head);
+                self.went(n);
+                self.unbroken += n;
             }
             (Doing::Load, 0..) => {
                 let block = self.block.as_mut().expect("it was lent");
@@ -311,9 +344,11 @@ impl<H: IoBuf, T: IoBuf> Op for SendFile<H, T> {
                     return Step::Done;
                 }
                 self.came(result as u64);
-                self.by_pipe = self.may_pipe && self.to_the_end && result as usize == BLOCK;
+                self.by_system = self.may_system && result as usize == BLOCK;
             }
-            (Doing::Give, code) if code == -errno::EAGAIN => {
+            (Doing::Give | Doing::Transmit, code)
+                if [errno::EAGAIN, errno::EBUSY].contains(&-code) =>
+            {
                 self.doing = Doing::Wait;
                 return self.denials.again();
             }

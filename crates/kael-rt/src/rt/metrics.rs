@@ -99,7 +99,8 @@ counters! {
     registered_transfers,
     /// Queued writes that the kernel took whole in the call that handed them over: total.
     queued_sends,
-    /// Bytes that streams got through pipes, and that nobody copied: total.
+    /// Bytes that streams got from files or other streams, and that were copied through no buffer: by splice(2), sendfile(2)
+    /// or TransmitFile. Total.
     spliced_bytes,
     /// Polls of tasks and of the future of `block_on`: total.
     task_polls,

@@ -132,6 +132,7 @@ impl Region {
             Request::Fill { .. }
             | Request::Take { .. }
             | Request::Give { .. }
+            | Request::Transmit { .. }
             | Request::Ready { .. } => Region::MANY,
             // The others fill nothing whose count matters.
             _ => Region::NONE,

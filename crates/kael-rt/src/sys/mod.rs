@@ -12,6 +12,8 @@
 //! * `Scratch`, `PeerAddr`, `StatBuf`, `Message`, `MessageMut`, `Vectors`, `VectorsMut`: the
 //!   structures that the kernel wants beside a buffer.
 //! * `RawPipe`, `SPLICES`: bytes that go from one descriptor to another through a pipe, where there is such a thing.
+//! * `TRANSMITS`, `TRANSMITS_HEAD`: a file goes to a stream by one call, where there is one (`Request::Transmit`), and what stands
+//!   before it goes along.
 //! * `Packet`: what lies in each slot at an address of its own, for who wants one; `call`: a request as calls that may wait,
 //!   for the pool.
 //! * `errno`, `access`: error codes, and ways to open a file, by their names on Unix.
@@ -335,6 +337,50 @@ mod splice;
 #[path = "unspliced.rs"]
 mod splice;
 pub(crate) use splice::{RawPipe, SPLICES};
+
+// A file to a socket by one call: the kqueues of those who have sendfile(2), and Windows.
+#[cfg(any(
+    all(target_os = "freebsd", not(kael_backend = "sim")),
+    all(target_vendor = "apple", not(kael_backend = "sim")),
+    all(target_os = "linux", kael_backend = "kqueue")
+))]
+mod sendfile;
+#[cfg(not(any(
+    windows,
+    all(target_os = "freebsd", not(kael_backend = "sim")),
+    all(target_vendor = "apple", not(kael_backend = "sim")),
+    all(target_os = "linux", kael_backend = "kqueue")
+)))]
+#[path = "unsent.rs"]
+mod sendfile;
+#[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
+use kevent::{SF_NODISKIO as NODISKIO, apple_sendfile, freebsd_sendfile};
+#[cfg(all(target_vendor = "apple", not(kael_backend = "sim")))]
+use libc::sendfile as apple_sendfile;
+#[cfg(all(target_os = "freebsd", not(kael_backend = "sim")))]
+use libc::{SF_NODISKIO as NODISKIO, sendfile as freebsd_sendfile};
+#[cfg(all(target_vendor = "apple", not(kael_backend = "sim")))]
+#[path = "sendfile/apple.rs"]
+mod sendfile_form;
+#[cfg(all(target_os = "freebsd", not(kael_backend = "sim")))]
+#[path = "sendfile/freebsd.rs"]
+mod sendfile_form;
+#[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
+#[path = "sendfile/apple.rs"]
+mod sendfile_apple;
+#[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
+#[path = "sendfile/freebsd.rs"]
+mod sendfile_freebsd;
+#[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
+#[path = "sendfile/emulated.rs"]
+mod sendfile_form;
+#[cfg(not(windows))]
+pub(crate) use sendfile::{TRANSMITS, TRANSMITS_HEAD};
+#[cfg(any(windows, test))]
+#[path = "windows/transmit/rules.rs"]
+mod transmit_rules;
+#[cfg(windows)]
+pub(crate) use windows::{TRANSMITS, TRANSMITS_HEAD};
 
 #[cfg(kael_backend = "sim")]
 mod sim;

@@ -1,5 +1,5 @@
-//! Where bytes are not moved through pipes: they are copied through buffers instead. (macOS and FreeBSD have sendfile(2), which
-//! was never tried here; a simulated kernel has no pages.)
+//! Where bytes are not moved through pipes: they are copied through buffers instead, or a file goes by one call
+//! (`TRANSMITS`). A simulated kernel has no pages.
 #![forbid(unsafe_code)]
 
 use super::Backend;

@@ -32,6 +32,7 @@ budgets! {
     tcp_send_zc_vectored: Socket "TcpStream::send_zc_vectored", at_most 3.05, 4.1, 0.0, "as send_zc";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", at_most 3.05, 1.1, 0.0, "as read, with a copy into a buffer of the pool";
     tcp_recv_stream: Buffer "RecvStream::next", at_most 3.05, 1.1, 0.0, "as recv_pooled";
+    send_file: Bytes "io::send_file (32 KiB)", at_most 12.0, 12.0, 0.0, "ReadFile and a commit for each 64 KiB, and packets and waits: all of a stream goes through registered memory";
     copy_bidirectional: Bytes "io::copy_bidirectional (a message)", at_most 12.0, 12.0, 0.0, "a commit for each of two sends and receives, and the packets and waits of the copy and of the receiver";
     udp_send: Socket "UdpSocket::send", at_most 3.05, 1.1, 0.0, "a commit, which sends on a socket share until the next turn; RIONotify and the wait where it is not sent at once";
     udp_send_zc: Socket "UdpSocket::send_zc", at_most 3.05, 1.1, 0.0, "copies, and then as send";

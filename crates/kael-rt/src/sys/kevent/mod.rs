@@ -10,7 +10,7 @@
 //!
 //! What is emulated: EVFILT_READ and EVFILT_WRITE of sockets, pipes, terminals and whatever epoll
 //! takes, and regular files as far as they are always ready; EVFILT_USER; EVFILT_TIMER; EVFILT_PROC with
-//! NOTE_EXIT. All flags and notes that `names.rs` has, except NOTE_FORK and NOTE_EXEC.
+//! NOTE_EXIT. sendfile(2) without headers (`sendfile.rs`). All flags and notes that `names.rs` has, except NOTE_FORK and NOTE_EXEC.
 //!
 //! What is not: EVFILT_VNODE, EVFILT_SIGNAL and EVFILT_AIO, which are EINVAL. A file that grows wakes
 //! nobody. A queue in another queue. The error of a socket in `fflags` is always ECONNRESET. A Unix
@@ -29,6 +29,7 @@ mod knote;
 mod names;
 mod queue;
 mod ready;
+mod sendfile;
 #[allow(dead_code, reason = "for tests")]
 mod settings;
 mod sources;
@@ -37,6 +38,8 @@ mod tests;
 
 #[allow(unused_imports, reason = "as many names as the driver may want")]
 pub(crate) use names::*;
+pub(crate) use sendfile::{SF_NODISKIO, apple_sendfile, freebsd_sendfile};
+pub(crate) use settings::profile;
 #[allow(unused_imports, reason = "for tests")]
 pub(crate) use settings::{Counters, Profile, counters, set_profile, set_seed};
 

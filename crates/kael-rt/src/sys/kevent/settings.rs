@@ -95,7 +95,8 @@ pub(super) fn count(calls: u64, changes: u64, events: u64) {
     });
 }
 
-pub(super) fn profile() -> Profile {
+/// Whose system this thread's calls are like.
+pub(crate) fn profile() -> Profile {
     PROFILE.get().unwrap_or_else(|| environment().0)
 }
 
@@ -104,6 +105,11 @@ pub(super) fn next_stream() -> (Option<u64>, u64) {
     let queue = QUEUES.get();
     QUEUES.set(queue + 1);
     (SEED.get().unwrap_or_else(|| environment().1), queue)
+}
+
+/// The seed of the calls that belong to no queue.
+pub(super) fn sendfile_seed() -> Option<u64> {
+    SEED.get().unwrap_or_else(|| environment().1)
 }
 
 /// A word that nobody knows ends the process: a test that runs with other rules than it was told is

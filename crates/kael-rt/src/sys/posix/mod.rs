@@ -128,6 +128,13 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
         Request::Fill { .. } | Request::Take { .. } | Request::Give { .. } => {
             super::splice::call(request, &mut 0).unwrap_or(-libc::ENOSYS)
         }
+        Request::Transmit { .. } => {
+            match super::sendfile::call(request, &mut 0).unwrap_or(-libc::ENOSYS) {
+                // Who answers `EAGAIN` late is asked again, and a thread would be asked again and again.
+                code if code == -libc::EAGAIN => -libc::EBUSY,
+                code => code,
+            }
+        }
         #[cfg(test)]
         Request::Stall { on, into } => {
             on.wait();

@@ -3,7 +3,7 @@
 use super::{Backend, watches::Cheap};
 use crate::{
     driver::SlotId,
-    op::Request,
+    op::{Request, Side},
     sys::{event::Started, own},
 };
 impl Backend {
@@ -11,6 +11,11 @@ impl Backend {
     pub(super) fn start_file(&mut self, id: SlotId, mut request: Request<'static>) -> Started {
         if let Request::Close { fd } = &request {
             self.watches.forget(fd.number());
+        }
+        if let Request::Transmit { fd, .. } = &request {
+            // The thread learns whether the stream has room left. Here it is not known, unless no hint would come.
+            let direction = self.watches.side(fd.number(), Side::Write);
+            direction.ready = direction.ended;
         }
         if let Request::Read { .. } | Request::ReadVectored { .. } | Request::Load { .. } = request
         {

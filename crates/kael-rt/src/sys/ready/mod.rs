@@ -33,7 +33,7 @@ use super::{
     event::{Event, Started},
     jobs::Jobs,
     packet::PacketAt,
-    posix, splice,
+    posix, sendfile, splice,
 };
 use crate::{
     driver::{Descriptor, DriverConfig, Kind, SlotId, Wait},
@@ -113,8 +113,9 @@ fn way(request: &Request<'_>) -> Way {
         Request::Ready { fd, side } => Way::Socket(fd.number(), *side),
         Request::Take { fd, .. } => Way::Once(fd.number(), Side::Read),
         Request::Give { fd, .. } => Way::Once(fd.number(), Side::Write),
+        Request::Transmit { fd, may_wait: false, .. } => Way::Once(fd.number(), Side::Write),
         Request::Fill { may_wait: false, .. } => Way::Now,
-        Request::Fill { .. } | Request::Load { .. } => Way::Pool,
+        Request::Fill { .. } | Request::Transmit { .. } | Request::Load { .. } => Way::Pool,
         Request::AwaitClient { .. } => unreachable!("a pipe of Windows"),
         Request::Nop | Request::Pass { .. } | Request::Shutdown { .. } => Way::Now,
         Request::Close { fd } if fd.kind() != Kind::File => Way::Now,
@@ -194,7 +195,9 @@ impl Backend {
                 Started::Done(posix::call(&mut request))
             }
             Way::Once(fd, side) => {
-                let result = splice::call(&request, &mut self.calls).unwrap_or(-libc::ENOSYS);
+                let result = splice::call(&request, &mut self.calls)
+                    .or_else(|| sendfile::call(&request, &mut self.calls))
+                    .unwrap_or(-libc::ENOSYS);
                 if result == -libc::EAGAIN {
                     self.watches.side(fd, side).ready = false;
                 }

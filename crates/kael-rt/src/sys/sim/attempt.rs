@@ -78,6 +78,7 @@ impl Backend {
             Request::Fill { .. }
             | Request::Take { .. }
             | Request::Give { .. }
+            | Request::Transmit { .. }
             | Request::Ready { .. }
             | Request::AwaitClient { .. } => unreachable!("there is no pipe here"),
             Request::Write { .. } | Request::WriteVectored { .. } => self.write_file(op),

@@ -96,6 +96,7 @@ pub(super) fn describe(request: &Request<'_>) -> (u64, u64) {
         Request::Fill { .. }
         | Request::Take { .. }
         | Request::Give { .. }
+        | Request::Transmit { .. }
         | Request::Ready { .. }
         | Request::AwaitClient { .. } => unreachable!("there is no pipe here"),
         #[cfg(test)]

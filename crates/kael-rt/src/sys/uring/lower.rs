@@ -218,7 +218,10 @@ pub(super) fn lower(
         },
         Request::AwaitClient { .. } => unreachable!("a pipe of Windows"),
         // Plain calls, or one for the pool.
-        Request::Fill { .. } | Request::Take { .. } | Request::Give { .. } => return Err(request),
+        Request::Fill { .. }
+        | Request::Take { .. }
+        | Request::Give { .. }
+        | Request::Transmit { .. } => return Err(request),
         #[cfg(test)]
         Request::Stall { .. } => return Err(request),
     })

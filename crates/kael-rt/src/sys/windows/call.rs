@@ -92,6 +92,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> i32 {
         | Request::Fill { .. }
         | Request::Take { .. }
         | Request::Give { .. }
+        | Request::Transmit { .. }
         | Request::Ready { .. }
         | Request::AwaitClient { .. } => unreachable!("sockets do not go to the pool"),
     }

@@ -5,10 +5,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::{io, mem, os::windows::io::AsRawSocket, sync::OnceLock};
 use windows_sys::{
     Win32::Networking::WinSock::{
-        IPPROTO_TCP, LPFN_ACCEPTEX, LPFN_CONNECTEX, LPFN_GETACCEPTEXSOCKADDRS,
+        IPPROTO_TCP, LPFN_ACCEPTEX, LPFN_CONNECTEX, LPFN_GETACCEPTEXSOCKADDRS, LPFN_TRANSMITFILE,
         SIO_GET_EXTENSION_FUNCTION_POINTER, SO_PROTOCOL_INFOW, SOCKET, SOL_SOCKET, WSAID_ACCEPTEX,
-        WSAID_CONNECTEX, WSAID_GETACCEPTEXSOCKADDRS, WSAIoctl, WSAPROTOCOL_INFOW, XP1_IFS_HANDLES,
-        getsockopt,
+        WSAID_CONNECTEX, WSAID_GETACCEPTEXSOCKADDRS, WSAID_TRANSMITFILE, WSAIoctl,
+        WSAPROTOCOL_INFOW, XP1_IFS_HANDLES, getsockopt,
     },
     core::GUID,
 };
@@ -19,6 +19,8 @@ pub(super) struct Extensions {
     pub(super) accept: LPFN_ACCEPTEX,
     pub(super) accepted_addrs: LPFN_GETACCEPTEXSOCKADDRS,
     pub(super) connect: LPFN_CONNECTEX,
+    /// A provider without it can do without it.
+    pub(super) transmit: LPFN_TRANSMITFILE,
     /// Sockets are handles of the system, and not of a layer above it that may want to see each completion.
     pub(super) are_handles: bool,
 }
@@ -45,6 +47,7 @@ impl Extensions {
                 accept: function(socket, &WSAID_ACCEPTEX)?,
                 accepted_addrs: function(socket, &WSAID_GETACCEPTEXSOCKADDRS)?,
                 connect: function(socket, &WSAID_CONNECTEX)?,
+                transmit: function(socket, &WSAID_TRANSMITFILE).unwrap_or(None),
                 are_handles: are_handles(socket),
             })
         }

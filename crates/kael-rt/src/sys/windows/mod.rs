@@ -13,6 +13,8 @@
 //! allocated. A handle joins the port with its first request, and stays with it. What Windows can only do by waiting
 //! goes to the blocking pool (`call.rs`).
 //!
+//! A file goes to a stream by TransmitFile, one at a time (`transmit/`).
+//!
 //! It was run under Wine 8, and never on Windows.
 
 pub(crate) mod access;
@@ -43,6 +45,7 @@ mod settle;
 mod sockets;
 mod stat;
 mod streams;
+mod transmit;
 
 pub(crate) use self::{
     call::call,
@@ -50,6 +53,7 @@ pub(crate) use self::{
     port::Unpark,
     sockets::{borrow, close_now, past_close},
     stat::StatBuf,
+    transmit::{TRANSMITS, TRANSMITS_HEAD},
 };
 use super::{
     at_once::AtOnce,
@@ -59,7 +63,7 @@ use super::{
 };
 use crate::{
     driver::{Descriptor, DriverConfig, Kind, SlotId, Wait},
-    op::Request,
+    op::{Request, Side},
     rt::BlockingPool,
 };
 use extensions::Extensions;
@@ -80,6 +84,8 @@ pub(crate) struct Backend {
     /// Receives that go on, to be asked again with the next turn.
     again: Vec<PacketAt>,
     spare: Vec<PacketAt>,
+    /// Requests whose end was asked for and that the system did not find: their packets are to come now.
+    unheard: Vec<(Number, PacketAt)>,
     jobs: Jobs,
     /// Requests that the system has.
     pending: u32,
@@ -96,6 +102,9 @@ const JOINED: u32 = 1;
 const SKIPS: u32 = 2;
 /// It is a socket of IPv6.
 const V6: u32 = 4;
+
+/// So long, in nanoseconds, a core waits for the packet of a request that the system says is over.
+const SOON_NS: u64 = 1_000_000;
 
 #[inline(always)]
 fn most(len: usize) -> usize {
@@ -118,6 +127,7 @@ impl Backend {
             groups: Groups::default(),
             again: Vec::with_capacity(64),
             spare: Vec::with_capacity(64),
+            unheard: Vec::new(),
             jobs,
             pending: 0,
             at_once: AtOnce::new(),
@@ -183,6 +193,15 @@ impl Backend {
                 }
                 let started = self.start_on_socket(packet, request);
                 self.in_time(id, packet.kind, started)
+            }
+            Request::Transmit { fd, file, head, at, len, .. } => {
+                let started = self.start_transmit(packet, [fd, file], head, at, len);
+                self.in_time(id, packet.kind, started)
+            }
+            // A request may be made at any time. Who asks has had much without a turn.
+            Request::Ready { side: Side::Write, .. } => {
+                self.finish(id.0, 0, 0);
+                Started::Queued
             }
             // Bytes do not go through pipes here, and nobody asks whether a socket is ready.
             Request::Fill { .. }
@@ -289,7 +308,9 @@ impl Backend {
                 (*packet.as_ptr()).goes_on = false;
             }
             self.calls += 1;
-            port::cancel(number, packet);
+            if !port::cancel(number, packet) {
+                self.unheard.push((number, packet));
+            }
             return Ok(());
         }
         if user == id.0 && self.cancel_registered(user, number) {
@@ -381,6 +402,11 @@ impl Backend {
             _ => Some(0),
         };
         let limit = self.prepare_to_sleep(limit);
+        let limit = if self.unheard.is_empty() {
+            limit
+        } else {
+            Some(limit.unwrap_or(SOON_NS).min(SOON_NS))
+        };
         // What nobody waits for need not be asked for.
         if limit != Some(0) || self.pending > 0 {
             for i in 0..self.port.wait(limit)? {
@@ -388,6 +414,8 @@ impl Backend {
             }
             self.take_out_if_told()?;
         }
+        self.calls += self.unheard.len() as u64;
+        self.unheard.retain(|(number, packet)| !port::cancel(*number, *packet));
         while let Some(Event { user, result, flags }) = self.jobs.next() {
             self.finish(user, result, flags);
         }

@@ -7,7 +7,7 @@ use std::{
     mem,
     ptr::{self, NonNull},
 };
-use windows_sys::Win32::System::IO::OVERLAPPED;
+use windows_sys::Win32::{Networking::WinSock::TRANSMIT_FILE_BUFFERS, System::IO::OVERLAPPED};
 
 /// Where one lies.
 pub(crate) type PacketAt = NonNull<Packet>;
@@ -42,6 +42,8 @@ pub(crate) struct Packet {
     pub(super) stopped: bool,
     /// Successes of the socket make no packet.
     pub(super) skips: bool,
+    /// What goes before a file.
+    pub(super) around: TRANSMIT_FILE_BUFFERS,
     /// The socket that an accept fills, and where the addresses go.
     pub(super) accepted: Option<Number>,
     pub(super) peer: *mut super::PeerAddr,
@@ -54,6 +56,8 @@ pub(crate) enum Answered {
     Count,
     /// A count of bytes of a file, which may have ended.
     File,
+    /// A count of bytes of a file that a stream has got.
+    Transmit,
     /// A count of bytes of a pipe, or a part of a message.
     Pipe,
     /// A datagram, which may have been longer than its room.
@@ -88,6 +92,8 @@ impl Packet {
             goes_on: false,
             stopped: false,
             skips: false,
+            // SAFETY: null pointers and lengths.
+            around: unsafe { mem::zeroed() },
             accepted: None,
             peer: ptr::null_mut(),
         }

@@ -139,10 +139,11 @@ pub(super) fn skip_successes(number: Number) -> bool {
     unsafe { SetFileCompletionNotificationModes(number.handle(), modes as u8) != 0 }
 }
 
-/// Asks for the end of a request. It is over, or will be; its packet comes in any case.
-pub(super) fn cancel(number: Number, packet: PacketAt) {
+/// Asks for the end of a request; its packet comes in any case. False: the system has not found it, for it is over. (Wine also says
+/// so of one that it is just busy with, and goes on with it.)
+pub(super) fn cancel(number: Number, packet: PacketAt) -> bool {
     // SAFETY: an open handle, and the address by which the system knows the request. Nothing is read there.
-    unsafe { CancelIoEx(number.handle(), packet.as_ptr().cast()) };
+    unsafe { CancelIoEx(number.handle(), packet.as_ptr().cast()) != 0 }
 }
 
 /// Whole milliseconds, and never less than asked: who wakes too early only sleeps again.

@@ -34,6 +34,10 @@ impl Backend {
             return;
         }
         self.pending -= 1;
+        if !self.unheard.is_empty() {
+            let at = NonNull::from(&mut *packet);
+            self.unheard.retain(|(_, unheard)| *unheard != at);
+        }
         let status = packet.overlapped.Internal as i32;
         let code = match status {
             STATUS_SUCCESS => 0,
@@ -77,6 +81,7 @@ impl Backend {
             Answered::File if code == ERROR_HANDLE_EOF as i32 => 0,
             // What there was no room for is lost, as everywhere.
             Answered::Datagram if code == WSAEMSGSIZE => packet.room as i32,
+            Answered::Transmit => self.settle_transmit(packet, code, n),
             Answered::Accept => self.settle_accept(packet, code),
             Answered::Connect if code == 0 => {
                 self.calls += 1;

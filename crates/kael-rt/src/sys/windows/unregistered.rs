@@ -57,6 +57,11 @@ impl Backend {
         None
     }
 
+    #[inline(always)]
+    pub(super) fn is_registered(&mut self, _: Number) -> bool {
+        false
+    }
+
     pub(super) fn start_registered(
         &mut self,
         _: Infallible,
