@@ -112,7 +112,7 @@ pub(crate) enum Fault {
     CarryFirst = 9,
     /// Bytes that were on their way into a stream are gone.
     Lost = 10,
-    /// A file has fewer bytes than were to be sent of it.
+    /// A file has fewer bytes than were asked of it.
     Shrunk = 11,
 }
 
@@ -173,7 +173,7 @@ impl Fault {
                  the connection was shut down rather than lose any in silence"
             }
             Fault::CarryFirst => "something that was received before is to be read first",
-            Fault::Shrunk => "the file ended before the range that was to be sent of it",
+            Fault::Shrunk => "the file ended before the range that was asked of it",
             Fault::Lost => {
                 "a copy was dropped when no slot was free to finish it in (Builder::max_in_flight): the \
                  connection was shut down rather than lose its bytes in silence"

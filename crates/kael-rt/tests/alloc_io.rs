@@ -106,6 +106,24 @@ fn r41_pooled_file_reads() {
     });
 }
 
+/// After its first piece: a stream of more pieces than are read of it.
+#[test]
+fn r41_read_streams() {
+    within_limit(|| {
+        let file = TempFile::new("r41-stream", &[]);
+        kael_rt::block_on(async {
+            let pool = BufferPool::new(16, 64).unwrap();
+            let file = File::options().read(true).write(true).open(&file.0).await.unwrap();
+            file.set_len(1 << 32).await.unwrap();
+            let mut pieces = file.read_stream(&pool, ..).depth(8);
+            expect_no_allocation("pieces of a file", size(ROUNDS, 1_000_000), async || {
+                assert_eq!(pieces.next().await.unwrap().unwrap().len(), 64);
+            })
+            .await;
+        });
+    });
+}
+
 #[test]
 fn r41_tcp_ping_pong() {
     within_limit(|| {

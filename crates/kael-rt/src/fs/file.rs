@@ -1,10 +1,10 @@
 //! An open file.
 #![forbid(unsafe_code)]
 
-use super::OpenOptions;
+use super::{OpenOptions, ReadStream};
 use crate::{
     budget::budget,
-    buf::{IoBuf, IoBufMut, IoBufs, IoBufsMut},
+    buf::{BufferPool, IoBuf, IoBufMut, IoBufs, IoBufsMut},
     driver::{Fd, Kind},
     op::{
         Allocate, Close, Open, Operation, ReadAt, ReadExactAt, ReadVectoredAt, SetLen, Stat, Sync,
@@ -13,7 +13,7 @@ use crate::{
     sys,
     task::context,
 };
-use std::{io, path::Path};
+use std::{io, ops::RangeBounds, path::Path};
 
 /// An open file.
 ///
@@ -128,6 +128,24 @@ impl File {
         offset: u64,
     ) -> Operation<ReadVectoredAt<V>> {
         Operation::new(ReadVectoredAt { fd: self.fd.clone(), bufs, at: offset })
+    }
+
+    /// What is in a range of the file, piece by piece in buffers of `pool`, with reads that run ahead of what is given
+    /// out. The range is in bytes; one without an end ends where the file does. See pread(2).
+    ///
+    /// At most [`depth`](ReadStream::depth) pieces are read ahead, and fewer while the pool has no buffer for them or all
+    /// slots are taken; the next one begins when one is given out. On io_uring they are reads that are under way together, by the
+    /// pool's registered memory; with epoll what is in memory is read at once, and the threads of the pool read the
+    /// rest side by side, as they do with kqueue; on Windows they are overlapped reads.
+    ///
+    /// A file that shrinks or grows meanwhile ends where the first read in its order finds the end. It must have
+    /// positions: a pipe has none (`ESPIPE`, or its bytes in any order).
+    ///
+    /// Dropping it stops what is under way; the buffers are back in the pool when the kernel has let go of them.
+    ///
+    #[doc = budget!(file_read_stream)]
+    pub fn read_stream(&self, pool: &BufferPool, range: impl RangeBounds<u64>) -> ReadStream {
+        ReadStream::new(self.fd.clone(), pool.clone(), range)
     }
 
     /// Writes the buffer's bytes at `offset` and says how many were written. See pwrite(2).

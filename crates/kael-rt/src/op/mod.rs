@@ -17,6 +17,7 @@ mod net;
 mod operation;
 mod pooled;
 mod queued;
+mod read_ahead;
 mod send_file;
 #[cfg(test)]
 pub(crate) mod shapes;
@@ -38,6 +39,7 @@ pub use net::{
 pub use operation::Operation;
 pub(crate) use pooled::{Received, RecvOne, RecvShots};
 pub use queued::Queue;
+pub(crate) use read_ahead::{Ahead, ReadAhead};
 pub use send_file::SendFile;
 pub(crate) use splice::{Destination, Give, Piece, Take, Taken};
 pub use zero_copy::{SendZc, SendZcVectored};

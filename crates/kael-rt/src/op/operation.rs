@@ -110,7 +110,7 @@ impl<O: Op> Operation<O> {
     }
 
     /// The operation back, if it has not begun.
-    pub(super) fn take_unbegun(&mut self) -> Option<O> {
+    pub(crate) fn take_unbegun(&mut self) -> Option<O> {
         self.stage.take_unbegun()
     }
 }

@@ -64,6 +64,7 @@ budgets! {
     pool_get: Buffer "BufferPool::get", at_most 0.05, 0.05, 0.0, "a list in plain memory";
     file_read_pooled: Buffer "File::read_at (BufferPool)", at_most 2.05, 1.1, 0.0, "as read_at";
     file_write_pooled: Buffer "File::write_at (BufferPool)", at_most 2.05, 1.1, 0.0, "as write_at";
+    file_read_stream: Buffer "File::read_stream (64 x 4 KiB)", at_most 130.0, 72.0, 1.0, "ReadFile for each piece, and the wait where it is not over at once; the list of what is ahead";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", at_most 2.05, 1.1, 0.0, "WSARecv into a buffer of the pool, and the wait where nothing is there; while buffers are short it asks without one first";
     tcp_recv_stream: Buffer "RecvStream::next", at_most 2.05, 1.1, 0.0, "WSARecv and the wait";
     send_file: Bytes "io::send_file (32 KiB)", at_most 12.0, 12.0, 0.0, "ReadFile and WSASend for each 64 KiB, and waits";
