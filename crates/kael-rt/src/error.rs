@@ -89,8 +89,20 @@ enum What {
         code: i32,
         moved: [u64; 2],
     },
+    /// What direct I/O wants in steps of so many bytes.
+    Unaligned(Unaligned, u32),
     Setup(String),
     Pool(String),
+    /// The system's number.
+    Direct(i32),
+}
+
+/// What is not aligned of a transfer past the page cache.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unaligned {
+    Offset = 0,
+    Length = 1,
+    Memory = 2,
 }
 
 /// What can befall an operation besides the kernel's errors. It travels in a completion's result
@@ -114,6 +126,8 @@ pub(crate) enum Fault {
     Lost = 10,
     /// A file has fewer bytes than were asked of it.
     Shrunk = 11,
+    /// Direct I/O on the file wants what the transfer has not. Its code says what: see `unaligned`.
+    Unaligned = 12,
 }
 
 /// The systems' error codes are smaller: those of Unix have three digits, those of Windows five.
@@ -124,8 +138,14 @@ impl Fault {
         BASE - self as i32
     }
 
+    /// The code of a transfer that is not aligned: what of it is not, and to how many bytes, a power of two.
+    pub(crate) fn unaligned(what: Unaligned, step: u32) -> i32 {
+        BASE - (1 << 16 | (what as i32) << 8 | step.trailing_zeros() as i32)
+    }
+
     fn of(code: i32) -> Option<Fault> {
-        match BASE - code {
+        match BASE.wrapping_sub(code) {
+            0x1_0000..=0x1_ffff => Some(Fault::Unaligned),
             1 => Some(Fault::OtherRuntime),
             2 => Some(Fault::Ended),
             3 => Some(Fault::TimedOut),
@@ -150,7 +170,7 @@ impl Fault {
         match self {
             Fault::TimedOut => io::ErrorKind::TimedOut,
             Fault::Cancelled | Fault::Panicked => io::ErrorKind::Other,
-            Fault::OtherRuntime => io::ErrorKind::InvalidInput,
+            Fault::OtherRuntime | Fault::Unaligned => io::ErrorKind::InvalidInput,
             Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
             Fault::CarryFull | Fault::Lost => io::ErrorKind::ConnectionAborted,
             Fault::CarryFirst => io::ErrorKind::WouldBlock,
@@ -179,6 +199,7 @@ impl Fault {
                  connection was shut down rather than lose its bytes in silence"
             }
             Fault::Closed => "this file or socket was closed",
+            Fault::Unaligned => "direct I/O on this file wants another alignment",
             Fault::Panicked => {
                 "a dropped write did not get through: its buffer panicked in the middle"
             }
@@ -196,6 +217,9 @@ impl Fault {
             // A time limit is part of ordinary work, and must not allocate.
             Some(Fault::TimedOut) => io::ErrorKind::TimedOut.into(),
             Some(Fault::Cancelled) => io::Error::from_raw_os_error(errno::ECANCELED),
+            Some(fault @ Fault::Unaligned) => {
+                io::Error::new(fault.kind(), Error { what: What::unaligned(BASE - code) })
+            }
             Some(fault) => io::Error::new(fault.kind(), Error { what: What::Fault(fault) }),
         }
     }
@@ -220,6 +244,18 @@ impl Fault {
             }
             _ => Fault::error(code),
         }
+    }
+}
+
+impl What {
+    /// See [`Fault::unaligned`].
+    fn unaligned(code: i32) -> What {
+        let what = match code >> 8 & 0xff {
+            0 => Unaligned::Offset,
+            1 => Unaligned::Length,
+            _ => Unaligned::Memory,
+        };
+        What::Unaligned(what, 1 << (code & 0x1f))
     }
 }
 
@@ -266,6 +302,16 @@ impl Error {
         )
     }
 
+    /// What the system says of opening a file for direct I/O, if that may be why.
+    pub(crate) fn not_direct(error: io::Error) -> io::Error {
+        match error.raw_os_error() {
+            Some(code @ errno::EINVAL) => {
+                io::Error::new(error.kind(), Error { what: What::Direct(code) })
+            }
+            _ => error,
+        }
+    }
+
     fn pool(kind: io::ErrorKind, text: String) -> io::Error {
         io::Error::new(kind, Error { what: What::Pool(text) })
     }
@@ -283,7 +329,8 @@ impl Error {
         match self.what {
             What::Fault(fault) | What::Partial { fault, .. } => Some(fault),
             What::Moved { code, .. } => Fault::of(code),
-            What::Setup(_) | What::Pool(_) => None,
+            What::Unaligned(..) => Some(Fault::Unaligned),
+            What::Setup(_) | What::Pool(_) | What::Direct(_) => None,
         }
     }
 
@@ -319,6 +366,29 @@ impl Error {
         matches!(self.what, What::Setup(_))
     }
 
+    /// A transfer past the page cache was not aligned as the file wants it
+    /// ([`File::direct_alignment`](crate::fs::File::direct_alignment)): the text says what of it, to how many bytes, and what
+    /// to do. No system call was spent on it.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// # let path = std::env::temp_dir().join(format!("kael-doc-unaligned-{}", std::process::id()));
+    /// # kael_rt::fs::write(&path, vec![7; 8192]).await?;
+    /// use kael_rt::{Error, fs::File};
+    /// if let Ok(file) = File::options().read(true).direct(true).open(&path).await
+    ///     && file.direct_alignment().is_some()
+    /// {
+    ///     let (result, _buf) = file.read_at(vec![0; 4096], 1).await;
+    ///     assert!(Error::of(&result.unwrap_err()).is_some_and(|e| e.is_unaligned()));
+    /// }
+    /// # kael_rt::fs::remove_file(&path).await?;
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn is_unaligned(&self) -> bool {
+        matches!(self.what, What::Unaligned(..))
+    }
+
     /// How many bytes an operation that moves all or nothing had moved when it was stopped.
     pub fn transferred(&self) -> Option<usize> {
         match self.what {
@@ -341,6 +411,7 @@ impl Error {
     pub fn os_error(&self) -> Option<i32> {
         match self.what {
             What::Moved { code, .. } if !Fault::is(code) => Some(-code),
+            What::Direct(code) => Some(code),
             _ => None,
         }
     }
@@ -363,6 +434,26 @@ impl fmt::Display for Error {
                     _ => write!(f, " after {to} bytes in one direction and {fro} in the other"),
                 }
             }
+            What::Unaligned(what, step) => {
+                let (what, remedy) = match what {
+                    Unaligned::Offset => ("offsets", "begin at a multiple of that"),
+                    Unaligned::Length => ("lengths", "make each buffer a multiple of that long"),
+                    Unaligned::Memory => {
+                        ("memory", "take the buffer, whole, from a BufferPool of such a size")
+                    }
+                };
+                write!(
+                    f,
+                    "direct I/O on this file wants {what} in steps of {step} bytes: {remedy}, or open the file \
+                     without direct(true)"
+                )
+            }
+            What::Direct(code) => write!(
+                f,
+                "the system does not open this file for direct I/O ({}): its file system may have none (tmpfs \
+                 before Linux 6.5 has not); open it without direct(true)",
+                io::Error::from_raw_os_error(*code)
+            ),
             What::Setup(text) | What::Pool(text) => f.write_str(text),
         }
     }

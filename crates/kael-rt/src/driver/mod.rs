@@ -8,6 +8,7 @@
 //! operations and outputs are user code: they may panic, or come back in here. So every move has
 //! the form: borrow, decide, let go, act. What must be undone if user code panics has a guard.
 
+mod aligned;
 mod completion;
 mod descriptor;
 mod end;

@@ -1,7 +1,7 @@
 //! An open file.
 #![forbid(unsafe_code)]
 
-use super::{OpenOptions, ReadStream};
+use super::{DirectAlignment, OpenOptions, ReadStream};
 use crate::{
     budget::budget,
     buf::{BufferPool, IoBuf, IoBufMut, IoBufs, IoBufsMut},
@@ -100,8 +100,8 @@ impl File {
     /// Reads from `offset` on, at most the buffer's whole capacity, and sets the buffer's length.
     /// 0 bytes: the offset is at or past the end. See pread(2).
     ///
-    /// A file opened with [`direct`](OpenOptions::direct) wants memory, offset and length aligned
-    /// (see [`Metadata::direct_alignment`](super::Metadata::direct_alignment)); the kernel answers `EINVAL` otherwise.
+    /// A file opened with [`direct`](OpenOptions::direct) wants memory, offset and length aligned: see
+    /// [`direct_alignment`](Self::direct_alignment).
     ///
     /// Dropping it stops the read; the buffer is freed when the kernel has let go.
     ///
@@ -224,6 +224,37 @@ impl File {
     #[doc = budget!(file_metadata)]
     pub fn metadata(&self) -> Operation<Stat> {
         Operation::new(Stat { fd: self.fd.clone() })
+    }
+
+    /// What direct I/O on this file wants, as the system said when it was opened: `None` if it was not opened with
+    /// [`direct`](OpenOptions::direct), or if nobody says so (Linux before 6.1, file systems without it, macOS and the BSDs,
+    /// where unaligned transfers go through the cache).
+    ///
+    /// Each transfer is looked at: one whose offset, length or memory is not a multiple is refused with
+    /// [`is_unaligned`](crate::Error::is_unaligned) before a system call is spent on it. Each buffer of a
+    /// [`BufferPool`] is aligned to its size rounded up to a power of two, 4,096 bytes at most. See statx(2), STATX_DIOALIGN;
+    /// on Windows it is 512 bytes, of every device at least (`FILE_FLAG_NO_BUFFERING`).
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// # let path = std::env::temp_dir().join(format!("kael-doc-aligned-{}", std::process::id()));
+    /// kael_rt::fs::write(&path, vec![7; 20_000]).await?;
+    /// use kael_rt::{buf::BufferPool, fs::File};
+    /// let pool = BufferPool::new(8, 8192)?;
+    /// let buffered = File::open(&path).await?;
+    /// assert!(buffered.direct_alignment().is_none());
+    /// if let Ok(file) = File::options().read(true).direct(true).open(&path).await {
+    ///     let step = file.direct_alignment().map_or(4096, |alignment| u64::from(alignment.offset));
+    ///     let (n, block) = file.read_at(pool.get().await, step).await;
+    ///     assert_eq!((n?, block[0]), (8192, 7));
+    /// }
+    /// # kael_rt::fs::remove_file(&path).await?;
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn direct_alignment(&self) -> Option<DirectAlignment> {
+        let (memory, offset) = self.fd.direct_alignment()?;
+        Some(DirectAlignment { memory, offset })
     }
 
     /// Closes the file and says how that went (some file systems report a failed write only

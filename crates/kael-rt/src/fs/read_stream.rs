@@ -217,7 +217,9 @@ impl ReadStream {
             self.ahead.reserve_exact(self.depth - self.ahead.len());
         }
         let want = self.rest().min(self.chunk as u64) as usize;
-        let mut operation = Operation::new(ReadAhead::new(self.fd.clone(), buf, self.next, want));
+        // Past the page cache whole steps are read; what is behind the range is cut off.
+        let whole = want.next_multiple_of(self.fd.step() as usize).min(self.chunk);
+        let mut operation = Operation::new(ReadAhead::new(self.fd.clone(), buf, self.next, whole));
         let read = match Pin::new(&mut operation).poll(cx) {
             Poll::Ready(read) => Read::Over(Some(read)),
             Poll::Pending => {
@@ -240,7 +242,11 @@ impl ReadStream {
 
     /// What a read brought, if it is a piece; and what follows it, if that is known now.
     fn came(&mut self, read: Ahead) -> Option<PoolBuf> {
-        let Ahead { buf, want, code } = read;
+        let Ahead { mut buf, mut want, code } = read;
+        if let Some(end) = self.end {
+            want = want.min((end - self.position) as usize);
+            buf.truncate(want);
+        }
         self.position += buf.len() as u64;
         if code < 0 {
             self.last = Some(Last::Error(Fault::error(code)));

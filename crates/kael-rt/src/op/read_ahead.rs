@@ -50,12 +50,15 @@ impl Op for ReadAhead {
 
     fn advance(&mut self, completion: &Completion<'_>, orphan: bool) -> Step {
         let n = completion.result();
-        self.filled += n.max(0) as usize;
-        if n > 0 && !orphan { Step::Again } else { Step::Done }
+        if n <= 0 || orphan || self.fd.is_end_of_direct(n) {
+            return Step::Done;
+        }
+        self.filled += n as usize;
+        Step::Again
     }
 
     fn complete(mut self, completion: Completion<'_>) -> Ahead {
-        // What ended it was whole, an error, or the end of the file.
+        // The last one was whole, an error, or met the end of the file.
         let last = completion.result();
         self.read.code = last.min(0);
         let filled = (self.filled + last.max(0) as usize).min(self.read.want);

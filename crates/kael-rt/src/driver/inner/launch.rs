@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        aligned::Alignment,
         descriptor::{Descriptor, Gate},
         ops::Vtable,
         slot::{NONE, Slot, SlotId, State},
@@ -97,6 +98,12 @@ impl Inner {
         if let Some(fd) = request.fd() {
             if !fd.belongs_to_tag(self.tag) || fd.number() < 0 {
                 return self.refuse(slot, fd);
+            }
+            let alignment = fd.alignment.get();
+            if alignment != Alignment::ANY
+                && let Some(code) = alignment.refuses(&request)
+            {
+                return self.answer(slot, code);
             }
             let head = self.slots.head_at(slot);
             head.fd = Some(fd.node());
