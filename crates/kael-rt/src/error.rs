@@ -128,6 +128,8 @@ pub(crate) enum Fault {
     Shrunk = 11,
     /// Direct I/O on the file wants what the transfer has not. Its code says what: see `unaligned`.
     Unaligned = 12,
+    /// A chain has more operations than the submission queue has entries.
+    TooLong = 13,
 }
 
 /// The systems' error codes are smaller: those of Unix have three digits, those of Windows five.
@@ -157,6 +159,7 @@ impl Fault {
             9 => Some(Fault::CarryFirst),
             10 => Some(Fault::Lost),
             11 => Some(Fault::Shrunk),
+            13 => Some(Fault::TooLong),
             _ => None,
         }
     }
@@ -170,7 +173,7 @@ impl Fault {
         match self {
             Fault::TimedOut => io::ErrorKind::TimedOut,
             Fault::Cancelled | Fault::Panicked => io::ErrorKind::Other,
-            Fault::OtherRuntime | Fault::Unaligned => io::ErrorKind::InvalidInput,
+            Fault::OtherRuntime | Fault::Unaligned | Fault::TooLong => io::ErrorKind::InvalidInput,
             Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
             Fault::CarryFull | Fault::Lost => io::ErrorKind::ConnectionAborted,
             Fault::CarryFirst => io::ErrorKind::WouldBlock,
@@ -199,6 +202,10 @@ impl Fault {
                  connection was shut down rather than lose its bytes in silence"
             }
             Fault::Closed => "this file or socket was closed",
+            Fault::TooLong => {
+                "a link of so many operations does not fit into the submission queue, and would not be one: make \
+                 it larger (Builder::queue_depth) or the link shorter"
+            }
             Fault::Unaligned => "direct I/O on this file wants another alignment",
             Fault::Panicked => {
                 "a dropped write did not get through: its buffer panicked in the middle"

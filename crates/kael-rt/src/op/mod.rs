@@ -11,7 +11,6 @@
 mod cancel;
 mod flags;
 mod fs;
-#[cfg(test)]
 mod link;
 mod net;
 mod operation;
@@ -31,6 +30,7 @@ pub use fs::{
     WriteAllAt, WriteAt, WriteVectoredAt,
 };
 pub(crate) use fs::{Changing, Close, KernelPath};
+pub use link::{Link, Linkable, Linked, Links, link};
 pub(crate) use net::Pass;
 pub use net::{
     Accept, Connect, Peek, ReadExact, Recv, RecvFrom, RecvVectored, Send, SendTo, SendVectored,

@@ -14,6 +14,7 @@ budgets! {
     file_write: File "File::write_at", at_most 2.05, 2.05, 0.0, "a thread of the pool does it: a wake and a wait, which those that end together share";
     file_write_all: File "File::write_all_at", at_most 2.05, 2.05, 0.0, "as write_at, again after a short write";
     file_write_vectored: File "File::write_vectored_at", at_most 2.05, 2.05, 0.0, "as write_at";
+    file_link: File "ops::link (a write and a read)", at_most 4.1, 4.1, 0.0, "a thread of the pool does each: a wake and a wait, which those that end together share";
     file_sync_all: File "File::sync_all", at_most 2.05, 2.05, 0.0, "a thread of the pool does it";
     file_sync: File "File::sync_data", at_most 2.05, 2.05, 0.0, "a thread of the pool does it";
     file_metadata: File "File::metadata", at_most 2.05, 2.05, 0.0, "a thread of the pool does it";

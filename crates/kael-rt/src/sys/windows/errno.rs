@@ -26,5 +26,3 @@ pub(crate) const ENOMEM: i32 = ERROR_NOT_ENOUGH_MEMORY as i32;
 pub(crate) const ENOSYS: i32 = ERROR_CALL_NOT_IMPLEMENTED as i32;
 pub(crate) const EOPNOTSUPP: i32 = WSAEOPNOTSUPP;
 pub(crate) const EPERM: i32 = ERROR_PRIVILEGE_NOT_HELD as i32;
-#[cfg(test)]
-pub(crate) const EBADF: i32 = EACCES; // What a write says of a file that is open for reading only.
