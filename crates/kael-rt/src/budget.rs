@@ -141,6 +141,16 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
 pub const TABLE: &[Budget] = crate::sys::own_budgets::ROWS;
 pub(crate) use crate::sys::own_budgets::budget;
 
+/// The budgets of named pipes, which only Windows has. They are in no other table, and in every build, for who plans a
+/// program for another platform.
+///
+/// ```
+/// use kael_rt::budget::NAMED_PIPES;
+/// let read = NAMED_PIPES.iter().find(|row| row.operation == "NamedPipe::read").unwrap();
+/// assert_eq!(read.allocations, 0.0);
+/// ```
+pub const NAMED_PIPES: &[Budget] = crate::sys::budgets::pipes::ROWS;
+
 /// An interface of a system to which Kael has a backend.
 ///
 /// ```

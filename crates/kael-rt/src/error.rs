@@ -93,6 +93,8 @@ enum What {
     Unaligned(Unaligned, u32),
     Setup(String),
     Pool(String),
+    #[allow(dead_code, reason = "only Windows has pipes with names")]
+    Pipe(String),
     /// The system's number.
     Direct(i32),
 }
@@ -126,10 +128,13 @@ pub(crate) enum Fault {
     Lost = 10,
     /// A file has fewer bytes than were asked of it.
     Shrunk = 11,
+    /// A write was stopped of which nobody says how far it came.
+    #[allow(dead_code, reason = "only pipes of Windows do not say it")]
+    Torn = 12,
     /// Direct I/O on the file wants what the transfer has not. Its code says what: see `unaligned`.
-    Unaligned = 12,
+    Unaligned = 13,
     /// A chain has more operations than the submission queue has entries.
-    TooLong = 13,
+    TooLong = 14,
 }
 
 /// The systems' error codes are smaller: those of Unix have three digits, those of Windows five.
@@ -159,7 +164,8 @@ impl Fault {
             9 => Some(Fault::CarryFirst),
             10 => Some(Fault::Lost),
             11 => Some(Fault::Shrunk),
-            13 => Some(Fault::TooLong),
+            12 => Some(Fault::Torn),
+            14 => Some(Fault::TooLong),
             _ => None,
         }
     }
@@ -175,7 +181,7 @@ impl Fault {
             Fault::Cancelled | Fault::Panicked => io::ErrorKind::Other,
             Fault::OtherRuntime | Fault::Unaligned | Fault::TooLong => io::ErrorKind::InvalidInput,
             Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
-            Fault::CarryFull | Fault::Lost => io::ErrorKind::ConnectionAborted,
+            Fault::CarryFull | Fault::Lost | Fault::Torn => io::ErrorKind::ConnectionAborted,
             Fault::CarryFirst => io::ErrorKind::WouldBlock,
             Fault::NotPinned => io::ErrorKind::OutOfMemory,
             Fault::Shrunk => io::ErrorKind::UnexpectedEof,
@@ -200,6 +206,10 @@ impl Fault {
             Fault::Lost => {
                 "a copy was dropped when no slot was free to finish it in (Builder::max_in_flight): the \
                  connection was shut down rather than lose its bytes in silence"
+            }
+            Fault::Torn => {
+                "a write to this pipe was stopped when it had begun, and how much of it the other end has is not known: \
+                 close or disconnect it"
             }
             Fault::Closed => "this file or socket was closed",
             Fault::TooLong => {
@@ -323,6 +333,21 @@ impl Error {
         io::Error::new(kind, Error { what: What::Pool(text) })
     }
 
+    /// What is wrong with a named pipe that was asked for.
+    #[allow(dead_code, reason = "only Windows has pipes with names")]
+    pub(crate) fn pipe(kind: io::ErrorKind, text: String) -> io::Error {
+        io::Error::new(kind, Error { what: What::Pipe(text) })
+    }
+
+    /// All instances of a pipe have their clients.
+    #[allow(dead_code, reason = "likewise")]
+    pub(crate) fn pipe_busy(name: &str) -> io::Error {
+        let text = format!(
+            "all instances of `{name}` have a client: open it again in a moment (ClientOptions shows how)"
+        );
+        Error::pipe(io::ErrorKind::ResourceBusy, text)
+    }
+
     /// The number that an error came from.
     pub(crate) fn code_of(error: &io::Error) -> i32 {
         match (error.raw_os_error(), Error::of(error).and_then(Error::fault)) {
@@ -337,7 +362,7 @@ impl Error {
             What::Fault(fault) | What::Partial { fault, .. } => Some(fault),
             What::Moved { code, .. } => Fault::of(code),
             What::Unaligned(..) => Some(Fault::Unaligned),
-            What::Setup(_) | What::Pool(_) | What::Direct(_) => None,
+            What::Setup(_) | What::Pool(_) | What::Pipe(_) | What::Direct(_) => None,
         }
     }
 
@@ -461,7 +486,7 @@ impl fmt::Display for Error {
                  before Linux 6.5 has not); open it without direct(true)",
                 io::Error::from_raw_os_error(*code)
             ),
-            What::Setup(text) | What::Pool(text) => f.write_str(text),
+            What::Setup(text) | What::Pool(text) | What::Pipe(text) => f.write_str(text),
         }
     }
 }

@@ -176,3 +176,35 @@ fn r19_an_idle_listener_that_begins_without_descriptors_sleeps() {
         assert_eq!(seen.errors.borrow().len(), 1, "no error afterwards");
     });
 }
+
+/// A retry is due at its time, whether the core ever waits or not.
+#[test]
+fn r19_a_listener_without_descriptors_recovers_on_a_core_that_never_rests() {
+    in_own_process(
+        "r19_a_listener_without_descriptors_recovers_on_a_core_that_never_rests",
+        || {
+            let runtime = kael_rt::runtime::Builder::new().build().unwrap();
+            let seen = Rc::new(Seen::default());
+            let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+            let addr = listener.local_addr().unwrap();
+            let held = starve();
+            runtime.block_on(async {
+                drop(kael_rt::spawn(accept_for_ever(listener, seen.clone())));
+                while seen.errors.borrow().is_empty() {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                // Its next accept waits for a descriptor by now.
+                sleep(Duration::from_millis(1)).await;
+                drop(held);
+                client.connect(&addr.into()).unwrap();
+                let began = Instant::now();
+                while seen.accepted.borrow().is_empty() {
+                    assert!(began.elapsed() < LONG / 3, "it never asks again");
+                    kael_rt::yield_now().await;
+                }
+            });
+            assert_eq!(seen.errors.borrow().len(), 1, "no error afterwards");
+        },
+    );
+}

@@ -15,6 +15,9 @@ const INTERFACES: &[(&str, &str)] = &[
     ("RIO", "crates/kael-rt/src/sys/budgets/rio.rs"),
 ];
 
+/// What only one interface has.
+const ALONE: &[(&str, &str)] = &[("IOCP", "crates/kael-rt/src/sys/budgets/pipes.rs")];
+
 pub(super) fn check(repository: &Repository, report: &mut Report) {
     match written(repository) {
         Ok(text) if repository.text(DOCUMENT) == Some(&text) => {}
@@ -77,6 +80,14 @@ fn table(repository: &Repository) -> Result<String, String> {
             let _ = write!(out, " {}: {} |", row.figures, row.how);
         }
         out.push('\n');
+    }
+    for (interface, path) in ALONE {
+        let source = repository.text(path).ok_or(format!("{path} does not exist"))?;
+        let _ = write!(out, "\n| operation | {interface} alone |\n|---|---|\n");
+        for line in source.lines().filter_map(|line| line.trim().strip_suffix(';')) {
+            let Some((name, row)) = row(line) else { continue };
+            let _ = writeln!(out, "| {name} | {}: {} |", row.figures, row.how);
+        }
     }
     Ok(out)
 }

@@ -1,4 +1,4 @@
-//! The platform is chosen in two files of the library; nowhere else does a line ask for the target.
+//! The platform is chosen in a few files of the library; nowhere else does a line ask for the target.
 
 use super::exceptions::CFG_FILES;
 use super::tokens::{Token, inside, positions};

@@ -22,6 +22,8 @@ pub(crate) struct Completion<'a> {
     handle: ManuallyDrop<Option<Fd>>,
     /// The buffer of its pool that the bytes are in. Its operation takes charge of it.
     buffer: Option<u16>,
+    /// The message goes on.
+    part: bool,
     brought: bool,
     region: NonNull<u8>,
     region_len: u32,
@@ -52,6 +54,7 @@ impl<'a> Completion<'a> {
             result,
             handle: ManuallyDrop::new(None),
             buffer: None,
+            part: false,
             brought: false,
             region: NonNull::dangling(),
             region_len: 0,
@@ -76,6 +79,17 @@ impl<'a> Completion<'a> {
     /// The buffer of the operation's pool that the bytes are in, which is now the operation's.
     pub(crate) fn buffer(&self) -> Option<u16> {
         self.buffer
+    }
+
+    /// What was received is a part of a message, of which more is to come.
+    pub(super) fn mark_part(&mut self) {
+        self.part = true;
+    }
+
+    /// Whether it is. For operations whose traits say that their answer gives more than a count.
+    #[allow(dead_code, reason = "only pipes of Windows have messages with parts")]
+    pub(crate) fn is_part(&self) -> bool {
+        self.part
     }
 
     /// An answer of our own to an operation that never reached the kernel.

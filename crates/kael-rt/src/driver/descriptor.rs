@@ -204,6 +204,27 @@ impl Descriptor {
         self.write.dead.set(true);
     }
 
+    /// Another peer will be at the other end: what the last one left behind is told to nobody.
+    #[allow(
+        dead_code,
+        reason = "only the server's end of a named pipe has one peer after the other"
+    )]
+    pub(crate) fn forget_peer(&self) {
+        for gate in [&self.read, &self.write] {
+            gate.sticky.set(0);
+            gate.dead.set(false);
+        }
+    }
+
+    /// A write was stopped, and nobody knows how far it came: no other may follow it.
+    #[allow(dead_code, reason = "only named pipes do not say how far")]
+    pub(crate) fn tear(&self) {
+        if self.write.sticky.get() == 0 {
+            self.write.sticky.set(Fault::Torn.code());
+            self.write.dead.set(true);
+        }
+    }
+
     /// A user becomes an orphan.
     pub(super) fn add_orphan(&self) {
         self.users.set(self.users.get() - 1);

@@ -306,7 +306,10 @@ impl Inner {
 
     #[inline]
     pub(super) fn has_work(&self) -> bool {
-        self.backend.has_work() || !self.cancels.is_empty() || self.backlog.first != NONE
+        self.backend.has_work()
+            || !self.cancels.is_empty()
+            || self.backlog.first != NONE
+            || (!self.delayed.is_empty() && self.is_due())
     }
 
     pub(super) fn in_flight(&self) -> u32 {

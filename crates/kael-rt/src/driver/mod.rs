@@ -40,7 +40,7 @@ use crate::{
     error::Fault,
     op::{Gives, Op, Side, Span},
     rt::BlockingPool,
-    sys::{Backend, Granted, RingOptions, buffer_of},
+    sys::{Backend, Granted, PART, RingOptions, buffer_of},
     task::clone_waker,
 };
 use descriptor::Descriptors;
@@ -494,6 +494,9 @@ impl Done {
         }
         if let Some(buffer) = buffer_of(self.flags) {
             completion.name_buffer(buffer);
+        }
+        if self.flags & PART != 0 {
+            completion.mark_part();
         }
         completion
     }

@@ -1,13 +1,15 @@
 //! Tests of the driver from within.
 
 use super::{
-    Driver,
-    slot::{SlotId, State},
+    Completion, Driver, Fd, Scratch,
+    slot::{NONE, SlotId, State},
 };
 use crate::{
+    buf::IoBufMut,
     net::{TcpListener, TcpStream},
+    op::{Op, Operation, RecvFlags, Request, Traits},
     runtime::Builder,
-    sys::Event,
+    sys::{Event, PART},
     task::context,
 };
 use std::{
@@ -103,4 +105,55 @@ fn r03_a_future_that_was_begun_keeps_the_driver_beyond_the_runtime() {
         unsafe { ManuallyDrop::drop(future) };
     }
     assert_eq!(shell.strong_count(), 0, "the last one ends the driver");
+}
+
+/// Reads, and says whether what was read is a part of a message.
+struct ReadPart {
+    fd: Fd,
+    buf: Vec<u8>,
+}
+
+impl Op for ReadPart {
+    type Output = (Vec<u8>, bool);
+    const TRAITS: Traits = Traits { gives_more: true, ..Traits::RECEIVE };
+
+    fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
+        let into = self.buf.as_uninit();
+        Request::Recv { fd: &self.fd, into, flags: RecvFlags::default() }
+    }
+
+    fn complete(mut self, completion: Completion<'_>) -> Self::Output {
+        completion.fill(0, &mut self.buf).unwrap();
+        (self.buf, completion.is_part())
+    }
+}
+
+/// What a dropped read left is a message, or a part of one: what is read of it says whether more is to come.
+#[test]
+fn w06_what_was_left_of_a_message_keeps_its_end() {
+    crate::block_on(async {
+        let (a, b) = pair().await;
+        for goes_on in [false, true] {
+            let mut read = b.read(Vec::with_capacity(64));
+            poll_once(&mut read);
+            a.write_all("0123456789").await.0.unwrap();
+            // Until it has its answer, at which nobody looks.
+            while driver().with(|inner| inner.in_flight()) != Some(0) {
+                crate::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            drop(read);
+            let carry = b.fd().read.carry.get();
+            assert_ne!(carry, NONE, "a read was dropped that had its answer");
+            if goes_on {
+                // As a pipe of messages says it.
+                driver().with(|inner| inner.slots.head(carry).marks.flags |= PART);
+            }
+            let part = async |room| {
+                let (fd, buf) = (b.fd().clone(), Vec::with_capacity(room));
+                Operation::new(ReadPart { fd, buf }).await
+            };
+            assert_eq!(part(4).await, (b"0123".to_vec(), true));
+            assert_eq!(part(64).await, (b"456789".to_vec(), goes_on));
+        }
+    });
 }

@@ -10,6 +10,8 @@ mod receiving;
 mod split;
 mod stream;
 mod udp;
+#[cfg(windows)]
+pub mod windows;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use listener::{Incoming, TcpListener};

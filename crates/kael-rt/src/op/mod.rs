@@ -14,6 +14,7 @@ mod fs;
 mod link;
 mod net;
 mod operation;
+mod plain;
 mod pooled;
 mod queued;
 mod read_ahead;
@@ -37,6 +38,7 @@ pub use net::{
     ShutDown, WriteAll, WriteAllVectored,
 };
 pub use operation::Operation;
+pub(crate) use plain::{Plain, Span};
 pub(crate) use pooled::{Received, RecvOne, RecvShots};
 pub use queued::Queue;
 pub(crate) use read_ahead::{Ahead, ReadAhead};
@@ -46,12 +48,15 @@ pub use zero_copy::{SendZc, SendZcVectored};
 
 use crate::{
     driver::{Completion, Descriptor, Scratch},
-    sys::{MOST, Message, MessageMut, PeerAddr, RawPipe, StatBuf, Vectors, VectorsMut},
+    sys::{Message, MessageMut, PeerAddr, RawPipe, StatBuf, Vectors, VectorsMut},
 };
-use std::{cell::Cell, ffi::CStr, mem::MaybeUninit, net::Shutdown, ptr::NonNull};
+use std::{cell::Cell, ffi::CStr, mem::MaybeUninit, net::Shutdown};
 
 /// One request to the kernel: plain, closed, shared by every backend. Our own SQE.
-#[allow(dead_code, reason = "not every system moves bytes through pipes, or asks for rights")]
+#[allow(
+    dead_code,
+    reason = "not every system moves bytes through pipes, asks for rights, or has pipes with names"
+)]
 pub(crate) enum Request<'a> {
     /// Does nothing, and completes.
     Nop,
@@ -213,6 +218,10 @@ pub(crate) enum Request<'a> {
         fd: &'a Descriptor,
         side: Side,
     },
+    /// Waits for a client at the server's end of a named pipe.
+    AwaitClient {
+        fd: &'a Descriptor,
+    },
     /// Blocks a thread of the pool until told to go on, then writes: a job that is stuck.
     #[cfg(test)]
     Stall {
@@ -282,7 +291,8 @@ impl Request<'_> {
             | Request::Fill { .. }
             | Request::Take { .. }
             | Request::Give { .. }
-            | Request::Ready { .. } => Gives::Count,
+            | Request::Ready { .. }
+            | Request::AwaitClient { .. } => Gives::Count,
             #[cfg(test)]
             Request::Stall { .. } => Gives::Count,
         }
@@ -347,7 +357,8 @@ impl Request<'_> {
             | Request::Fill { fd, .. }
             | Request::Take { fd, .. }
             | Request::Give { fd, .. }
-            | Request::Ready { fd, .. } => Some(fd),
+            | Request::Ready { fd, .. }
+            | Request::AwaitClient { fd } => Some(fd),
             Request::Nop
             | Request::StatPath { .. }
             | Request::Open { .. }
@@ -394,42 +405,6 @@ pub(crate) struct Traits {
     pub(crate) owed: bool,
     /// What it mostly is: a transfer that goes the short way.
     pub(crate) plain: Option<Plain>,
-}
-
-/// A transfer of one buffer that needs neither scratch nor a final address: a buffer's bytes stay
-/// put when their owner moves. So it is handed over before the operation comes to rest.
-#[derive(Clone, Copy)]
-pub(crate) enum Plain {
-    Recv { wait_all: bool },
-    Send { wait_all: bool },
-    Read,
-    Write,
-}
-
-/// The memory of a plain transfer: bytes of a buffer that the operation owns, as many as one call
-/// can move.
-pub(crate) struct Span<'a> {
-    pub(crate) fd: &'a Descriptor,
-    pub(crate) at: NonNull<u8>,
-    pub(crate) len: usize,
-    /// Where in the file.
-    pub(crate) offset: u64,
-}
-
-impl<'a> Span<'a> {
-    /// Memory to be filled. `None`: it is none, or more than one call moves.
-    #[inline(always)]
-    fn into(fd: &'a Descriptor, room: &mut [MaybeUninit<u8>], offset: u64) -> Option<Span<'a>> {
-        let (len, at) = (room.len(), NonNull::new(room.as_mut_ptr())?.cast());
-        (len > 0 && len <= MOST).then_some(Span { fd, at, len, offset })
-    }
-
-    /// Memory to be sent or written, and not written to. `None` as above.
-    #[inline(always)]
-    fn from(fd: &'a Descriptor, bytes: &[u8], offset: u64) -> Option<Span<'a>> {
-        let (len, at) = (bytes.len(), NonNull::new(bytes.as_ptr().cast_mut())?);
-        (len > 0 && len <= MOST).then_some(Span { fd, at, len, offset })
-    }
 }
 
 impl Traits {

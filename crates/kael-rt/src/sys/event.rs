@@ -11,6 +11,8 @@ pub(crate) const NOTIFICATION: u32 = 2;
 /// No completion: a multishot may have something for its future, which is to look. Its slot's index is all that is said.
 #[allow(dead_code, reason = "only readiness says so")]
 pub(crate) const LOOK: u32 = 8;
+/// What was received is a part of a message, of which more is to come.
+pub(crate) const PART: u32 = 16;
 /// The result of a notification: the kernel had to copy the bytes after all
 /// (IORING_NOTIF_USAGE_ZC_COPIED, and so the only bit of it).
 pub(crate) const COPIED: i32 = i32::MIN;

@@ -18,7 +18,7 @@
 //! * `file_of`, `number_of_file`, `stream_of`, `number_of_stream`: the standard library's types by their numbers.
 //! * `close_now`, `advise_huge_pages`, `pin_to_cpu`, `SocketOption`, `prefetch`: the rest.
 //!
-//! No other file, `lib.rs` aside, has a `cfg` of the platform.
+//! No other file has a `cfg` of the platform, `lib.rs` aside, and `net/mod.rs` for a public module that only Windows has.
 
 pub(crate) mod budgets;
 // A simulated kernel is held to nothing; it shows the ring's.
@@ -304,6 +304,8 @@ pub(crate) use windows::access::O_DIRECT;
 #[cfg(windows)]
 use windows::call;
 #[cfg(windows)]
+pub(crate) use windows::pipes;
+#[cfg(windows)]
 pub(crate) use windows::{
     Backend, MOST, StatBuf, Unpark, access, advise_huge_pages, borrow, close_now, errno, pin_to_cpu,
 };
@@ -376,7 +378,7 @@ compile_error!(
 );
 
 pub(crate) use event::{
-    Buffers, COPIED, Event, LOOK, MORE, NOTIFICATION, Region, Started, buffer_of,
+    Buffers, COPIED, Event, LOOK, MORE, NOTIFICATION, PART, Region, Started, buffer_of,
 };
 pub(crate) use options::RingOptions;
 pub(crate) use packet::Packet;

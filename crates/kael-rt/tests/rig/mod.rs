@@ -22,6 +22,9 @@ mod scale;
 mod until;
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use again::this_program;
+
+#[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use backend::{COPIES, READINESS};
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]

@@ -14,7 +14,8 @@ const MODEL: &str = r#"--cfg kael_rio="model""#;
 /// Its builds are apart from those without it.
 const FEATURE: &str = "--locked --features kael-rt/rio --target-dir target/rio";
 
-/// The test programs of the library that have to do with streams, and what they cost.
+/// The test programs of the library that have to do with streams, and what they cost; and pipes, which have nothing to do with
+/// registered I/O, and must not come to it.
 const PROGRAMS: &[&str] = &[
     "alloc_io",
     "bad_input",
@@ -29,6 +30,8 @@ const PROGRAMS: &[&str] = &[
     "forget",
     "full",
     "many",
+    "named_pipe",
+    "named_pipe_drop",
     "pooled",
     "queued",
     "runtime",

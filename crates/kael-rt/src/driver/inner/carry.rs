@@ -9,7 +9,10 @@ use super::{
     },
     Inner, Launch,
 };
-use crate::op::{Gives, Side};
+use crate::{
+    op::{Gives, Side},
+    sys::PART,
+};
 use std::ptr::{self, NonNull};
 
 impl Inner {
@@ -75,8 +78,13 @@ impl Inner {
         to_scratch.take_peer(from_scratch);
         let source = self.slots.head(carry);
         let (held, mut offset) = (source.held as usize, source.offset as usize);
-        let (start, source_vectors, source_result, gives) =
-            (source.region, source.marks.vectors, source.result, source.marks.gives);
+        let (start, source_vectors, source_result, gives, source_flags) = (
+            source.region,
+            source.marks.vectors,
+            source.result,
+            source.marks.gives,
+            source.marks.flags,
+        );
         let head = self.slots.head(index);
         head.marks.state = State::Done;
         if gives != Gives::Received {
@@ -120,8 +128,9 @@ impl Inner {
                 }
             }
         }
+        let rest = offset + copied < held;
         head.result = copied as i32;
-        head.marks.flags = 0;
+        head.marks.flags = if rest { PART } else { source_flags & PART };
         if !peek {
             offset = if fd.kind() == Kind::Datagram { held } else { offset + copied };
             self.slots.head(carry).offset = offset as u32;

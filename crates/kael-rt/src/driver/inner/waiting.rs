@@ -10,6 +10,10 @@ use crate::{
 };
 use std::{mem, ptr::NonNull, task::Waker};
 
+fn now_ns() -> u64 {
+    context::with("a back-off", |core| core.timers.clock().now_ns())
+}
+
 impl Inner {
     #[cold]
     pub(super) fn put_off(&mut self, slot: NonNull<Slot>) -> Launch {
@@ -22,8 +26,7 @@ impl Inner {
 
     pub(in crate::driver) fn delay(&mut self, id: SlotId, ms: u32) {
         self.starved += 1;
-        let due = context::with("a back-off", |core| core.timers.clock().now_ns())
-            + u64::from(ms) * 1_000_000;
+        let due = now_ns() + u64::from(ms) * 1_000_000;
         self.slots.head(id.index()).marks.state = State::Delayed;
         self.delayed.push((due, id));
     }
@@ -32,11 +35,17 @@ impl Inner {
         self.delayed.iter().map(|(due, _)| *due).min()
     }
 
+    /// The delay of a slot is over.
+    #[cold]
+    pub(super) fn is_due(&self) -> bool {
+        self.deadline().is_some_and(|due| due <= now_ns())
+    }
+
     /// A slot that had to wait and may be started now.
     #[cold]
     pub(super) fn next_waiting(&mut self) -> Option<SlotId> {
         if !self.delayed.is_empty() {
-            let now = context::with("a back-off", |core| core.timers.clock().now_ns());
+            let now = now_ns();
             if let Some(i) = self.delayed.iter().position(|(due, _)| *due <= now) {
                 return Some(self.delayed.swap_remove(i).1);
             }

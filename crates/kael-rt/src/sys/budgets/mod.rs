@@ -4,6 +4,7 @@
 
 pub(crate) mod epoll;
 pub(crate) mod kqueue;
+pub(crate) mod pipes;
 pub(crate) mod rio;
 pub(crate) mod uring;
 pub(crate) mod windows;

@@ -121,6 +121,7 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
         }
         Request::Connect { fd, peer } => connect(fd.number(), peer),
         Request::Shutdown { fd, how } => shut_down(fd.number(), *how),
+        Request::AwaitClient { .. } => unreachable!("a pipe of Windows"),
         // Who waited for it was told.
         Request::Ready { .. } => 0,
         // A thread's calls are its own, and are not counted.

@@ -111,6 +111,7 @@ fn way(request: &Request<'_>) -> Way {
         Request::Give { fd, .. } => Way::Once(fd.number(), Side::Write),
         Request::Fill { may_wait: false, .. } => Way::Now,
         Request::Fill { .. } | Request::Load { .. } => Way::Pool,
+        Request::AwaitClient { .. } => unreachable!("a pipe of Windows"),
         Request::Nop | Request::Pass { .. } | Request::Shutdown { .. } => Way::Now,
         Request::Close { fd } if fd.kind() != Kind::File => Way::Now,
         Request::Close { .. }

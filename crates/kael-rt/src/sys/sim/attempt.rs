@@ -78,7 +78,8 @@ impl Backend {
             Request::Fill { .. }
             | Request::Take { .. }
             | Request::Give { .. }
-            | Request::Ready { .. } => unreachable!("there is no pipe here"),
+            | Request::Ready { .. }
+            | Request::AwaitClient { .. } => unreachable!("there is no pipe here"),
             Request::Write { .. } | Request::WriteVectored { .. } => self.write_file(op),
             Request::Sync { .. } => match op.object.as_deref() {
                 Some(Object::File(_)) => Outcome::of(Ok(0)),

@@ -100,7 +100,8 @@ pub(super) fn describe(request: &Request<'_>) -> (u64, u64) {
         Request::Fill { .. }
         | Request::Take { .. }
         | Request::Give { .. }
-        | Request::Ready { .. } => unreachable!("there is no pipe here"),
+        | Request::Ready { .. }
+        | Request::AwaitClient { .. } => unreachable!("there is no pipe here"),
         #[cfg(test)]
         Request::Stall { .. } => (27, 0),
     }

@@ -216,6 +216,7 @@ pub(super) fn lower(
             } as u32,
             ..file(fd, files)
         },
+        Request::AwaitClient { .. } => unreachable!("a pipe of Windows"),
         // Plain calls, or one for the pool.
         Request::Fill { .. } | Request::Take { .. } | Request::Give { .. } => return Err(request),
         #[cfg(test)]

@@ -10,5 +10,9 @@ pub(crate) const O_EXCL: i32 = 0x8000;
 pub(crate) const O_TRUNC: i32 = 0x1_0000;
 /// All of these.
 pub(crate) const OURS: i32 = O_ACCMODE | O_APPEND | O_CREAT | O_EXCL | O_TRUNC;
+/// Of the rights of a file that is made, which do not come here: what is opened is the client's end of a named pipe.
+pub(crate) const PIPE: u32 = 0x8000_0000;
+/// Likewise, and it is read message by message.
+pub(crate) const MESSAGES: u32 = 0x4000_0000;
 /// `FILE_FLAG_NO_BUFFERING`.
 pub(crate) const O_DIRECT: i32 = 0x2000_0000;

@@ -3,6 +3,7 @@
 use super::{
     StatBuf, access, code, errno,
     number::{Kind, Number},
+    pipes,
 };
 use crate::op::Request;
 use std::{
@@ -62,6 +63,9 @@ pub(crate) fn call(request: &mut Request<'_>) -> i32 {
         Request::Allocate { fd, offset, len } => allocate(number(fd).handle(), *offset, *len),
         Request::Stat { fd, out } => stat(number(fd).handle(), out),
         Request::StatPath { path, follow, out } => result(stat_path(path, *follow, out)),
+        Request::Open { path, flags, mode } if *mode & access::PIPE != 0 => {
+            pipes::open(text(path), *flags, *mode).unwrap_or_else(error)
+        }
         Request::Open { path, flags, mode: _ } => open(path, *flags).unwrap_or_else(error),
         Request::Unlink { path, dir: false } => result(fs::remove_file(text(path))),
         Request::Unlink { path, dir: true } => result(fs::remove_dir(text(path))),
@@ -88,7 +92,8 @@ pub(crate) fn call(request: &mut Request<'_>) -> i32 {
         | Request::Fill { .. }
         | Request::Take { .. }
         | Request::Give { .. }
-        | Request::Ready { .. } => unreachable!("sockets do not go to the pool"),
+        | Request::Ready { .. }
+        | Request::AwaitClient { .. } => unreachable!("sockets do not go to the pool"),
     }
 }
 

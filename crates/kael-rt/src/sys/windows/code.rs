@@ -38,6 +38,8 @@ fn plain(code: u32) -> i32 {
     match code {
         // The standard library takes the other one for a time limit.
         ERROR_OPERATION_ABORTED => errno::ECANCELED,
+        // Of a pipe without a client. Only the code of sockets has its kind.
+        ERROR_PIPE_NOT_CONNECTED | ERROR_PIPE_LISTENING => WSAENOTCONN,
         0 => errno::EIO,
         code => i32::try_from(code).unwrap_or(errno::EIO),
     }
@@ -57,7 +59,6 @@ pub(super) fn of_socket(code: u32) -> i32 {
         ERROR_MORE_DATA => WSAEMSGSIZE,
         // What is written behind the end. The standard library knows only the code of pipes.
         SHUT_DOWN => ERROR_BROKEN_PIPE as i32,
-        ERROR_PIPE_NOT_CONNECTED => WSAENOTCONN,
         ERROR_TOO_MANY_OPEN_FILES => errno::EMFILE,
         ERROR_NOT_ENOUGH_MEMORY | ERROR_OUTOFMEMORY => errno::ENOBUFS,
         code => plain(code),

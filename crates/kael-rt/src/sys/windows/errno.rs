@@ -3,7 +3,7 @@
 use windows_sys::Win32::{
     Foundation::{
         ERROR_ACCESS_DENIED, ERROR_CALL_NOT_IMPLEMENTED, ERROR_CANCELLED, ERROR_INVALID_PARAMETER,
-        ERROR_IO_DEVICE, ERROR_NOT_ENOUGH_MEMORY, ERROR_PRIVILEGE_NOT_HELD,
+        ERROR_IO_DEVICE, ERROR_NOT_ENOUGH_MEMORY, ERROR_PIPE_BUSY, ERROR_PRIVILEGE_NOT_HELD,
         ERROR_TOO_MANY_OPEN_FILES,
     },
     Networking::WinSock::{
@@ -25,4 +25,6 @@ pub(crate) const ENOBUFS: i32 = WSAENOBUFS;
 pub(crate) const ENOMEM: i32 = ERROR_NOT_ENOUGH_MEMORY as i32;
 pub(crate) const ENOSYS: i32 = ERROR_CALL_NOT_IMPLEMENTED as i32;
 pub(crate) const EOPNOTSUPP: i32 = WSAEOPNOTSUPP;
+/// (Named pipes have no such thing on Unix.)
+pub(crate) const PIPE_BUSY: i32 = ERROR_PIPE_BUSY as i32;
 pub(crate) const EPERM: i32 = ERROR_PRIVILEGE_NOT_HELD as i32;

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     driver::Fd,
     fs::File,
-    net::{TcpListener, TcpStream, UdpSocket},
+    net::{TcpListener, TcpStream, UdpSocket, windows::named_pipe::NamedPipe},
 };
 use std::{
     io,
@@ -109,6 +109,23 @@ impl File {
     /// assert!(!file.try_as_handle()?.as_raw_handle().is_null());
     /// # drop(file);
     /// # kael_rt::fs::remove_file(&path).await?;
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn try_as_handle(&self) -> io::Result<BorrowedHandle<'_>> {
+        borrow_handle(self.fd())
+    }
+}
+
+impl NamedPipe {
+    /// The handle, for calls that Kael does not have. It stays this type's own. No call into the system.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use kael_rt::net::windows::named_pipe::ServerOptions;
+    /// use std::os::windows::io::AsRawHandle;
+    /// let server = ServerOptions::new().create(r"\\.\pipe\example")?;
+    /// assert!(!server.try_as_handle()?.as_raw_handle().is_null());
     /// # Ok::<_, std::io::Error>(())
     /// # }).unwrap();
     /// ```

@@ -25,6 +25,7 @@ mod files;
 mod groups;
 pub(super) mod number;
 mod own;
+pub(crate) mod pipes;
 mod pooled;
 mod port;
 #[cfg(feature = "rio")]
@@ -55,7 +56,7 @@ use super::{
     packet::{Answered, PacketAt},
 };
 use crate::{
-    driver::{Descriptor, DriverConfig, Kind, NONE, SlotId, Wait},
+    driver::{Descriptor, DriverConfig, Kind, SlotId, Wait},
     op::Request,
     rt::BlockingPool,
 };
@@ -154,6 +155,13 @@ impl Backend {
                 let closed = self.close_number(number_of(fd));
                 Started::Done(closed.map_or_else(|code| -code, |()| 0))
             }
+            Request::AwaitClient { fd } | Request::Recv { fd, .. } | Request::Send { fd, .. }
+                if pipes::is_pipe(fd) =>
+            {
+                let started = self.start_on_pipe(packet, request);
+                self.in_time(id, packet.kind, started)
+            }
+            Request::AwaitClient { .. } => Started::Done(-errno::EINVAL),
             Request::Recv { .. }
             | Request::RecvPooled { .. }
             | Request::RecvVectored { .. }
@@ -225,14 +233,17 @@ impl Backend {
 
     /// Has the handle answer here; its place says what it has joined with. It costs two calls once, and a third for a listener.
     fn join(&mut self, fd: &Descriptor) -> Result<u32, i32> {
-        if fd.place() != NONE {
-            return Ok(fd.place());
+        let marks = pipes::marks(fd);
+        if marks & JOINED != 0 {
+            return Ok(marks);
         }
         let number = number_of(fd);
         self.calls += 2;
         self.port.associate(number)?;
-        let mut place = JOINED;
-        if self.extensions.are_handles && port::skip_successes(number) {
+        let mut place = marks | JOINED;
+        // A message of which a part was read would be neither a success nor an error: `pipes/mod.rs`.
+        let may_skip = self.extensions.are_handles && marks & pipes::MESSAGES == 0;
+        if may_skip && port::skip_successes(number) {
             place |= SKIPS;
         }
         if fd.kind() == Kind::Listener {
@@ -320,6 +331,9 @@ impl Backend {
     /// Ends a stream in both directions; its descriptor stays.
     pub(crate) fn shut_down(&mut self, fd: &Descriptor) {
         self.calls += 1;
+        if pipes::is_pipe(fd) {
+            return pipes::shut_down(number_of(fd));
+        }
         sockets::shut_down(number_of(fd), Shutdown::Both);
     }
 

@@ -2,6 +2,7 @@
 //! know when it comes back.
 
 use super::windows::number::Number;
+use crate::driver::Descriptor;
 use std::{
     mem,
     ptr::{self, NonNull},
@@ -28,6 +29,10 @@ pub(crate) struct Packet {
     pub(super) flags: u32,
     /// How much there was room for.
     pub(super) room: u32,
+    /// What a pipe is read into, which may be asked again.
+    pub(super) memory: *mut u8,
+    /// The pipe that is written, which does not say how far a write came that was stopped.
+    pub(super) written: Option<NonNull<Descriptor>>,
     /// A buffer of a group, which is filled.
     pub(super) group: u16,
     pub(super) buffer: u16,
@@ -49,6 +54,8 @@ pub(crate) enum Answered {
     Count,
     /// A count of bytes of a file, which may have ended.
     File,
+    /// A count of bytes of a pipe, or a part of a message.
+    Pipe,
     /// A datagram, which may have been longer than its room.
     Datagram,
     /// A buffer of a group.
@@ -74,6 +81,8 @@ impl Packet {
             number: Number::NONE,
             flags: 0,
             room: 0,
+            memory: ptr::null_mut(),
+            written: None,
             group: 0,
             buffer: 0,
             goes_on: false,
@@ -84,6 +93,13 @@ impl Packet {
         }
     }
 
+    /// Makes it ready for a read of a pipe, perhaps not the first of its request.
+    pub(super) fn prepare_again(&mut self) {
+        let (memory, room, skips) = (self.memory, self.room, self.skips);
+        self.prepare(self.user, Answered::Pipe, self.number, 0);
+        (self.memory, self.room, self.skips, self.pending) = (memory, room, skips, true);
+    }
+
     /// Makes it ready for a request. `at`: where in the file.
     pub(super) fn prepare(&mut self, user: u64, kind: Answered, number: Number, at: u64) {
         self.overlapped.Internal = 0;
@@ -92,6 +108,6 @@ impl Packet {
         self.overlapped.Anonymous.Anonymous.Offset = at as u32;
         self.overlapped.Anonymous.Anonymous.OffsetHigh = (at >> 32) as u32;
         (self.user, self.kind, self.number) = (user, kind, number);
-        (self.flags, self.room, self.accepted) = (0, 0, None);
+        (self.flags, self.room, self.accepted, self.written) = (0, 0, None, None);
     }
 }

@@ -128,8 +128,12 @@ impl Backend {
         }
         let mut again = mem::replace(&mut self.again, mem::take(&mut self.spare));
         for packet in again.drain(..) {
-            // SAFETY: it lies in the slot of a receive that goes on: the slot stays until we say that it is over.
-            self.ask_on(unsafe { &mut *packet.as_ptr() });
+            // SAFETY: it lies in the slot of a receive that is not over: the slot stays until we say that it is over.
+            let packet = unsafe { &mut *packet.as_ptr() };
+            match packet.kind {
+                Answered::Pipe => self.read_pipe_again(packet),
+                _ => self.ask_on(packet),
+            }
         }
         self.spare = again;
     }

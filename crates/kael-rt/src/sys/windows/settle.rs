@@ -53,6 +53,7 @@ impl Backend {
                 let (result, flags) = self.filled(packet, n);
                 self.answer_pooled(packet, result, flags);
             }
+            Answered::Pipe => self.pipe_was_read(packet, code, n),
             _ => {
                 let result = self.settle(packet, code, n);
                 self.report(packet.user, packet.kind, result, 0);
@@ -98,6 +99,13 @@ impl Backend {
             // What was sent before the end of it was asked for has been sent: the stream goes on behind that, and an error
             // of the stream is told to the next call.
             Answered::Count | Answered::ZeroCopy if code != 0 && n > 0 => n as i32,
+            Answered::Count if code == errno::ECANCELED => {
+                if let Some(pipe) = packet.written.take() {
+                    // SAFETY: the write in the slot holds the descriptor, until the driver has heard of its end.
+                    unsafe { pipe.as_ref() }.tear();
+                }
+                -code
+            }
             _ if code != 0 => -code,
             _ => i32::try_from(n).unwrap_or(-errno::EIO),
         }
