@@ -96,10 +96,10 @@ pub mod ops {
     //! # }).unwrap();
     //! ```
     pub use crate::op::{
-        Accept, Allocate, Change, Connect, Open, Peek, Queue, ReadAt, ReadExact, ReadExactAt,
-        ReadVectoredAt, Recv, RecvFrom, RecvVectored, Send, SendFile, SendTo, SendVectored, SendZc,
-        SendZcVectored, SetLen, ShutDown, Stat, StatPath, Sync, WriteAll, WriteAllAt,
-        WriteAllVectored, WriteAt, WriteVectoredAt,
+        Accept, Allocate, Change, Connect, Link, Linkable, Linked, Links, Open, Peek, Queue,
+        ReadAt, ReadExact, ReadExactAt, ReadVectoredAt, Recv, RecvFrom, RecvVectored, Send,
+        SendFile, SendTo, SendVectored, SendZc, SendZcVectored, SetLen, ShutDown, Stat, StatPath,
+        Sync, WriteAll, WriteAllAt, WriteAllVectored, WriteAt, WriteVectoredAt, link,
     };
 }
 

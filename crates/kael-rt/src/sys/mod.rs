@@ -180,6 +180,13 @@ mod at_once;
     kael_backend = "kqueue",
     not(any(target_os = "linux", kael_backend = "sim"))
 ))]
+mod unlinked;
+#[cfg(any(
+    windows,
+    kael_backend = "epoll",
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", kael_backend = "sim"))
+))]
 mod unregistered;
 
 // Readiness: the calls are ours, and epoll or kqueue says when.

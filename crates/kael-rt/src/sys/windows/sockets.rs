@@ -40,6 +40,9 @@ pub(super) fn own(socket: Socket) -> io::Result<Number> {
     })
 }
 
+/// What every device wants of direct I/O at least: offsets, lengths and memory in steps of so many bytes.
+const SECTOR: u32 = 512;
+
 /// A socket for overlapped calls that no child inherits: that is what the library makes.
 pub(super) fn socket(domain: Domain, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     Socket::new(domain, kind, Some(protocol))
@@ -85,6 +88,11 @@ impl Backend {
     #[cfg(test)]
     pub(crate) fn want_ttl(&mut self, _: &Fd) -> io::Result<[i32; 2]> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// What direct I/O on a file wants of memory and of offsets, of every device at least.
+    pub(crate) fn direct_alignment(&mut self, _: i32) -> Option<(u32, u32)> {
+        Some((SECTOR, SECTOR))
     }
 
     /// A stream from elsewhere: whether it blocks is nothing to overlapped calls.
