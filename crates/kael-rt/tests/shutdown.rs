@@ -5,11 +5,14 @@
 // Its peers are the system's own sockets, descriptors and memory, which a simulated kernel does not see.
 #![cfg(not(kael_backend = "sim"))]
 
+#[path = "support/again.rs"]
+mod again;
 #[path = "support/canary.rs"]
 mod canary;
 #[path = "support/drops.rs"]
 mod drops;
 
+use again::in_own_process;
 use canary::damaged;
 use drops::{
     READINESS, adopt, full, into_file, open_fds, plain_pair, poll_once, turns, within, zeros,
@@ -29,7 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The tests of this program share the allocator and the descriptors.
+/// The tests of this program share the allocator. (Those that count descriptors are in a process of their own.)
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(|error| error.into_inner())
@@ -202,54 +205,56 @@ fn r01_receives_under_way_at_the_end_write_into_nothing_freed() {
 
 #[test]
 fn the_end_gives_every_descriptor_back() {
-    let _alone = alone();
-    let before = open_fds();
-    for fate in FATES {
-        for submitted in [0, 2] {
-            within("the runtime never ended", move || {
-                let runtime = Builder::new().queue_depth(4).build().unwrap();
-                let mut kept: Vec<Box<dyn Any>> = Vec::new();
-                runtime.block_on(async {
-                    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-                    let addr = listener.local_addr().unwrap();
-                    for _ in 0..20 {
-                        let (ours, theirs) = plain_pair();
-                        let stream = adopt(ours);
-                        begin(stream.read(vec![0; 64]), fate, &mut kept);
-                        kept.push(Box::new(theirs));
-                    }
-                    begin(listener.accept(), fate, &mut kept);
-                    begin(File::open(zeros()), fate, &mut kept);
-                    begin(Box::pin(TcpStream::connect(addr)), fate, &mut kept);
-                    turns(submitted).await;
+    in_own_process("the_end_gives_every_descriptor_back", || {
+        let before = open_fds();
+        for fate in FATES {
+            for submitted in [0, 2] {
+                within("the runtime never ended", move || {
+                    let runtime = Builder::new().queue_depth(4).build().unwrap();
+                    let mut kept: Vec<Box<dyn Any>> = Vec::new();
+                    runtime.block_on(async {
+                        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                        let addr = listener.local_addr().unwrap();
+                        for _ in 0..20 {
+                            let (ours, theirs) = plain_pair();
+                            let stream = adopt(ours);
+                            begin(stream.read(vec![0; 64]), fate, &mut kept);
+                            kept.push(Box::new(theirs));
+                        }
+                        begin(listener.accept(), fate, &mut kept);
+                        begin(File::open(zeros()), fate, &mut kept);
+                        begin(Box::pin(TcpStream::connect(addr)), fate, &mut kept);
+                        turns(submitted).await;
+                    });
+                    drop(runtime);
+                    drop(kept);
                 });
-                drop(runtime);
-                drop(kept);
-            });
-            assert_eq!(open_fds(), before, "{fate:?}, {submitted} turns");
+                assert_eq!(open_fds(), before, "{fate:?}, {submitted} turns");
+            }
         }
-    }
+    });
 }
 
 /// The bytes come with the cancel, when nobody can read them any more; the stream outlives its runtime.
 #[test]
 fn bytes_that_come_at_the_end_keep_no_descriptor() {
-    let _alone = alone();
-    let before = open_fds();
-    within("the runtime never ended", || {
-        let runtime = Builder::new().build().unwrap();
-        let stream = runtime.block_on(async {
-            let (stream, mut peer) = drops::pair();
-            let mut read = stream.read(vec![0; 64]);
-            assert!(poll_once(&mut read).is_pending());
-            drop(read);
-            peer.write_all(b"late").unwrap();
-            stream
+    in_own_process("bytes_that_come_at_the_end_keep_no_descriptor", || {
+        let before = open_fds();
+        within("the runtime never ended", || {
+            let runtime = Builder::new().build().unwrap();
+            let stream = runtime.block_on(async {
+                let (stream, mut peer) = drops::pair();
+                let mut read = stream.read(vec![0; 64]);
+                assert!(poll_once(&mut read).is_pending());
+                drop(read);
+                peer.write_all(b"late").unwrap();
+                stream
+            });
+            drop(runtime);
+            drop(stream);
         });
-        drop(runtime);
-        drop(stream);
+        assert_eq!(open_fds(), before);
     });
-    assert_eq!(open_fds(), before);
 }
 
 /// A worker of the kernel that is held up: reading a page that is being made takes as long as the maker likes.

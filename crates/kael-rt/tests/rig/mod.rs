@@ -3,7 +3,6 @@
 
 use kael_rt::net::{TcpListener, TcpStream};
 use std::panic::resume_unwind;
-use std::process::Stdio;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -56,25 +55,8 @@ pub(crate) fn within_limit(test: impl FnOnce() + Send + 'static) {
 }
 
 /// Runs `test` in a process of its own, for what a process has once: its limits, its descriptors, its filters.
-/// `name` is the test that calls this.
 pub(crate) fn in_own_process(name: &str, test: impl FnOnce() + Send + 'static) {
-    if std::env::var("KAEL_OWN_PROCESS").as_deref() == Ok(name) {
-        return within_limit(test);
-    }
-    let mut command = again::this_program();
-    command
-        .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .env("KAEL_OWN_PROCESS", name);
-    let output = command.stdin(Stdio::null()).output().expect("the test program starts again");
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let mut lines = text.lines().skip_while(|line| !line.contains("panicked at")).skip(1);
-        let cause = lines.next().unwrap_or("no assertion");
-        panic!("{cause} [in its own process, {}]\n{text}", output.status);
-    }
-    // What it left out, and why, is ours to say.
-    let said = String::from_utf8_lossy(&output.stdout);
-    said.lines().filter(|line| line.starts_with("not ")).for_each(|line| println!("{line}"));
+    again::in_own_process(name, || within_limit(test));
 }
 
 /// Runs `test` in a process of its own, and expects as many open descriptors afterwards as before.
