@@ -119,7 +119,7 @@ impl Backend {
 
     /// Its sends have to go this way.
     pub(super) fn is_registered(&mut self, number: Number) -> bool {
-        self.registered.io.as_mut().is_ok_and(|io| io.stream_of(number).is_some())
+        self.registered.io.as_mut().is_ok_and(|io| io.way_of(number, Kind::Stream).is_some())
     }
 
     pub(super) fn start_registered(
