@@ -75,14 +75,14 @@ fn d02_each_byte_of_a_range_comes_once_and_in_order() {
 fn d02_short_reads_are_not_the_end() {
     use kael_rt::sim_control::{Faults, set_faults};
     within_limit(|| {
+        let mut faults = Faults::default();
+        (faults.short, faults.interrupted) = (600, 100);
+        set_faults(faults);
         let bytes = content(30_000);
         let temp = TempFile::new("stream-short", b"");
         kael_rt::block_on(async {
             let file = file_with(&temp, &bytes).await;
             let pool = BufferPool::new(8, 1000).unwrap();
-            let mut faults = Faults::default();
-            (faults.short, faults.interrupted) = (600, 100);
-            set_faults(faults);
             for depth in [1, 4, 8] {
                 let mut pieces = file.read_stream(&pool, 10..).depth(depth);
                 let mut at = 10;
