@@ -89,10 +89,22 @@ enum What {
         code: i32,
         moved: [u64; 2],
     },
+    /// What direct I/O wants in steps of so many bytes.
+    Unaligned(Unaligned, u32),
     Setup(String),
     Pool(String),
     #[allow(dead_code, reason = "only Windows has pipes with names")]
     Pipe(String),
+    /// The system's number.
+    Direct(i32),
+}
+
+/// What is not aligned of a transfer past the page cache.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unaligned {
+    Offset = 0,
+    Length = 1,
+    Memory = 2,
 }
 
 /// What can befall an operation besides the kernel's errors. It travels in a completion's result
@@ -114,11 +126,15 @@ pub(crate) enum Fault {
     CarryFirst = 9,
     /// Bytes that were on their way into a stream are gone.
     Lost = 10,
-    /// A file has fewer bytes than were to be sent of it.
+    /// A file has fewer bytes than were asked of it.
     Shrunk = 11,
     /// A write was stopped of which nobody says how far it came.
     #[allow(dead_code, reason = "only pipes of Windows do not say it")]
     Torn = 12,
+    /// Direct I/O on the file wants what the transfer has not. Its code says what: see `unaligned`.
+    Unaligned = 13,
+    /// A chain has more operations than the submission queue has entries.
+    TooLong = 14,
 }
 
 /// The systems' error codes are smaller: those of Unix have three digits, those of Windows five.
@@ -129,8 +145,14 @@ impl Fault {
         BASE - self as i32
     }
 
+    /// The code of a transfer that is not aligned: what of it is not, and to how many bytes, a power of two.
+    pub(crate) fn unaligned(what: Unaligned, step: u32) -> i32 {
+        BASE - (1 << 16 | (what as i32) << 8 | step.trailing_zeros() as i32)
+    }
+
     fn of(code: i32) -> Option<Fault> {
-        match BASE - code {
+        match BASE.wrapping_sub(code) {
+            0x1_0000..=0x1_ffff => Some(Fault::Unaligned),
             1 => Some(Fault::OtherRuntime),
             2 => Some(Fault::Ended),
             3 => Some(Fault::TimedOut),
@@ -143,6 +165,7 @@ impl Fault {
             10 => Some(Fault::Lost),
             11 => Some(Fault::Shrunk),
             12 => Some(Fault::Torn),
+            14 => Some(Fault::TooLong),
             _ => None,
         }
     }
@@ -156,7 +179,7 @@ impl Fault {
         match self {
             Fault::TimedOut => io::ErrorKind::TimedOut,
             Fault::Cancelled | Fault::Panicked => io::ErrorKind::Other,
-            Fault::OtherRuntime => io::ErrorKind::InvalidInput,
+            Fault::OtherRuntime | Fault::Unaligned | Fault::TooLong => io::ErrorKind::InvalidInput,
             Fault::Ended | Fault::Closed => io::ErrorKind::NotConnected,
             Fault::CarryFull | Fault::Lost | Fault::Torn => io::ErrorKind::ConnectionAborted,
             Fault::CarryFirst => io::ErrorKind::WouldBlock,
@@ -179,7 +202,7 @@ impl Fault {
                  the connection was shut down rather than lose any in silence"
             }
             Fault::CarryFirst => "something that was received before is to be read first",
-            Fault::Shrunk => "the file ended before the range that was to be sent of it",
+            Fault::Shrunk => "the file ended before the range that was asked of it",
             Fault::Lost => {
                 "a copy was dropped when no slot was free to finish it in (Builder::max_in_flight): the \
                  connection was shut down rather than lose its bytes in silence"
@@ -189,6 +212,11 @@ impl Fault {
                  close or disconnect it"
             }
             Fault::Closed => "this file or socket was closed",
+            Fault::TooLong => {
+                "a link of so many operations does not fit into the submission queue, and would not be one: make \
+                 it larger (Builder::queue_depth) or the link shorter"
+            }
+            Fault::Unaligned => "direct I/O on this file wants another alignment",
             Fault::Panicked => {
                 "a dropped write did not get through: its buffer panicked in the middle"
             }
@@ -206,6 +234,9 @@ impl Fault {
             // A time limit is part of ordinary work, and must not allocate.
             Some(Fault::TimedOut) => io::ErrorKind::TimedOut.into(),
             Some(Fault::Cancelled) => io::Error::from_raw_os_error(errno::ECANCELED),
+            Some(fault @ Fault::Unaligned) => {
+                io::Error::new(fault.kind(), Error { what: What::unaligned(BASE - code) })
+            }
             Some(fault) => io::Error::new(fault.kind(), Error { what: What::Fault(fault) }),
         }
     }
@@ -230,6 +261,18 @@ impl Fault {
             }
             _ => Fault::error(code),
         }
+    }
+}
+
+impl What {
+    /// See [`Fault::unaligned`].
+    fn unaligned(code: i32) -> What {
+        let what = match code >> 8 & 0xff {
+            0 => Unaligned::Offset,
+            1 => Unaligned::Length,
+            _ => Unaligned::Memory,
+        };
+        What::Unaligned(what, 1 << (code & 0x1f))
     }
 }
 
@@ -276,6 +319,16 @@ impl Error {
         )
     }
 
+    /// What the system says of opening a file for direct I/O, if that may be why.
+    pub(crate) fn not_direct(error: io::Error) -> io::Error {
+        match error.raw_os_error() {
+            Some(code @ errno::EINVAL) => {
+                io::Error::new(error.kind(), Error { what: What::Direct(code) })
+            }
+            _ => error,
+        }
+    }
+
     fn pool(kind: io::ErrorKind, text: String) -> io::Error {
         io::Error::new(kind, Error { what: What::Pool(text) })
     }
@@ -308,7 +361,8 @@ impl Error {
         match self.what {
             What::Fault(fault) | What::Partial { fault, .. } => Some(fault),
             What::Moved { code, .. } => Fault::of(code),
-            What::Setup(_) | What::Pool(_) | What::Pipe(_) => None,
+            What::Unaligned(..) => Some(Fault::Unaligned),
+            What::Setup(_) | What::Pool(_) | What::Pipe(_) | What::Direct(_) => None,
         }
     }
 
@@ -344,6 +398,29 @@ impl Error {
         matches!(self.what, What::Setup(_))
     }
 
+    /// A transfer past the page cache was not aligned as the file wants it
+    /// ([`File::direct_alignment`](crate::fs::File::direct_alignment)): the text says what of it, to how many bytes, and what
+    /// to do. No system call was spent on it.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// # let path = std::env::temp_dir().join(format!("kael-doc-unaligned-{}", std::process::id()));
+    /// # kael_rt::fs::write(&path, vec![7; 8192]).await?;
+    /// use kael_rt::{Error, fs::File};
+    /// if let Ok(file) = File::options().read(true).direct(true).open(&path).await
+    ///     && file.direct_alignment().is_some()
+    /// {
+    ///     let (result, _buf) = file.read_at(vec![0; 4096], 1).await;
+    ///     assert!(Error::of(&result.unwrap_err()).is_some_and(|e| e.is_unaligned()));
+    /// }
+    /// # kael_rt::fs::remove_file(&path).await?;
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn is_unaligned(&self) -> bool {
+        matches!(self.what, What::Unaligned(..))
+    }
+
     /// How many bytes an operation that moves all or nothing had moved when it was stopped.
     pub fn transferred(&self) -> Option<usize> {
         match self.what {
@@ -366,6 +443,7 @@ impl Error {
     pub fn os_error(&self) -> Option<i32> {
         match self.what {
             What::Moved { code, .. } if !Fault::is(code) => Some(-code),
+            What::Direct(code) => Some(code),
             _ => None,
         }
     }
@@ -388,6 +466,26 @@ impl fmt::Display for Error {
                     _ => write!(f, " after {to} bytes in one direction and {fro} in the other"),
                 }
             }
+            What::Unaligned(what, step) => {
+                let (what, remedy) = match what {
+                    Unaligned::Offset => ("offsets", "begin at a multiple of that"),
+                    Unaligned::Length => ("lengths", "make each buffer a multiple of that long"),
+                    Unaligned::Memory => {
+                        ("memory", "take the buffer, whole, from a BufferPool of such a size")
+                    }
+                };
+                write!(
+                    f,
+                    "direct I/O on this file wants {what} in steps of {step} bytes: {remedy}, or open the file \
+                     without direct(true)"
+                )
+            }
+            What::Direct(code) => write!(
+                f,
+                "the system does not open this file for direct I/O ({}): its file system may have none (tmpfs \
+                 before Linux 6.5 has not); open it without direct(true)",
+                io::Error::from_raw_os_error(*code)
+            ),
             What::Setup(text) | What::Pool(text) | What::Pipe(text) => f.write_str(text),
         }
     }

@@ -4,7 +4,7 @@
 //! for every operation ([`budget`]) that is written down, measured and tested. On Linux it is
 //! io_uring, from kernel 6.1 on, or epoll (`--cfg kael_backend="epoll"`); on macOS and the BSDs kqueue,
 //! which was never run there yet; on Windows completion ports, which were run under wine and never on Windows,
-//! and with the cargo feature `rio` registered I/O for TCP streams, which was run over a model of it only.
+//! and with the cargo feature `rio` registered I/O for TCP streams and UDP sockets, which was run over a model of it only.
 //!
 //! ```
 //! use kael_rt::net::{TcpListener, TcpStream};
@@ -96,10 +96,10 @@ pub mod ops {
     //! # }).unwrap();
     //! ```
     pub use crate::op::{
-        Accept, Allocate, Change, Connect, Open, Peek, Queue, ReadAt, ReadExact, ReadExactAt,
-        ReadVectoredAt, Recv, RecvFrom, RecvVectored, Send, SendFile, SendTo, SendVectored, SendZc,
-        SendZcVectored, SetLen, ShutDown, Stat, StatPath, Sync, WriteAll, WriteAllAt,
-        WriteAllVectored, WriteAt, WriteVectoredAt,
+        Accept, Allocate, Change, Connect, Link, Linkable, Linked, Links, Open, Peek, Queue,
+        ReadAt, ReadExact, ReadExactAt, ReadVectoredAt, Recv, RecvFrom, RecvVectored, Send,
+        SendFile, SendTo, SendVectored, SendZc, SendZcVectored, SetLen, ShutDown, Stat, StatPath,
+        Sync, WriteAll, WriteAllAt, WriteAllVectored, WriteAt, WriteVectoredAt, link,
     };
 }
 

@@ -11,6 +11,7 @@ use counting::{Counting, allocations};
 use kael_rt::buf::BufferPool;
 use kael_rt::fs::File;
 use kael_rt::net::{TcpListener, TcpStream, UdpSocket};
+use kael_rt::ops::link;
 use kael_rt::time::Duration;
 use rig::{READINESS, TempFile, is_emulated, pair, size, within_limit};
 use std::ops::AsyncFnMut;
@@ -100,6 +101,42 @@ fn r41_pooled_file_reads() {
             expect_no_allocation("file reads into a pool", size(ROUNDS, 1_000_000), async || {
                 let (n, buf) = file.read_at(pool.get().await, 0).await;
                 assert_eq!((n.unwrap(), buf[4095]), (4096, 7));
+            })
+            .await;
+        });
+    });
+}
+
+#[test]
+fn r41_links() {
+    within_limit(|| {
+        let file = TempFile::new("r41-links", &[9; 4096]);
+        kael_rt::block_on(async {
+            let file = File::options().read(true).write(true).open(&file.0).await.unwrap();
+            let mut kept = (vec![1; 512], vec![2; 512]);
+            expect_no_allocation("links", size(20_000, ROUNDS), async || {
+                let (from, into) = std::mem::take(&mut kept);
+                let done = link((file.write_at(from, 0), file.read_at(into, 0))).await;
+                assert_eq!(done.broken, None);
+                kept = (done.results.0.1, done.results.1.1);
+            })
+            .await;
+        });
+    });
+}
+
+/// After its first piece: a stream of more pieces than are read of it.
+#[test]
+fn r41_read_streams() {
+    within_limit(|| {
+        let file = TempFile::new("r41-stream", &[]);
+        kael_rt::block_on(async {
+            let pool = BufferPool::new(16, 64).unwrap();
+            let file = File::options().read(true).write(true).open(&file.0).await.unwrap();
+            file.set_len(1 << 32).await.unwrap();
+            let mut pieces = file.read_stream(&pool, ..).depth(8);
+            expect_no_allocation("pieces of a file", size(ROUNDS, 1_000_000), async || {
+                assert_eq!(pieces.next().await.unwrap().unwrap().len(), 64);
             })
             .await;
         });

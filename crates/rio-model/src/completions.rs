@@ -39,7 +39,7 @@ pub(crate) fn create(
         reserved: 0,
         packet,
         armed: false,
-        held: VecDeque::new(),
+        held: Default::default(),
         ready: VecDeque::new(),
         chance: Chance::new(settings::current_seed()),
         door: Default::default(),
@@ -64,7 +64,7 @@ pub(crate) fn close(number: isize) {
         return;
     };
     completions.events.wake();
-    for completion in completions.held.iter().chain(&completions.ready) {
+    for completion in completions.held.iter().flatten().chain(&completions.ready) {
         world.discharge(completion);
     }
     world.queues.retain(|_, queue| !queue.completions.contains(&number));
@@ -141,8 +141,13 @@ impl world::World {
         if let Some(queue) = self.queues.get_mut(&completion.queue) {
             queue.charged[direction] -= 1;
         }
-        if let Some(buffer) = self.buffers.get_mut(&completion.buffer) {
-            buffer.in_flight[direction] -= 1;
+        for part in completion.parts.iter() {
+            if let Some(buffer) = self.buffers.get_mut(&part.buffer)
+                && let parts = &mut buffer.in_flight[direction]
+                && let Some(place) = parts.iter().position(|range| *range == part.range)
+            {
+                parts.swap_remove(place);
+            }
         }
     }
 }

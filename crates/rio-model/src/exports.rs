@@ -34,3 +34,9 @@ pub extern "system" fn kael_rio_model_violations(kind: u32) -> u64 {
 pub extern "system" fn kael_rio_model_seed(seed: u64) {
     crate::seed(Some(seed));
 }
+
+/// Completions of either direction are held back until there are so many; 0: none is.
+#[unsafe(no_mangle)]
+pub extern "system" fn kael_rio_model_gather(completions: u32) {
+    crate::gather(completions as usize);
+}

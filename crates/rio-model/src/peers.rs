@@ -4,7 +4,8 @@
 //! by its two addresses.
 
 use windows_sys::Win32::Networking::WinSock::{
-    SOCKADDR, SOCKADDR_STORAGE, SOCKET, WSAENOTSOCK, WSAGetLastError, getpeername, getsockname,
+    SO_TYPE, SOCK_DGRAM, SOCKADDR, SOCKADDR_STORAGE, SOCKET, SOL_SOCKET, WSAENOTSOCK,
+    WSAGetLastError, getpeername, getsockname, getsockopt,
 };
 
 #[derive(PartialEq, Eq)]
@@ -21,9 +22,17 @@ impl Peers {
         if local == Err(WSAENOTSOCK) {
             return Err(WSAENOTSOCK);
         }
-        // SAFETY: as above.
-        let remote = address(|name, len| unsafe { getpeername(socket, name, len) });
-        Ok(Peers { local, remote })
+        Ok(Peers { local, remote: remote(socket) })
+    }
+
+    /// There is a peer.
+    pub(crate) fn are_connected(&self) -> bool {
+        self.remote.is_ok()
+    }
+
+    /// The peer is the one that it was, or there still is none.
+    pub(crate) fn have_the_same_peer(&self, socket: SOCKET) -> bool {
+        self.remote.as_ref().ok() == remote(socket).as_ref().ok()
     }
 
     pub(crate) fn are_still_of(&self, socket: SOCKET) -> bool {
@@ -33,6 +42,20 @@ impl Peers {
         // A connection that was reset has no peer any more.
         self.local == now.local && (now.remote.is_err() || self.remote == now.remote)
     }
+}
+
+fn remote(socket: SOCKET) -> Result<Vec<u8>, i32> {
+    // SAFETY: `address` gives room for an address, and its size.
+    address(|name, len| unsafe { getpeername(socket, name, len) })
+}
+
+/// It sends and receives datagrams.
+pub(crate) fn is_datagram(socket: SOCKET) -> bool {
+    let (mut kind, mut len) = (0_i32, size_of::<i32>() as i32);
+    // SAFETY: room for the answer, and its size.
+    let asked =
+        unsafe { getsockopt(socket, SOL_SOCKET, SO_TYPE, (&raw mut kind).cast(), &raw mut len) };
+    asked == 0 && kind == SOCK_DGRAM
 }
 
 fn address(call: impl FnOnce(*mut SOCKADDR, *mut i32) -> i32) -> Result<Vec<u8>, i32> {

@@ -96,7 +96,7 @@ impl World {
                     break;
                 }
                 let Some(request) = begun.pop_front() else { break };
-                completions.held.push_back(Completion {
+                completions.held[direction as usize].push_back(Completion {
                     result: RIORESULT {
                         Status: status,
                         BytesTransferred: bytes,
@@ -105,13 +105,15 @@ impl World {
                     },
                     queue: name,
                     direction,
-                    buffer: request.buffer,
+                    parts: request.parts,
                     notifies: request.notifies,
                 });
             }
         }
-        if completions.held.len() >= settings::current_gather() {
-            completions.ready.append(&mut completions.held);
+        for held in &mut completions.held {
+            if held.len() >= settings::current_gather() {
+                completions.ready.append(held);
+            }
         }
         completions.notify();
         again

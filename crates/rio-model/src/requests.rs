@@ -1,13 +1,14 @@
 //! Request queues: made, resized, and given requests.
 
 use crate::guard::enter;
-use crate::peers::Peers;
+use crate::peers::{self, Peers};
 use crate::transfer::{Direction, Transfer};
 use crate::violations::{Violation, record};
-use crate::world::{self, Queue, Request, World};
+use crate::world::{self, Part, Parts, Queue, Request, World};
+use std::ops::Range;
 use windows_sys::Win32::Networking::WinSock::{
-    RIO_BUF, RIO_MSG_COMMIT_ONLY, RIO_MSG_DEFER, RIO_MSG_DONT_NOTIFY, SOCKET, WSAECONNRESET,
-    WSAEFAULT, WSAEINVAL, WSAENOBUFS, WSAEOPNOTSUPP,
+    RIO_BUF, RIO_MSG_COMMIT_ONLY, RIO_MSG_DEFER, RIO_MSG_DONT_NOTIFY, SOCKADDR_INET, SOCKET,
+    WSAECONNRESET, WSAEFAULT, WSAEINVAL, WSAENOBUFS, WSAENOTCONN, WSAEOPNOTSUPP,
 };
 
 pub(crate) fn create(
@@ -31,6 +32,7 @@ pub(crate) fn create(
     let number = world.next_number();
     let queue = Queue {
         socket,
+        is_datagram: peers::is_datagram(socket),
         peers,
         context,
         completions,
@@ -57,61 +59,88 @@ pub(crate) fn resize(number: isize, limits: [u32; 2]) -> Result<(), i32> {
     Ok(())
 }
 
+/// What a call names, of which any may be missing.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Buffers {
+    pub(crate) data: Option<RIO_BUF>,
+    pub(crate) count: u32,
+    pub(crate) remote: Option<RIO_BUF>,
+    /// Our own address, of which nothing is here but whether it was asked for.
+    pub(crate) local: bool,
+    /// Control data, or flags: we have neither.
+    pub(crate) others: bool,
+}
+
+impl Buffers {
+    fn is_empty(&self) -> bool {
+        let Buffers { data, count, remote, local, others } = self;
+        data.is_none() && *count == 0 && remote.is_none() && !local && !others
+    }
+}
+
 /// A receive or a send, or the order to begin what was deferred.
 pub(crate) fn request(
     direction: Direction,
     number: isize,
-    buffer: Option<RIO_BUF>,
-    count: u32,
+    buffers: Buffers,
     flags: u32,
     context: u64,
 ) -> Result<(), i32> {
     if flags & RIO_MSG_COMMIT_ONLY != 0 {
-        if flags != RIO_MSG_COMMIT_ONLY || buffer.is_some() || count != 0 || context != 0 {
+        if flags != RIO_MSG_COMMIT_ONLY || !buffers.is_empty() || context != 0 {
             return Err(record(Violation::Arguments, WSAEINVAL));
         }
         // The one call that another thread may make at the same time.
         return world::lock().begin(direction, number);
     }
-    if flags & !(RIO_MSG_DEFER | RIO_MSG_DONT_NOTIFY) != 0 {
+    if flags & !(RIO_MSG_DEFER | RIO_MSG_DONT_NOTIFY) != 0 || buffers.others {
         return Err(WSAEOPNOTSUPP);
+    }
+    if buffers.local {
+        // Of a send it is reserved; of a receive it is not here.
+        return Err(match direction {
+            Direction::Send => record(Violation::Arguments, WSAEINVAL),
+            Direction::Receive => WSAEOPNOTSUPP,
+        });
     }
     let door = world::lock().queue(number)?.door.clone();
     let _inside = enter(door)?;
-    // Without a buffer there is only an empty datagram, which we do not have.
-    let (Some(buffer), 1) = (buffer, count) else {
-        return Err(record(Violation::Arguments, WSAEINVAL));
-    };
     let mut world = world::lock();
-    let memory = world.memory(direction, &buffer)?;
+    let parts = world.parts(direction, number, &buffers)?;
     let queue = world.queue(number)?;
     if queue.charged[direction as usize] == queue.limits[direction as usize] {
         return Err(record(Violation::RequestRoom, WSAENOBUFS));
     }
+    let is_datagram = queue.is_datagram;
     let completions = queue.completions[direction as usize];
     let chance = &mut world.completions(completions)?.chance;
     if chance.refuses() {
         return Err(WSAENOBUFS);
     }
-    let plan = chance.plan(buffer.Length);
-    let (at, len) = memory;
-    let shorter = plan.short.filter(|_| direction == Direction::Receive);
+    let len = parts.data.as_ref().map_or(0, |data| data.range.len() as u32);
+    let plan = chance.plan(len);
+    // A datagram comes whole.
+    let shorter = plan.short.filter(|_| direction == Direction::Receive && !is_datagram);
     let request = Request {
         context,
-        buffer: buffer.BufferId,
-        memory: (at, shorter.map_or(len, |short| short.min(len))),
+        parts: parts.clone(),
+        most: shorter.map_or(len, |short| short.min(len)),
         notifies: flags & RIO_MSG_DONT_NOTIFY == 0,
         looks: plan.looks,
+        // An earlier datagram found nobody: that ends nothing but one request.
+        fails: (plan.reset && is_datagram).then_some(WSAECONNRESET),
         transfer: None,
     };
     let queue = world.queue(number)?;
-    if plan.reset {
+    if plan.reset && !is_datagram {
         queue.broken = Some(WSAECONNRESET);
     }
     queue.charged[direction as usize] += 1;
     queue.deferred[direction as usize].push_back(request);
-    if let Some(buffer) = world.buffers.get_mut(&buffer.BufferId) {
-        buffer.in_flight[direction as usize] += 1;
+    for part in parts.iter() {
+        if let Some(buffer) = world.buffers.get_mut(&part.buffer) {
+            buffer.in_flight[direction as usize].push(part.range.clone());
+        }
     }
     if flags & RIO_MSG_DEFER == 0 || plan.early {
         world.begin(direction, number)?;
@@ -154,20 +183,63 @@ impl World {
         Ok(())
     }
 
-    /// What a slice stands for, if a request may use it.
-    fn memory(&mut self, direction: Direction, slice: &RIO_BUF) -> Result<(usize, u32), i32> {
+    /// What the slices of a request stand for, if it may use them.
+    fn parts(
+        &mut self,
+        direction: Direction,
+        number: isize,
+        buffers: &Buffers,
+    ) -> Result<Parts, i32> {
+        let queue = self.queue(number)?;
+        let (is_datagram, connected) = (queue.is_datagram, queue.peers.are_connected());
+        if is_datagram
+            && direction == Direction::Send
+            && !queue.peers.have_the_same_peer(queue.socket)
+        {
+            return Err(record(Violation::ConnectedLate, WSAEINVAL));
+        }
+        // Without a buffer, it is a datagram of which there are no bytes. An address is a datagram's.
+        let count = u32::from(buffers.data.is_some());
+        if buffers.count != count || !is_datagram && (count == 0 || buffers.remote.is_some()) {
+            return Err(record(Violation::Arguments, WSAEINVAL));
+        }
+        if direction == Direction::Send && is_datagram && !connected && buffers.remote.is_none() {
+            return Err(record(Violation::NoPeer, WSAENOTCONN));
+        }
+        let data = buffers.data.map(|slice| self.part(direction, &slice)).transpose()?;
+        let address = buffers.remote.map(|slice| self.part(direction, &slice)).transpose()?;
+        if let Some(address) = &address {
+            let fits = address.range.len() >= size_of::<SOCKADDR_INET>()
+                && address.at.is_multiple_of(align_of::<SOCKADDR_INET>());
+            let apart = data.as_ref().is_none_or(|data| {
+                data.buffer != address.buffer || are_apart(&data.range, &address.range)
+            });
+            if !fits || !apart {
+                return Err(record(Violation::Address, WSAEINVAL));
+            }
+        }
+        Ok(Parts { data, address })
+    }
+
+    fn part(&self, direction: Direction, slice: &RIO_BUF) -> Result<Part, i32> {
         let Some(buffer) = self.buffers.get(&slice.BufferId) else {
             return Err(record(Violation::UnknownBuffer, WSAEFAULT));
         };
-        let inside = slice.Offset.checked_add(slice.Length).is_some_and(|end| end <= buffer.len);
-        if !inside || slice.Length == 0 {
+        let end = slice.Offset.checked_add(slice.Length).filter(|end| *end <= buffer.len);
+        let Some(end) = end.filter(|_| slice.Length > 0) else {
             return Err(record(Violation::Bounds, WSAEINVAL));
-        }
-        let [receives, sends] = buffer.in_flight;
-        if sends > 0 || direction == Direction::Send && receives > 0 {
+        };
+        let range = slice.Offset..end;
+        let [receives, sends] = &buffer.in_flight;
+        let taken = match direction {
+            Direction::Receive => receives.iter().any(|other| !are_apart(other, &range)),
+            Direction::Send => !receives.is_empty(),
+        };
+        if taken || !sends.is_empty() {
             return Err(record(Violation::ReusedInFlight, WSAEINVAL));
         }
-        Ok((buffer.at + slice.Offset as usize, slice.Length))
+        let at = buffer.at + slice.Offset as usize;
+        Ok(Part { buffer: slice.BufferId, range, at })
     }
 
     /// Begins what was deferred.
@@ -176,12 +248,15 @@ impl World {
         let events = self.completions(completions)?.events;
         let queue = self.queue(number)?;
         while let Some(mut request) = queue.deferred[direction as usize].pop_front() {
-            request.transfer = Some(match queue.broken {
+            let parts = &request.parts;
+            let memory = parts.data.as_ref().map_or((0, 0), |data| (data.at, request.most));
+            let address = parts.address.as_ref().map(|address| address.at);
+            request.transfer = Some(match queue.broken.or(request.fails) {
                 Some(code) => Transfer::refused(code),
                 // SAFETY: the buffer is registered and stays so while the request is in flight; that nobody else
                 // uses it meanwhile is the caller's contract with the model, as it is with Windows.
                 None => unsafe {
-                    Transfer::begin(direction, queue.socket, request.memory, events.over)
+                    Transfer::begin(direction, queue.socket, memory, address, events.over)
                 },
             });
             queue.begun[direction as usize].push_back(request);
@@ -191,4 +266,8 @@ impl World {
         }
         Ok(())
     }
+}
+
+fn are_apart(one: &Range<u32>, other: &Range<u32>) -> bool {
+    one.end <= other.start || other.end <= one.start
 }

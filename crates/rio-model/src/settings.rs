@@ -16,7 +16,7 @@ pub fn seed(seed: Option<u64>) {
     SEED.set(seed);
 }
 
-/// Completions are held back until there are so many, and then come together. So a test can measure what a batch
+/// Completions of receives are held back until there are so many, and then come together; so are those of sends. So a test can measure what a batch
 /// costs, whatever the machine does meanwhile. 0: each comes when it is there.
 pub fn gather(completions: usize) {
     GATHER.store(completions, Ordering::Relaxed);

@@ -1,14 +1,15 @@
 //! The table of functions: arguments in, last error out.
 
+use crate::completions;
+use crate::requests::{self, Buffers};
 use crate::transfer::Direction;
 use crate::violations::{Violation, record};
 use crate::world::{self, Buffer};
-use crate::{completions, requests};
 use std::ffi::c_void;
 use std::slice;
 use windows_sys::Win32::Networking::WinSock::{
     RIO_BUF, RIO_BUFFERID, RIO_CQ, RIO_EXTENSION_FUNCTION_TABLE, RIO_NOTIFICATION_COMPLETION,
-    RIO_RQ, RIORESULT, SOCKET, WSAEFAULT, WSAEINVAL, WSAEOPNOTSUPP, WSASetLastError,
+    RIO_RQ, RIORESULT, SOCKET, WSAEFAULT, WSAEINVAL, WSASetLastError,
 };
 use windows_sys::core::{BOOL, PCSTR};
 
@@ -57,7 +58,8 @@ unsafe extern "system" fn receive(
 ) -> BOOL {
     // SAFETY: null or a description, by our contract.
     let data = unsafe { data.as_ref() }.copied();
-    let result = requests::request(Direction::Receive, queue, data, count, flags, context as u64);
+    let buffers = Buffers { data, count, ..Buffers::default() };
+    let result = requests::request(Direction::Receive, queue, buffers, flags, context as u64);
     answer(result.map(|()| 1), 0)
 }
 
@@ -73,7 +75,8 @@ unsafe extern "system" fn send(
 ) -> BOOL {
     // SAFETY: null or a description, by our contract.
     let data = unsafe { data.as_ref() }.copied();
-    let result = requests::request(Direction::Send, queue, data, count, flags, context as u64);
+    let buffers = Buffers { data, count, ..Buffers::default() };
+    let result = requests::request(Direction::Send, queue, buffers, flags, context as u64);
     answer(result.map(|()| 1), 0)
 }
 
@@ -91,11 +94,12 @@ unsafe extern "system" fn receive_ex(
     flags: u32,
     context: *const c_void,
 ) -> i32 {
-    if [local, remote, control, flags_out].iter().any(|it| !it.is_null()) {
-        return answer(Err(WSAEOPNOTSUPP), 0);
-    }
-    // SAFETY: the same contract.
-    unsafe { receive(queue, data, count, flags, context) }
+    let others = !control.is_null() || !flags_out.is_null();
+    // SAFETY: null or descriptions, by our contract.
+    let (data, remote) = unsafe { (data.as_ref().copied(), remote.as_ref().copied()) };
+    let buffers = Buffers { data, count, remote, local: !local.is_null(), others };
+    let result = requests::request(Direction::Receive, queue, buffers, flags, context as u64);
+    answer(result.map(|()| 1), 0)
 }
 
 /// # Safety
@@ -112,11 +116,12 @@ unsafe extern "system" fn send_ex(
     flags: u32,
     context: *const c_void,
 ) -> BOOL {
-    if [local, remote, control, flags_out].iter().any(|it| !it.is_null()) {
-        return answer(Err(WSAEOPNOTSUPP), 0);
-    }
-    // SAFETY: the same contract.
-    unsafe { send(queue, data, count, flags, context) }
+    let others = !control.is_null() || !flags_out.is_null();
+    // SAFETY: null or descriptions, by our contract.
+    let (data, remote) = unsafe { (data.as_ref().copied(), remote.as_ref().copied()) };
+    let buffers = Buffers { data, count, remote, local: !local.is_null(), others };
+    let result = requests::request(Direction::Send, queue, buffers, flags, context as u64);
+    answer(result.map(|()| 1), 0)
 }
 
 /// # Safety
@@ -205,7 +210,7 @@ unsafe extern "system" fn register(data: PCSTR, len: u32) -> RIO_BUFFERID {
     }
     let mut world = world::lock();
     let number = world.next_number();
-    world.buffers.insert(number, Buffer { at: data as usize, len, in_flight: [0; 2] });
+    world.buffers.insert(number, Buffer { at: data as usize, len, in_flight: Default::default() });
     number
 }
 
@@ -217,7 +222,7 @@ unsafe extern "system" fn deregister(buffer: RIO_BUFFERID) {
     match world.buffers.get(&buffer) {
         // Windows ignores it. It is a sign of a wrong account all the same.
         None => drop(record(Violation::UnknownBuffer, 0)),
-        Some(it) if it.in_flight != [0; 2] => drop(record(Violation::DeregisteredInUse, 0)),
+        Some(it) if it.is_in_flight() => drop(record(Violation::DeregisteredInUse, 0)),
         Some(_) => drop(world.buffers.remove(&buffer)),
     }
 }

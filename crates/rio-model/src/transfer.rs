@@ -1,16 +1,17 @@
-//! One request in the system: an overlapped WSARecv or WSASend.
+//! One request in the system: an overlapped WSARecv or WSASend, or with an address WSARecvFrom or WSASendTo.
 
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use windows_sys::Win32::Foundation::{
-    NTSTATUS, RtlNtStatusToDosError, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED,
-    STATUS_CONNECTION_RESET, STATUS_HANDLES_CLOSED, STATUS_INVALID_CONNECTION,
-    STATUS_LOCAL_DISCONNECT, STATUS_PENDING, STATUS_PIPE_DISCONNECTED, STATUS_REMOTE_DISCONNECT,
-    STATUS_SUCCESS,
+    NTSTATUS, RtlNtStatusToDosError, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED,
+    STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET, STATUS_HANDLES_CLOSED,
+    STATUS_INVALID_CONNECTION, STATUS_LOCAL_DISCONNECT, STATUS_PENDING, STATUS_PIPE_DISCONNECTED,
+    STATUS_REMOTE_DISCONNECT, STATUS_SUCCESS,
 };
 use windows_sys::Win32::Networking::WinSock::{
-    SOCKET, WSA_IO_PENDING, WSA_OPERATION_ABORTED, WSABUF, WSAECONNABORTED, WSAECONNRESET,
-    WSAENOTCONN, WSAESHUTDOWN, WSAGetLastError, WSARecv, WSASend,
+    AF_INET, SOCKADDR, SOCKADDR_IN, SOCKADDR_INET, SOCKET, WSA_IO_PENDING, WSA_OPERATION_ABORTED,
+    WSABUF, WSAECONNABORTED, WSAECONNRESET, WSAEMSGSIZE, WSAENOTCONN, WSAESHUTDOWN,
+    WSAGetLastError, WSARecv, WSARecvFrom, WSASend, WSASendTo,
 };
 use windows_sys::Win32::System::IO::OVERLAPPED;
 
@@ -22,9 +23,17 @@ pub(crate) enum Direction {
 
 /// Begun, and perhaps over. If it is dropped before it is over, the OVERLAPPED stays, for the system to write into.
 pub(crate) struct Transfer {
-    overlapped: *mut OVERLAPPED,
+    system: *mut System,
     /// It was refused at once.
     refused: Option<i32>,
+}
+
+/// What the system writes into.
+#[repr(C)]
+struct System {
+    overlapped: OVERLAPPED,
+    flags: u32,
+    address_len: i32,
 }
 
 // SAFETY: the OVERLAPPED belongs to it and to the system, and any thread may look at it.
@@ -41,42 +50,47 @@ impl Transfer {
         direction: Direction,
         socket: SOCKET,
         (at, len): (usize, u32),
+        address: Option<usize>,
         event: usize,
     ) -> Transfer {
-        let overlapped = Box::into_raw(Box::new(OVERLAPPED {
+        let system = Box::into_raw(Box::new(System {
             // An event with its lowest bit set keeps the packet away.
-            hEvent: (event | 1) as _,
-            ..OVERLAPPED::default()
+            overlapped: OVERLAPPED { hEvent: (event | 1) as _, ..OVERLAPPED::default() },
+            flags: 0,
+            address_len: size_of::<SOCKADDR_INET>() as i32,
         }));
         let buffer = WSABUF { len, buf: at as *mut u8 };
-        let mut flags = 0;
-        // SAFETY: the buffer's description is read during the call; memory and OVERLAPPED stay, by our contract and
-        // because nobody frees it before the end.
+        let (buffer, none) = (&raw const buffer, ptr::null_mut());
+        // SAFETY: the buffer's description is read during the call; memory, address and what the system writes into
+        // stay, by our contract and because nobody frees it before the end.
         let result = unsafe {
-            match direction {
-                Direction::Receive => WSARecv(
-                    socket,
-                    &raw const buffer,
-                    1,
-                    ptr::null_mut(),
-                    &raw mut flags,
-                    overlapped,
-                    None,
-                ),
-                Direction::Send => {
-                    WSASend(socket, &raw const buffer, 1, ptr::null_mut(), 0, overlapped, None)
+            let overlapped = &raw mut (*system).overlapped;
+            let (flags, address_len) = (&raw mut (*system).flags, &raw mut (*system).address_len);
+            match (direction, address) {
+                (Direction::Receive, None) => {
+                    WSARecv(socket, buffer, 1, none, flags, overlapped, None)
+                }
+                (Direction::Receive, Some(address)) => {
+                    let from = address as *mut SOCKADDR;
+                    WSARecvFrom(socket, buffer, 1, none, flags, from, address_len, overlapped, None)
+                }
+                (Direction::Send, None) => WSASend(socket, buffer, 1, none, 0, overlapped, None),
+                (Direction::Send, Some(address)) => {
+                    let to = address as *const SOCKADDR;
+                    let len = length_of((*to).sa_family);
+                    WSASendTo(socket, buffer, 1, none, 0, to, len, overlapped, None)
                 }
             }
         };
         // SAFETY: this thread's last error.
         let code = if result == 0 { 0 } else { unsafe { WSAGetLastError() } };
         let refused = (code != 0 && code != WSA_IO_PENDING).then_some(code);
-        Transfer { overlapped, refused }
+        Transfer { system, refused }
     }
 
     /// One that the system was never asked for.
     pub(crate) fn refused(code: i32) -> Transfer {
-        Transfer { overlapped: ptr::null_mut(), refused: Some(code) }
+        Transfer { system: ptr::null_mut(), refused: Some(code) }
     }
 
     /// Its status, as an error of Winsock or 0, and its bytes. None: it is not over.
@@ -85,23 +99,36 @@ impl Transfer {
             return Some((code, 0));
         }
         // SAFETY: the OVERLAPPED lives as long as we do, and the system writes the status as a whole.
-        let status = unsafe { AtomicUsize::from_ptr(&raw mut (*self.overlapped).Internal) };
+        let status = unsafe { AtomicUsize::from_ptr(&raw mut (*self.system).overlapped.Internal) };
         let status = status.load(Ordering::Acquire) as NTSTATUS;
         if status == STATUS_PENDING {
             return None;
         }
         // SAFETY: over, so the system does not write any more.
-        let bytes = unsafe { (*self.overlapped).InternalHigh } as u32;
-        Some(if status == STATUS_SUCCESS { (0, bytes) } else { (error_of(status), 0) })
+        let bytes = unsafe { (*self.system).overlapped.InternalHigh } as u32;
+        Some(match status {
+            STATUS_SUCCESS => (0, bytes),
+            // A datagram that was cut.
+            STATUS_BUFFER_OVERFLOW => (WSAEMSGSIZE, bytes),
+            _ => (error_of(status), 0),
+        })
     }
 }
 
 impl Drop for Transfer {
     fn drop(&mut self) {
-        if !self.overlapped.is_null() && self.end().is_some() {
+        if !self.system.is_null() && self.end().is_some() {
             // SAFETY: from a box, and the system does not use it any more.
-            drop(unsafe { Box::from_raw(self.overlapped) });
+            drop(unsafe { Box::from_raw(self.system) });
         }
+    }
+}
+
+/// The length of an address that lies in a SOCKADDR_INET. One of an unknown family is the system's to refuse.
+fn length_of(family: u16) -> i32 {
+    match family {
+        AF_INET => size_of::<SOCKADDR_IN>() as i32,
+        _ => size_of::<SOCKADDR_INET>() as i32,
     }
 }
 

@@ -11,7 +11,8 @@ pub enum Violation {
     UnknownBuffer = 1,
     /// A buffer is deregistered while a request uses it. Undefined on Windows; here it stays registered.
     DeregisteredInUse = 2,
-    /// A registration that a send in flight uses is used again. Undefined on Windows; refused with WSAEINVAL.
+    /// A registration that a send in flight uses is used again, or memory that a receive in flight has. Undefined on
+    /// Windows; refused with WSAEINVAL.
     ReusedInFlight = 3,
     /// More requests in flight than the request queue was made for. Refused with WSAENOBUFS.
     RequestRoom = 4,
@@ -25,9 +26,17 @@ pub enum Violation {
     UnknownQueue = 8,
     /// Arguments that do not go together. Refused with WSAEINVAL.
     Arguments = 9,
+    /// Memory for an address that is shorter than a SOCKADDR_INET, not aligned for one, or has the bytes in it, too.
+    /// Refused with WSAEINVAL.
+    Address = 10,
+    /// A datagram without an address from a socket that is not connected. Refused with WSAENOTCONN.
+    NoPeer = 11,
+    /// A datagram is sent through a queue whose socket was connected after the queue was made, or connected anew. Not
+    /// among the calls that are documented for such a socket; refused with WSAEINVAL.
+    ConnectedLate = 12,
 }
 
-pub const KINDS: [Violation; 10] = [
+pub const KINDS: [Violation; 13] = [
     Violation::Bounds,
     Violation::UnknownBuffer,
     Violation::DeregisteredInUse,
@@ -38,6 +47,9 @@ pub const KINDS: [Violation; 10] = [
     Violation::Concurrent,
     Violation::UnknownQueue,
     Violation::Arguments,
+    Violation::Address,
+    Violation::NoPeer,
+    Violation::ConnectedLate,
 ];
 
 static COUNTS: [AtomicU64; KINDS.len()] = [const { AtomicU64::new(0) }; KINDS.len()];

@@ -9,6 +9,7 @@ use crate::pump::Events;
 use crate::transfer::{Direction, Transfer};
 use crate::violations::{Violation, record};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use windows_sys::Win32::Networking::WinSock::{RIORESULT, SOCKET, WSAEINVAL};
@@ -23,8 +24,36 @@ pub(crate) struct World {
 pub(crate) struct Buffer {
     pub(crate) at: usize,
     pub(crate) len: u32,
-    /// Receives, sends that name it and whose completions were not taken out.
-    pub(crate) in_flight: [u32; 2],
+    /// Parts that receives, sends name whose completions were not taken out.
+    pub(crate) in_flight: [Vec<Range<u32>>; 2],
+}
+
+impl Buffer {
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.in_flight.iter().any(|parts| !parts.is_empty())
+    }
+}
+
+/// A part of a registered buffer.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(crate) buffer: isize,
+    pub(crate) range: Range<u32>,
+    /// Where it lies.
+    pub(crate) at: usize,
+}
+
+/// What a request names: its bytes, and an address.
+#[derive(Clone, Default)]
+pub(crate) struct Parts {
+    pub(crate) data: Option<Part>,
+    pub(crate) address: Option<Part>,
+}
+
+impl Parts {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Part> {
+        self.data.iter().chain(&self.address)
+    }
 }
 
 /// A completion queue.
@@ -35,8 +64,8 @@ pub(crate) struct Completions {
     /// Port, key and OVERLAPPED of the packet that notifies. None: it is only polled.
     pub(crate) packet: Option<[usize; 3]>,
     pub(crate) armed: bool,
-    /// Held back until there are enough of them.
-    pub(crate) held: VecDeque<Completion>,
+    /// Of receives and of sends; held back until there are enough of either.
+    pub(crate) held: [VecDeque<Completion>; 2],
     pub(crate) ready: VecDeque<Completion>,
     pub(crate) chance: Chance,
     pub(crate) door: Door,
@@ -50,13 +79,14 @@ pub(crate) struct Completion {
     pub(crate) result: RIORESULT,
     pub(crate) queue: isize,
     pub(crate) direction: Direction,
-    pub(crate) buffer: isize,
+    pub(crate) parts: Parts,
     pub(crate) notifies: bool,
 }
 
 /// A request queue.
 pub(crate) struct Queue {
     pub(crate) socket: SOCKET,
+    pub(crate) is_datagram: bool,
     pub(crate) peers: Peers,
     pub(crate) context: u64,
     /// Of receives and of sends; so all pairs here.
@@ -73,10 +103,13 @@ pub(crate) struct Queue {
 
 pub(crate) struct Request {
     pub(crate) context: u64,
-    pub(crate) buffer: isize,
-    pub(crate) memory: (usize, u32),
+    pub(crate) parts: Parts,
+    /// It receives as many bytes at most.
+    pub(crate) most: u32,
     pub(crate) notifies: bool,
     pub(crate) looks: u32,
+    /// An error that it ends with, and no other.
+    pub(crate) fails: Option<i32>,
     /// None: deferred.
     pub(crate) transfer: Option<Transfer>,
 }

@@ -103,6 +103,30 @@ fn a_slice_lies_in_its_region() {
 }
 
 #[test]
+fn w08_an_address_lies_whole_beside_its_bytes_in_their_region() {
+    let mut regions = Regions::new(2);
+    let region = regions.insert(7, 100, Purpose::Sends).unwrap();
+    let slice = Slice { region, offset: 40, len: 20 };
+    for address in [0, 12, 60, 72] {
+        assert_eq!(regions.id_with_address(slice, address, Purpose::Sends), Ok(7), "{address}");
+    }
+    // In the bytes, from either side; not aligned; beyond the end, and far beyond.
+    for address in [16, 40, 56, 2, 61, 76, 100, u32::MAX - 3] {
+        let asked = regions.id_with_address(slice, address, Purpose::Sends);
+        assert_eq!(asked, Err(Error::Bounds), "{address}");
+    }
+    // No bytes, and an address all the same.
+    let empty = Slice { region, offset: 0, len: 0 };
+    assert_eq!(regions.id_with_address(empty, 0, Purpose::Sends), Ok(7));
+    // It is in flight with them, and nothing else may use it.
+    regions.begin(region);
+    assert_eq!(regions.id_with_address(slice, 0, Purpose::Sends), Err(Error::RegionBusy));
+    let other = regions.insert(8, 100, Purpose::Receives).unwrap();
+    let asked = regions.id_with_address(Slice { region: other, ..slice }, 0, Purpose::Sends);
+    assert_eq!(asked, Err(Error::Purpose));
+}
+
+#[test]
 fn a_queue_has_its_limits_by_direction() {
     let mut queues = Queues::new(1);
     let queue = queues.insert(5, [2, 1]).unwrap();

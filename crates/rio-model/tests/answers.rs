@@ -1,5 +1,5 @@
 //! What the driver makes of each answer that the system may give, also of those that no system here ever gives. The
-//! system is nine functions with a list; and the driver is seen not to allocate.
+//! system is eleven functions with a list; and the driver is seen not to allocate.
 
 #![cfg(windows)]
 #![allow(
@@ -120,6 +120,31 @@ unsafe extern "system" fn notify(_: isize) -> i32 {
 
 /// # Safety
 ///
+/// As [`request`].
+unsafe extern "system" fn request_ex(
+    queue: isize,
+    data: *const RIO_BUF,
+    count: u32,
+    local: *const RIO_BUF,
+    remote: *const RIO_BUF,
+    control: *const RIO_BUF,
+    flags_out: *const RIO_BUF,
+    flags: u32,
+    context: *const c_void,
+) -> BOOL {
+    assert!(local.is_null() && control.is_null() && flags_out.is_null());
+    // SAFETY: null or descriptions, by our contract.
+    let [data_len, remote_len] =
+        [data, remote].map(|it| unsafe { it.as_ref() }.map_or(0, |it| it.Length));
+    assert_eq!(count, u32::from(data_len > 0), "without bytes there is no buffer");
+    assert!(remote.is_null() || remote_len == 28);
+    // An empty datagram's address stands for the bytes that this system says to have sent.
+    // SAFETY: the same contract.
+    unsafe { request(queue, if data.is_null() { remote } else { data }, 1, flags, context) }
+}
+
+/// # Safety
+///
 /// None is needed.
 unsafe extern "system" fn create_completions(
     _: u32,
@@ -160,6 +185,8 @@ fn table() -> RIO_EXTENSION_FUNCTION_TABLE {
     RIO_EXTENSION_FUNCTION_TABLE {
         RIOReceive: Some(request),
         RIOSend: Some(request),
+        RIOReceiveEx: Some(request_ex),
+        RIOSendEx: Some(request_ex),
         RIOCreateCompletionQueue: Some(create_completions),
         RIOCloseCompletionQueue: Some(nothing),
         RIOCreateRequestQueue: Some(create_queue),
@@ -194,10 +221,15 @@ fn slice(region: Region) -> Slice {
 fn a_table_with_a_gap_is_none() {
     let packet = Packet { port: ptr::null_mut(), key: 0, overlapped: NonNull::dangling() };
     let sizes = Sizes { completions: 1, queues: 1, regions: 1 };
-    let gap = RIO_EXTENSION_FUNCTION_TABLE { RIONotify: None, ..table() };
-    // SAFETY: it is not used.
-    let made = unsafe { Rio::new(&gap, packet, sizes) };
-    assert_eq!(made.err(), Some(Error::System(10045)));
+    let gaps = [
+        RIO_EXTENSION_FUNCTION_TABLE { RIONotify: None, ..table() },
+        RIO_EXTENSION_FUNCTION_TABLE { RIOSendEx: None, ..table() },
+    ];
+    for gap in gaps {
+        // SAFETY: it is not used.
+        let made = unsafe { Rio::new(&gap, packet, sizes) };
+        assert_eq!(made.err(), Some(Error::System(10045)));
+    }
     for completions in [0, u32::MAX] {
         // SAFETY: nor is this one.
         let made = unsafe { Rio::new(&table(), packet, Sizes { completions, ..sizes }) };
@@ -218,6 +250,30 @@ fn a_refused_request_has_not_happened() {
     fake(|fake| fake.request_error = 10014);
     assert_eq!(rio.receive(queue, slice(receives), 2), Err(Error::System(10014)));
     assert_eq!(rio.in_flight(), 1);
+}
+
+#[test]
+fn datagrams_have_their_addresses_beside_them_and_are_refused_like_all_else() {
+    let (mut rio, queue, [receives, sends]) = start();
+    fake(|fake| fake.request_error = 10055);
+    assert_eq!(rio.send_to(queue, slice(sends), Some(12), 1), Err(Error::System(10055)));
+    assert_eq!(rio.send_to(queue, slice(sends), Some(8), 1), Err(Error::Bounds));
+    assert_eq!(rio.send_to(queue, slice(sends), Some(76), 1), Err(Error::Bounds));
+    assert_eq!(rio.receive_from(queue, slice(receives), 96, 1), Err(Error::Bounds));
+    assert_eq!(rio.receive_from(queue, slice(sends), 12, 1), Err(Error::Purpose));
+    assert_eq!(rio.in_flight(), 0);
+    assert_eq!(rio.send_to(queue, slice(sends), Some(12), 1), Ok(()));
+    assert_eq!(rio.send_to(queue, slice(sends), Some(12), 2), Err(Error::RegionBusy));
+    assert_eq!(rio.receive_from(queue, slice(receives), 12, 3), Ok(()));
+    let mut ended = Vec::new();
+    assert_eq!(rio.drain(|context, status, bytes| ended.push((context, status, bytes))), Ok(2));
+    assert_eq!(ended, [(1, 0, 10), (3, 0, 10)]);
+    // To the peer of a connected socket; and without any bytes.
+    assert_eq!(rio.send_to(queue, slice(sends), None, 4), Ok(()));
+    assert_eq!(rio.drain(|_, _, _| {}), Ok(1));
+    let empty = Slice { len: 0, ..slice(sends) };
+    assert_eq!(rio.send_to(queue, empty, Some(0), 5), Ok(()));
+    assert_eq!(rio.drain(|_, _, _| {}), Ok(1));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 #![cfg(all(windows, kael_rio = "model"))]
 
+#[allow(dead_code)]
 #[path = "support/loaded.rs"]
 mod loaded;
 #[allow(dead_code, unused_imports)]

@@ -11,12 +11,15 @@ mod rio;
 mod support;
 
 use std::thread;
-use support::{close, connect, echo::Server, listener, socket, verify};
+use support::{close, connect, datagrams, echo::Server, listener, socket, verify};
 use windows_sys::Win32::Networking::WinSock::RIO_EXTENSION_FUNCTION_TABLE;
 
 /// Connections, pairs of slots, rounds, bytes in a round.
 const SHAPES: [(usize, u32, usize, usize); 4] =
     [(1, 1, 100, 64), (1, 64, 20, 64 * 64), (20, 3, 5, 10_000), (100, 1, 10, 1024)];
+
+/// Pairs of slots, rounds, datagrams in a round.
+const DATAGRAMS: [(u32, usize, usize); 3] = [(1, 100, 1), (4, 20, 4), (64, 10, 64)];
 
 fn suite(table: &RIO_EXTENSION_FUNCTION_TABLE) {
     let listener = listener();
@@ -33,6 +36,13 @@ fn suite(table: &RIO_EXTENSION_FUNCTION_TABLE) {
         println!("{connections} connections, {pairs} pairs: {calls:?}, {waits} waits");
         assert_eq!(server.rio.room(), 2 * connections as u32 * pairs);
         server.end();
+    }
+    for (pairs, rounds, depth) in DATAGRAMS {
+        let server = datagrams::Server::new(table, pairs);
+        let addr = server.addr;
+        let client = thread::spawn(move || datagrams::verify(addr, rounds, depth));
+        server.run(rounds * depth);
+        client.join().unwrap();
     }
 }
 

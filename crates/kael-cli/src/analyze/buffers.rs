@@ -7,6 +7,9 @@ use super::tcp::{MESSAGE_BYTES, Pairs};
 use kael_rt::buf::BufferPool;
 use std::io::{self, Write};
 
+const PIECES: usize = 64;
+const AHEAD: usize = 16;
+
 pub(super) async fn measure(meter: &mut Meter, dir: &ScratchDir) -> io::Result<()> {
     let pool = BufferPool::new(2 * MANY, BLOCK_BYTES)?;
     get(meter, &pool).await?;
@@ -43,6 +46,22 @@ async fn files(meter: &mut Meter, dir: &ScratchDir, pool: &BufferPool) -> io::Re
                 let mut buf = pool.get().await;
                 buf.put(&[5; BLOCK_BYTES]);
                 whole(file.write_at(buf, walk.next()).await.0, BLOCK_BYTES)
+            })
+        })
+        .await?;
+    // Each is a whole stream: 16 pieces ahead, 64 in all.
+    let pool = BufferPool::new(MANY * AHEAD, BLOCK_BYTES)?;
+    meter
+        .row("File::read_stream (64 x 4 KiB)", || {
+            let (file, pool) = (file.clone(), pool.clone());
+            plain(async move || {
+                let end = (PIECES * BLOCK_BYTES) as u64;
+                let mut pieces = file.read_stream(&pool, ..end).depth(AHEAD);
+                let mut bytes = 0;
+                while let Some(piece) = pieces.next().await? {
+                    bytes += piece.len();
+                }
+                whole(Ok(bytes), PIECES * BLOCK_BYTES)
             })
         })
         .await

@@ -4,6 +4,7 @@ use super::meter::{Meter, plain};
 use super::scratch::ScratchDir;
 use kael_rt::buf::IoBuf;
 use kael_rt::fs::{self, File};
+use kael_rt::ops::link;
 use std::io;
 use std::mem::take;
 use std::path::Path;
@@ -17,6 +18,7 @@ pub(crate) async fn measure(meter: &mut Meter, dir: &ScratchDir) -> io::Result<(
     let file = cached_file(dir).await?;
     reads(meter, &file).await?;
     writes(meter, &file).await?;
+    links(meter, &file).await?;
     changes(meter, &file).await?;
     opens(meter, &path, &dir.path("created")).await?;
     paths(meter, dir, &path).await
@@ -118,6 +120,24 @@ async fn writes(meter: &mut Meter, file: &Rc<File>) -> io::Result<()> {
                 let (result, back) = file.write_vectored_at(take(&mut bufs), walk.next()).await;
                 bufs = back;
                 whole(result, BLOCK_BYTES)
+            })
+        })
+        .await
+}
+
+async fn links(meter: &mut Meter, file: &Rc<File>) -> io::Result<()> {
+    meter
+        .row("ops::link (a write and a read)", || {
+            let (file, mut walk) = (file.clone(), Walk::new());
+            let (mut from, mut into) = (vec![6; BLOCK_BYTES], Vec::with_capacity(BLOCK_BYTES));
+            plain(async move || {
+                let at = walk.next();
+                let operations =
+                    (file.write_at(take(&mut from), at), file.read_at(take(&mut into), at));
+                let ((wrote, from_back), (read, into_back)) = link(operations).await.results;
+                (from, into) = (from_back, into_back);
+                whole(wrote, BLOCK_BYTES)?;
+                whole(read, BLOCK_BYTES)
             })
         })
         .await

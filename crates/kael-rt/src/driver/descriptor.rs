@@ -6,7 +6,7 @@
 //! cancelled. When nobody is left, the descriptor is closed. So a close never overtakes a queued
 //! or running operation on the same number, and the number is not reused under one.
 
-use super::{Driver, slot::NONE};
+use super::{Driver, aligned::Alignment, slot::NONE};
 use crate::{error::Fault, op::Side, sys, task::context};
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
@@ -89,6 +89,8 @@ pub(crate) struct Descriptor {
     pub(crate) starved: Cell<bool>,
     /// So many more queued sends may find the socket full: see `inner/quiet.rs`.
     pub(super) pressed: Cell<u16>,
+    /// What direct I/O on the file wants.
+    pub(super) alignment: Cell<Alignment>,
     orphans: Cell<u32>,
     pub(super) read: Gate,
     /// A file's place in the backend's table, or [`NONE`].
@@ -168,6 +170,10 @@ impl Descriptor {
     pub(super) fn may_pass(&self, side: Option<Side>) -> Option<&Driver> {
         // A number that was given away takes the tag with it.
         if !context::is_driver(self.tag.get()) {
+            return None;
+        }
+        // What is to be aligned is looked at on the long way.
+        if side.is_none() && self.alignment.get() != Alignment::ANY {
             return None;
         }
         // Datagrams go the long way: they come with their sender's address.
@@ -395,6 +401,7 @@ impl Descriptors {
         fresh.orphans.set(0);
         fresh.starved.set(false);
         fresh.pressed.set(0);
+        fresh.alignment.set(Alignment::ANY);
         fresh.queued.set(0);
         fresh.tag.set(driver.tag());
         // SAFETY: nobody uses the node yet.
@@ -419,6 +426,7 @@ impl Descriptors {
                 orphans: Cell::new(0),
                 starved: Cell::new(false),
                 pressed: Cell::new(0),
+                alignment: Cell::default(),
                 queued: Cell::new(0),
                 read: Gate::new(),
                 write: Gate::new(),

@@ -8,7 +8,7 @@
 use super::{
     Driver, Wait,
     inner::Inner,
-    slot::{SlotId, State},
+    slot::{IN_CHAIN, NONE, SlotId, State},
 };
 use crate::{error::Fault, task::context};
 use std::{mem, time::Duration};
@@ -79,6 +79,9 @@ impl Inner {
     fn ends(&mut self, index: u32) -> Option<Ends> {
         let head = self.slots.head(index);
         let id = head.id;
+        if head.chain != IN_CHAIN {
+            head.chain = NONE;
+        }
         match head.marks.state {
             State::Free | State::Reserved => None,
             State::Queued | State::Backlog | State::Delayed | State::CarryReady => {

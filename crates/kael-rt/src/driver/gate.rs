@@ -25,7 +25,7 @@ use super::{
     inner::Inner,
     inner::Launch,
     ops::Vtable,
-    slot::{NONE, Slot, SlotId, State},
+    slot::{IN_CHAIN, NONE, Slot, SlotId, State},
 };
 use crate::{
     error::Fault,
@@ -250,6 +250,10 @@ impl Inner {
     pub(super) fn orphan(&mut self, id: SlotId) -> Fate {
         let Some(head) = self.slots.current(id) else { return Fate::Nothing };
         let waker = head.waker.take();
+        if head.chain != IN_CHAIN {
+            // What is behind it in its chain goes with it: they are one future's.
+            head.chain = NONE;
+        }
         match head.marks.state {
             // Between two of its steps: what it has begun is finished, what it has is not lost.
             State::Backlog | State::Delayed

@@ -2,6 +2,7 @@
 
 mod answers;
 mod carry;
+mod chains;
 mod ends;
 mod items;
 mod launch;
@@ -175,9 +176,12 @@ impl Inner {
 
     /// Makes the answer an error.
     pub(super) fn fail(&mut self, id: SlotId, result: i32) {
-        if let Some(head) = self.slots.current(id) {
-            head.result = result;
-            head.marks.state = State::Done;
+        let Some(slot) = self.slots.find(id) else { return };
+        let head = self.slots.head_at(slot);
+        head.result = result;
+        head.marks.state = State::Done;
+        if head.chain != NONE {
+            self.go_on(slot);
         }
     }
 

@@ -8,16 +8,16 @@
 //! operations and outputs are user code: they may panic, or come back in here. So every move has
 //! the form: borrow, decide, let go, act. What must be undone if user code panics has a guard.
 
+mod aligned;
 mod completion;
 mod descriptor;
 mod end;
 mod gate;
+mod group;
 mod guarded;
 mod inner;
 mod key;
 mod ops;
-#[cfg(test)]
-mod pair;
 mod pools;
 mod slot;
 mod spares;
@@ -29,9 +29,8 @@ mod tests;
 pub(crate) use crate::sys::{PoolJob, Scratch, Unpark};
 pub(crate) use completion::Completion;
 pub(crate) use descriptor::{Descriptor, Fd, Kind};
+pub(crate) use group::{Group, Seated};
 pub(crate) use key::Key;
-#[cfg(test)]
-pub(crate) use pair::Paired;
 pub(crate) use pools::Piece;
 pub(crate) use slot::{NONE, SlotId};
 pub(crate) use spares::{BLOCK, Block, Pipe};
@@ -359,12 +358,17 @@ impl Driver {
     /// Reads a turn's events and acts on them. What a panic leaves of them is for the next turn,
     /// and no event is seen twice: a slot may be with the kernel again under the same name.
     #[inline]
-    pub(crate) fn turn(&self, wait: Wait) -> io::Result<()> {
+    pub(crate) fn turn(&self, mut wait: Wait) -> io::Result<()> {
         loop {
             match self.with(|inner| inner.turn(wait)) {
                 Some(Turn::Over(Ok(()))) => break,
                 Some(Turn::Over(error)) => return error,
-                Some(Turn::Start(id)) => self.start_late(id),
+                Some(Turn::Start(id)) => {
+                    if self.start_late(id) == Launch::Now {
+                        // Its future was woken.
+                        wait = Wait::No;
+                    }
+                }
                 None => return Ok(()),
             }
         }

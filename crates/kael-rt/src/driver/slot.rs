@@ -18,6 +18,8 @@ pub(crate) const ROOM: usize = 256;
 /// Slots made at once.
 const CHUNK: usize = 64;
 /// No slot.
+/// Of a slot whose operation is in a chain that the system carries out.
+pub(crate) const IN_CHAIN: u32 = NONE - 1;
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// A slot and the generation of its use: `generation << 32 | index`.
@@ -110,6 +112,8 @@ pub(crate) struct Head {
     /// Links of the list that the slot is in: gate, backlog, cancels.
     pub(crate) next: u32,
     pub(crate) prev: u32,
+    /// The next of its chain, if the driver carries that out; [`IN_CHAIN`]: the system does; [`NONE`]: it is in none.
+    pub(crate) chain: u32,
     /// The next free slot.
     next_free: Option<NonNull<Slot>>,
 }
@@ -269,6 +273,7 @@ impl Slots {
         // SAFETY: a slot in use is in a chunk that stays, and its user gives it up.
         let head = unsafe { &mut (*slot.as_ptr()).head };
         debug_assert!(head.marks.state != State::Free && head.waker.is_none() && head.items == 0);
+        debug_assert_eq!(head.chain, NONE);
         head.marks.state = State::Free;
         head.id = head.id.next();
         head.ready = SlotId::NEVER;
@@ -416,6 +421,7 @@ impl Slot {
             region: NonNull::dangling(),
             region_len: 0,
             asked: 0,
+            chain: NONE,
             enough: i32::MAX,
             result: 0,
             offset: 0,

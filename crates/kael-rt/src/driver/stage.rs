@@ -56,7 +56,6 @@ impl<O: Op> Stage<O> {
     }
 
     /// An operation that was begun elsewhere.
-    #[cfg(test)]
     pub(crate) fn begun(key: Key) -> Stage<O> {
         Stage { tag: Tag::Begun, held: Held { key: ManuallyDrop::new(key) } }
     }

@@ -94,10 +94,12 @@ impl Driver {
 
     /// Starts what had to wait for room or time.
     #[cold]
-    pub(super) fn start_late(&self, id: SlotId) {
-        if self.relaunch(id) != Some(Launch::Pending) {
-            self.follow_to_the_end(id);
+    pub(super) fn start_late(&self, id: SlotId) -> Launch {
+        if self.relaunch(id) == Some(Launch::Pending) {
+            return Launch::Pending;
         }
+        self.follow_to_the_end(id);
+        Launch::Now
     }
 }
 

@@ -1,10 +1,10 @@
 //! An open file.
 #![forbid(unsafe_code)]
 
-use super::OpenOptions;
+use super::{DirectAlignment, OpenOptions, ReadStream};
 use crate::{
     budget::budget,
-    buf::{IoBuf, IoBufMut, IoBufs, IoBufsMut},
+    buf::{BufferPool, IoBuf, IoBufMut, IoBufs, IoBufsMut},
     driver::{Fd, Kind},
     op::{
         Allocate, Close, Open, Operation, ReadAt, ReadExactAt, ReadVectoredAt, SetLen, Stat, Sync,
@@ -13,7 +13,7 @@ use crate::{
     sys,
     task::context,
 };
-use std::{io, path::Path};
+use std::{io, ops::RangeBounds, path::Path};
 
 /// An open file.
 ///
@@ -100,8 +100,8 @@ impl File {
     /// Reads from `offset` on, at most the buffer's whole capacity, and sets the buffer's length.
     /// 0 bytes: the offset is at or past the end. See pread(2).
     ///
-    /// A file opened with [`direct`](OpenOptions::direct) wants memory, offset and length aligned
-    /// (see [`Metadata::direct_alignment`](super::Metadata::direct_alignment)); the kernel answers `EINVAL` otherwise.
+    /// A file opened with [`direct`](OpenOptions::direct) wants memory, offset and length aligned: see
+    /// [`direct_alignment`](Self::direct_alignment).
     ///
     /// Dropping it stops the read; the buffer is freed when the kernel has let go.
     ///
@@ -128,6 +128,24 @@ impl File {
         offset: u64,
     ) -> Operation<ReadVectoredAt<V>> {
         Operation::new(ReadVectoredAt { fd: self.fd.clone(), bufs, at: offset })
+    }
+
+    /// What is in a range of the file, piece by piece in buffers of `pool`, with reads that run ahead of what is given
+    /// out. The range is in bytes; one without an end ends where the file does. See pread(2).
+    ///
+    /// At most [`depth`](ReadStream::depth) pieces are read ahead, and fewer while the pool has no buffer for them or all
+    /// slots are taken; the next one begins when one is given out. On io_uring they are reads that are under way together, by the
+    /// pool's registered memory; with epoll what is in memory is read at once, and the threads of the pool read the
+    /// rest side by side, as they do with kqueue; on Windows they are overlapped reads.
+    ///
+    /// A file that shrinks or grows meanwhile ends where the first read in its order finds the end. It must have
+    /// positions: a pipe has none (`ESPIPE`, or its bytes in any order).
+    ///
+    /// Dropping it stops what is under way; the buffers are back in the pool when the kernel has let go of them.
+    ///
+    #[doc = budget!(file_read_stream)]
+    pub fn read_stream(&self, pool: &BufferPool, range: impl RangeBounds<u64>) -> ReadStream {
+        ReadStream::new(self.fd.clone(), pool.clone(), range)
     }
 
     /// Writes the buffer's bytes at `offset` and says how many were written. See pwrite(2).
@@ -206,6 +224,37 @@ impl File {
     #[doc = budget!(file_metadata)]
     pub fn metadata(&self) -> Operation<Stat> {
         Operation::new(Stat { fd: self.fd.clone() })
+    }
+
+    /// What direct I/O on this file wants, as the system said when it was opened: `None` if it was not opened with
+    /// [`direct`](OpenOptions::direct), or if nobody says so (Linux before 6.1, file systems without it, macOS and the BSDs,
+    /// where unaligned transfers go through the cache).
+    ///
+    /// Each transfer is looked at: one whose offset, length or memory is not a multiple is refused with
+    /// [`is_unaligned`](crate::Error::is_unaligned) before a system call is spent on it. Each buffer of a
+    /// [`BufferPool`] is aligned to its size rounded up to a power of two, 4,096 bytes at most. See statx(2), STATX_DIOALIGN;
+    /// on Windows it is 512 bytes, of every device at least (`FILE_FLAG_NO_BUFFERING`).
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// # let path = std::env::temp_dir().join(format!("kael-doc-aligned-{}", std::process::id()));
+    /// kael_rt::fs::write(&path, vec![7; 20_000]).await?;
+    /// use kael_rt::{buf::BufferPool, fs::File};
+    /// let pool = BufferPool::new(8, 8192)?;
+    /// let buffered = File::open(&path).await?;
+    /// assert!(buffered.direct_alignment().is_none());
+    /// if let Ok(file) = File::options().read(true).direct(true).open(&path).await {
+    ///     let step = file.direct_alignment().map_or(4096, |alignment| u64::from(alignment.offset));
+    ///     let (n, block) = file.read_at(pool.get().await, step).await;
+    ///     assert_eq!((n?, block[0]), (8192, 7));
+    /// }
+    /// # kael_rt::fs::remove_file(&path).await?;
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn direct_alignment(&self) -> Option<DirectAlignment> {
+        let (memory, offset) = self.fd.direct_alignment()?;
+        Some(DirectAlignment { memory, offset })
     }
 
     /// Closes the file and says how that went (some file systems report a failed write only

@@ -8,6 +8,7 @@ mod file;
 mod metadata;
 mod options;
 mod path;
+mod read_stream;
 
 pub use file::File;
 pub use metadata::{DirectAlignment, Metadata};
@@ -16,3 +17,4 @@ pub use path::{
     create_dir, metadata, read, read_to_string, remove_dir, remove_file, rename, symlink_metadata,
     write,
 };
+pub use read_stream::ReadStream;

@@ -108,8 +108,12 @@ impl OpenOptions {
         self
     }
 
-    /// Past the page cache (O_DIRECT): memory, offsets and lengths must be aligned, usually to 512
-    /// or 4096 bytes. Not every file system has it; the kernel answers `EINVAL` then.
+    /// Past the page cache (O_DIRECT; `FILE_FLAG_NO_BUFFERING` on Windows, `F_NOCACHE` on macOS): memory, offsets and
+    /// lengths must be aligned, usually to 512 or 4096 bytes. What the file wants is asked when it is opened, with one call more
+    /// (on Linux), and kept: [`File::direct_alignment`](super::File::direct_alignment).
+    ///
+    /// Not every file system has it: then opening is an error of kind `InvalidInput` that says so, and
+    /// [`Error::os_error`](crate::Error::os_error) has what the system said. See open(2).
     ///
     /// ```
     /// # kael_rt::block_on(async {

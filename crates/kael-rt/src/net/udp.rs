@@ -15,7 +15,12 @@ use std::{io, net::SocketAddr};
 /// A UDP socket.
 ///
 /// A datagram longer than the buffer is cut, as recv(2) says. A dropped receive loses no datagram:
-/// one that came all the same goes to the next receive.
+/// one that came all the same goes to the next receive. A dropped send sends its datagram whole, or nothing.
+///
+/// On Windows with the cargo feature `rio`, the first 16 sockets of a core use registered I/O (RIOReceiveEx and RIOSendEx of
+/// Microsoft's `mswsock.h`) with 4,352 KiB of memory each. Such a socket receives up to 64 datagrams ahead of who asks for
+/// them, from its first receive on. Buffers of a pool, and those of [`send_zc`](Self::send_zc), are copied like all others.
+/// Nobody has run this on Windows.
 ///
 /// ```
 /// # kael_rt::block_on(async {
@@ -64,6 +69,10 @@ impl UdpSocket {
 
     /// Sets the one peer that [`send`](Self::send) and [`recv`](Self::recv) speak with; datagrams
     /// of others are not received. 1 system call.
+    ///
+    /// Without a peer, `send` fails: `NotConnected`, or `EDESTADDRREQ` on Unix. On Windows with the feature `rio`, a socket
+    /// with registered I/O that had a peer before its first transfer keeps it: another `connect` is
+    /// `Unsupported`. One that had none then can be connected as often as you like.
     ///
     /// ```
     /// # kael_rt::block_on(async {

@@ -5,9 +5,9 @@ use super::{Op, Plain, Request, Span, Step, Traits, net::all};
 use crate::{
     buf::{BufResult, IoBuf, IoBufMut, IoBufs, IoBufsMut},
     driver::{Completion, Fd, Kind, Scratch},
-    error::Fault,
+    error::{Error, Fault},
     fs::{File, Metadata},
-    sys::errno,
+    sys::{O_DIRECT, errno},
 };
 use std::{ffi::CString, io};
 
@@ -99,8 +99,11 @@ impl<B: IoBufMut> Op for ReadExactAt<B> {
 
     fn advance(&mut self, completion: &Completion<'_>, _: bool) -> Step {
         let n = completion.result();
-        self.filled += n.max(0) as usize;
-        if n > 0 { Step::Again } else { Step::Done }
+        if n <= 0 || self.fd.is_end_of_direct(n) {
+            return Step::Done;
+        }
+        self.filled += n as usize;
+        Step::Again
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
@@ -453,9 +456,15 @@ impl Op for Open {
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         self.path?;
-        self.flags?;
-        let fd = completion.into_fd(Kind::File)?;
+        let is_direct = self.flags? & O_DIRECT != 0;
+        let fd = match completion.into_fd(Kind::File) {
+            Err(error) if is_direct => return Err(Error::not_direct(error)),
+            opened => opened?,
+        };
         fd.enter_table();
+        if is_direct {
+            fd.learn_alignment();
+        }
         Ok(File::from_fd(fd))
     }
 }

@@ -11,13 +11,13 @@
 mod cancel;
 mod flags;
 mod fs;
-#[cfg(test)]
 mod link;
 mod net;
 mod operation;
 mod plain;
 mod pooled;
 mod queued;
+mod read_ahead;
 mod send_file;
 #[cfg(test)]
 pub(crate) mod shapes;
@@ -31,6 +31,7 @@ pub use fs::{
     WriteAllAt, WriteAt, WriteVectoredAt,
 };
 pub(crate) use fs::{Changing, Close, KernelPath};
+pub use link::{Link, Linkable, Linked, Links, link};
 pub(crate) use net::Pass;
 pub use net::{
     Accept, Connect, Peek, ReadExact, Recv, RecvFrom, RecvVectored, Send, SendTo, SendVectored,
@@ -40,6 +41,7 @@ pub use operation::Operation;
 pub(crate) use plain::{Plain, Span};
 pub(crate) use pooled::{Received, RecvOne, RecvShots};
 pub use queued::Queue;
+pub(crate) use read_ahead::{Ahead, ReadAhead};
 pub use send_file::SendFile;
 pub(crate) use splice::{Destination, Give, Piece, Take, Taken};
 pub use zero_copy::{SendZc, SendZcVectored};

@@ -48,8 +48,7 @@ impl<O: Op> Operation<O> {
     }
 
     /// The future of an operation that was begun elsewhere.
-    #[cfg(test)]
-    pub(super) fn begun(key: crate::driver::Key) -> Operation<O> {
+    pub(crate) fn begun(key: crate::driver::Key) -> Operation<O> {
         Operation { stage: Stage::begun(key) }
     }
 
@@ -110,7 +109,7 @@ impl<O: Op> Operation<O> {
     }
 
     /// The operation back, if it has not begun.
-    pub(super) fn take_unbegun(&mut self) -> Option<O> {
+    pub(crate) fn take_unbegun(&mut self) -> Option<O> {
         self.stage.take_unbegun()
     }
 }

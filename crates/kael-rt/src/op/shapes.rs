@@ -2,7 +2,7 @@
 //! must carry before a public method may rest on it.
 #![forbid(unsafe_code)]
 
-use super::{Op, Operation, RecvFlags, Request, Side, Traits, link::linked};
+use super::{Op, Operation, RecvFlags, Request, Side, Traits};
 use crate::{
     block_on,
     buf::{BufResult, IoBufMut},
@@ -10,7 +10,7 @@ use crate::{
     net::{TcpListener, TcpStream, UdpSocket},
     runtime::Builder,
     spawn,
-    sys::{Backend, errno},
+    sys::Backend,
     task::context,
 };
 use std::{
@@ -80,63 +80,7 @@ fn a_message_brings_its_control_data() {
     });
 }
 
-// 4. A linked pair.
-
-#[test]
-fn a_linked_pair_runs_in_order_and_stops_at_the_first_failure() {
-    let temporary = std::env::temp_dir().join(format!("kael-pair-{}", std::process::id()));
-    block_on(async {
-        let file = crate::fs::File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&temporary)
-            .await
-            .unwrap();
-        let write = |buf, at| super::WriteAt { fd: file.fd().clone(), buf, at };
-        let read = |fd: &Fd| super::ReadAt { fd: fd.clone(), buf: Vec::with_capacity(8), at: 0 };
-        for round in 0..20u8 {
-            let ((wrote, _), (n, bytes)) = linked(write(vec![round; 8], 0), read(file.fd())).await;
-            assert_eq!(wrote.unwrap(), 8);
-            assert_eq!((n.unwrap(), bytes), (8, vec![round; 8]));
-        }
-        let read_only = crate::fs::File::open(&temporary).await.unwrap();
-        let refused = super::WriteAt { fd: read_only.fd().clone(), buf: vec![9], at: 0 };
-        let ((wrote, _), (n, _)) = linked(refused, read(file.fd())).await;
-        assert_eq!(wrote.unwrap_err().raw_os_error(), Some(errno::EBADF));
-        assert_eq!(n.unwrap_err().raw_os_error(), Some(errno::ECANCELED));
-        crate::fs::remove_file(&temporary).await.unwrap();
-    });
-}
-
-#[test]
-fn a_linked_pair_is_whole_when_the_queue_is_nearly_full() {
-    Builder::new().queue_depth(2).build().unwrap().block_on(async {
-        let tasks: Vec<_> =
-            (0..50).map(|_| spawn(async { linked(Nothing, Nothing).await })).collect();
-        for task in tasks {
-            let (a, b) = task.await.unwrap();
-            a.unwrap();
-            b.unwrap();
-        }
-    });
-}
-
-struct Nothing;
-
-impl Op for Nothing {
-    type Output = io::Result<()>;
-    const TRAITS: Traits = Traits::PROMPT;
-
-    fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
-        Request::Nop
-    }
-
-    fn complete(self, completion: Completion<'_>) -> Self::Output {
-        completion.unit()
-    }
-}
+// 4. A chain: public, see `tests/links.rs`.
 
 // 5. A write that asks again until all is written.
 

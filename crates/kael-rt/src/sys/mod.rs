@@ -180,6 +180,13 @@ mod at_once;
     kael_backend = "kqueue",
     not(any(target_os = "linux", kael_backend = "sim"))
 ))]
+mod unlinked;
+#[cfg(any(
+    windows,
+    kael_backend = "epoll",
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", kael_backend = "sim"))
+))]
 mod unregistered;
 
 // Readiness: the calls are ours, and epoll or kqueue says when.
@@ -359,6 +366,9 @@ use kevent::{SF_NODISKIO as NODISKIO, apple_sendfile, freebsd_sendfile};
 use libc::sendfile as apple_sendfile;
 #[cfg(all(target_os = "freebsd", not(kael_backend = "sim")))]
 use libc::{SF_NODISKIO as NODISKIO, sendfile as freebsd_sendfile};
+#[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
+#[path = "sendfile/apple.rs"]
+mod sendfile_apple;
 #[cfg(all(target_vendor = "apple", not(kael_backend = "sim")))]
 #[path = "sendfile/apple.rs"]
 mod sendfile_form;
@@ -366,14 +376,11 @@ mod sendfile_form;
 #[path = "sendfile/freebsd.rs"]
 mod sendfile_form;
 #[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
-#[path = "sendfile/apple.rs"]
-mod sendfile_apple;
+#[path = "sendfile/emulated.rs"]
+mod sendfile_form;
 #[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
 #[path = "sendfile/freebsd.rs"]
 mod sendfile_freebsd;
-#[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
-#[path = "sendfile/emulated.rs"]
-mod sendfile_form;
 #[cfg(not(windows))]
 pub(crate) use sendfile::{TRANSMITS, TRANSMITS_HEAD};
 #[cfg(any(windows, test))]

@@ -215,12 +215,24 @@ impl VectorsMut<'_> {
     pub(crate) fn count(&self) -> usize {
         self.vectors.len()
     }
+
+    /// Where each buffer is, and how long.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (*mut u8, usize)> {
+        self.vectors.iter().map(|vector| (vector.iov_base.cast::<u8>(), vector.iov_len))
+    }
 }
 
 /// Buffers to be written.
 pub(crate) struct Vectors<'a> {
     pub(super) vectors: &'a [libc::iovec],
     bufs: PhantomData<&'a [u8]>,
+}
+
+impl Vectors<'_> {
+    /// Where each buffer is, and how long.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (*mut u8, usize)> {
+        self.vectors.iter().map(|vector| (vector.iov_base.cast::<u8>(), vector.iov_len))
+    }
 }
 
 /// A message to be received.

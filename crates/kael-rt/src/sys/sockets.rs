@@ -69,6 +69,11 @@ impl Backend {
         }
     }
 
+    /// What direct I/O on a file wants: the steps of memory and of offsets, if that is known.
+    pub(crate) fn direct_alignment(&mut self, number: i32) -> Option<(u32, u32)> {
+        own::direct_alignment(number, &mut self.calls)
+    }
+
     /// A stream from elsewhere shall wait where this backend waits. 1 system call.
     pub(crate) fn take_over(&mut self, stream: &std::net::TcpStream) -> io::Result<()> {
         self.calls += 1;

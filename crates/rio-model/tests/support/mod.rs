@@ -1,18 +1,19 @@
 //! What the tests of the driver share: a completion port, sockets for registered I/O, clients that verify each byte.
 
+pub(crate) mod datagrams;
 pub(crate) mod echo;
 
 use crate::rio::{Packet, Rio, Sizes};
 use std::io::{Read, Write};
 use std::mem::ManuallyDrop;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::windows::io::FromRawSocket;
 use std::ptr::{self, NonNull};
 use windows_sys::Win32::Foundation::{CloseHandle, HANDLE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::Networking::WinSock::{
-    AF_INET, INVALID_SOCKET, IPPROTO_TCP, RIO_EXTENSION_FUNCTION_TABLE, SOCK_STREAM, SOCKADDR_IN,
-    SOCKET, WSA_FLAG_OVERLAPPED, WSA_FLAG_REGISTERED_IO, WSADATA, WSASocketW, WSAStartup, bind,
-    closesocket, listen,
+    AF_INET, INVALID_SOCKET, IPPROTO_TCP, IPPROTO_UDP, RIO_EXTENSION_FUNCTION_TABLE, SOCK_DGRAM,
+    SOCK_STREAM, SOCKADDR_IN, SOCKET, WSA_FLAG_OVERLAPPED, WSA_FLAG_REGISTERED_IO, WSADATA,
+    WSASocketW, WSAStartup, bind, closesocket, listen,
 };
 use windows_sys::Win32::System::IO::{
     CreateIoCompletionPort, GetQueuedCompletionStatus, OVERLAPPED,
@@ -91,13 +92,25 @@ impl Drop for Port {
 
 /// A TCP socket for registered I/O.
 pub(crate) fn socket() -> SOCKET {
+    socket_of(SOCK_STREAM, IPPROTO_TCP)
+}
+
+/// A UDP socket for registered I/O, bound, and its address.
+pub(crate) fn datagram_socket() -> (SOCKET, SocketAddr) {
+    let socket = socket_of(SOCK_DGRAM, IPPROTO_UDP);
+    bind_here(socket);
+    // SAFETY: a socket that its caller owns; this handle of it is not closed.
+    let std = ManuallyDrop::new(unsafe { UdpSocket::from_raw_socket(socket as u64) });
+    (socket, std.local_addr().unwrap())
+}
+
+fn socket_of(kind: i32, protocol: i32) -> SOCKET {
     let mut data = WSADATA::default();
     // SAFETY: room for what is written. Once more than std does it harms nobody.
     assert_eq!(unsafe { WSAStartup(0x202, &raw mut data) }, 0);
     let flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_REGISTERED_IO;
     // SAFETY: no pointer but null.
-    let socket =
-        unsafe { WSASocketW(AF_INET.into(), SOCK_STREAM, IPPROTO_TCP, ptr::null(), 0, flags) };
+    let socket = unsafe { WSASocketW(AF_INET.into(), kind, protocol, ptr::null(), 0, flags) };
     assert_ne!(socket, INVALID_SOCKET, "{}", std::io::Error::last_os_error());
     socket
 }
@@ -105,15 +118,20 @@ pub(crate) fn socket() -> SOCKET {
 /// A listener whose accepted sockets are for registered I/O, because it is.
 pub(crate) fn listener() -> TcpListener {
     let socket = socket();
+    bind_here(socket);
+    // SAFETY: no pointers.
+    assert_eq!(unsafe { listen(socket, 256) }, 0);
+    // SAFETY: a socket that nobody else owns.
+    unsafe { TcpListener::from_raw_socket(socket as u64) }
+}
+
+/// To this machine's own address, at any port.
+fn bind_here(socket: SOCKET) {
     let mut name = SOCKADDR_IN { sin_family: AF_INET, ..Default::default() };
     name.sin_addr.S_un.S_addr = u32::from(Ipv4Addr::LOCALHOST).to_be();
     let len = size_of::<SOCKADDR_IN>() as i32;
     // SAFETY: an address of that size.
     assert_eq!(unsafe { bind(socket, (&raw const name).cast(), len) }, 0);
-    // SAFETY: no pointers.
-    assert_eq!(unsafe { listen(socket, 256) }, 0);
-    // SAFETY: a socket that nobody else owns.
-    unsafe { TcpListener::from_raw_socket(socket as u64) }
 }
 
 /// So many connections: the clients, and the sockets that were accepted for them.

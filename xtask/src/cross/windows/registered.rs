@@ -14,8 +14,8 @@ const MODEL: &str = r#"--cfg kael_rio="model""#;
 /// Its builds are apart from those without it.
 const FEATURE: &str = "--locked --features kael-rt/rio --target-dir target/rio";
 
-/// The test programs of the library that have to do with streams, and what they cost; and pipes, which have nothing to do with
-/// registered I/O, and must not come to it.
+/// The test programs of the library that have to do with streams and datagrams, and what they cost; and pipes, which have
+/// nothing to do with registered I/O, and must not come to it.
 const PROGRAMS: &[&str] = &[
     "alloc_io",
     "bad_input",
@@ -23,21 +23,28 @@ const PROGRAMS: &[&str] = &[
     "close",
     "drop_accept",
     "drop_many",
+    "drop_open",
     "drop_read",
     "drop_write",
     "early_end",
     "foreign",
     "forget",
     "full",
+    "hostile",
     "many",
     "named_pipe",
     "named_pipe_drop",
     "pooled",
     "queued",
+    "readiness",
     "runtime",
     "send_file",
     "shutdown",
+    "zero_copy",
 ];
+
+/// Those of the model that run the library over it.
+const MODELS: &[&str] = &["public", "public_datagram_situations", "public_datagrams"];
 
 pub(super) fn lints(toolchain: &Toolchain) -> Command {
     let line = format!(
@@ -50,7 +57,8 @@ pub(super) fn suites(run: &mut Run, toolchain: &Toolchain, wine: &mut Wine) {
     run.check("registered I/O, over its model", || {
         let names: String = PROGRAMS.iter().map(|name| format!(" --test {name}")).collect();
         // Its own library among them, beside which it lies.
-        let line = format!("test {FEATURE} -p kael-rt -p rio-model --test public{names}");
+        let own: String = MODELS.iter().map(|name| format!(" --test {name}")).collect();
+        let line = format!("test {FEATURE} -p kael-rt -p rio-model{own}{names}");
         let mut build = toolchain.cargo_with(TARGET, MODEL, &line);
         let sorted = kernels::RIO.sort(build_programs(wine, &mut build)?)?;
         println!("{} programs", sorted.len());

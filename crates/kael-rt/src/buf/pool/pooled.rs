@@ -104,8 +104,10 @@ impl PoolBuf {
         self.shared.at(self.place.index()).as_ptr()
     }
 
+    /// The first `len` bytes, not more than it has room for, are filled.
     #[inline]
-    fn set_len(&mut self, len: u32) {
+    pub(crate) fn set_len(&mut self, len: u32) {
+        debug_assert!(len as usize <= self.capacity());
         self.place = Place::new(self.place.index(), len);
     }
 }

@@ -1,7 +1,7 @@
 //! How operations end: what the kernel says of them, and asking it to stop.
 
 use super::{
-    super::slot::{NONE, Slot, SlotId, State},
+    super::slot::{IN_CHAIN, NONE, Slot, SlotId, State},
     Act, Inner, MAX_DELAY_MS,
     items::group_of,
 };
@@ -193,6 +193,10 @@ impl Inner {
         self.ended += 1;
         let head = self.slots.head_at(slot);
         head.marks.state = State::Done;
+        if head.chain != NONE {
+            self.go_on(slot);
+        }
+        let head = self.slots.head_at(slot);
         let whole = head.result >= 0 && head.result as u32 >= head.asked;
         // What was asked to stop may have its gate to give up, see `Driver::end_use`.
         if head.marks.orphan || head.marks.stop.is_some() || (head.vtable.traits.steps && !whole) {
@@ -216,7 +220,9 @@ impl Inner {
     fn is_asked_again(&mut self, slot: NonNull<Slot>) -> bool {
         let ending = self.ending;
         let head = self.slots.head_at(slot);
-        let nothing = [errno::EINTR, errno::EAGAIN].contains(&-head.result);
+        // The rest of a chain that the system carries out is cancelled already.
+        let nothing =
+            head.chain != IN_CHAIN && [errno::EINTR, errno::EAGAIN].contains(&-head.result);
         if let Some(fault) = head.marks.stop {
             if nothing || head.result == -errno::ECANCELED {
                 head.result = fault.code();

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        aligned::Alignment,
         descriptor::{Descriptor, Gate},
         ops::Vtable,
         slot::{NONE, Slot, SlotId, State},
@@ -98,6 +99,12 @@ impl Inner {
             if !fd.belongs_to_tag(self.tag) || fd.number() < 0 {
                 return self.refuse(slot, fd);
             }
+            let alignment = fd.alignment.get();
+            if alignment != Alignment::ANY
+                && let Some(code) = alignment.refuses(&request)
+            {
+                return self.answer(slot, code);
+            }
             let head = self.slots.head_at(slot);
             head.fd = Some(fd.node());
             let index = head.id.index();
@@ -128,14 +135,19 @@ impl Inner {
     /// A request for a descriptor that cannot be used, or not here.
     #[cold]
     fn refuse(&mut self, slot: NonNull<Slot>, fd: &Descriptor) -> Launch {
-        let fault = if self.ending {
+        let fault = self.fault_of(fd);
+        self.answer(slot, fault.code())
+    }
+
+    /// Why a descriptor cannot be used, or not here.
+    pub(super) fn fault_of(&self, fd: &Descriptor) -> Fault {
+        if self.ending {
             Fault::Ended
         } else if fd.number() < 0 {
             Fault::Closed
         } else {
             Fault::OtherRuntime
-        };
-        self.answer(slot, fault.code())
+        }
     }
 
     /// Somebody is at the gate, or left something there. `None`: the request may pass.
@@ -183,7 +195,7 @@ impl Inner {
 
     /// Notes what the answer will be about.
     #[inline(always)]
-    fn note(&mut self, slot: NonNull<Slot>, request: &Request<'_>) {
+    pub(super) fn note(&mut self, slot: NonNull<Slot>, request: &Request<'_>) {
         let region = Region::of(request);
         let head = self.slots.head_at(slot);
         head.marks.gives = request.gives();
@@ -246,28 +258,6 @@ impl Inner {
         }
     }
 
-    /// Starts a chain of two. False: there is no room for it.
-    #[cfg(test)]
-    pub(in crate::driver) fn start_pair(
-        &mut self,
-        first: (NonNull<Slot>, Request<'static>),
-        second: (NonNull<Slot>, Request<'static>),
-    ) -> bool {
-        let slots = [first.0, second.0];
-        let [a, b] = [first, second].map(|(slot, request)| {
-            self.note(slot, &request);
-            (self.slots.head_at(slot).id, request)
-        });
-        if !self.backend.start_linked(a, b) {
-            return false;
-        }
-        for slot in slots {
-            self.started += 1;
-            self.slots.head_at(slot).marks.state = State::InFlight;
-        }
-        true
-    }
-
     /// The backend had the answer when it was asked: it began and it ended.
     pub(super) fn answer_at_once(&mut self, slot: NonNull<Slot>, result: i32) -> Launch {
         self.started += 1;
@@ -283,6 +273,9 @@ impl Inner {
         let head = self.slots.head_at(slot);
         head.result = result;
         head.marks.state = State::Done;
+        if head.chain != NONE {
+            self.go_on(slot);
+        }
         Launch::Now
     }
 }

@@ -78,6 +78,11 @@ pub(super) fn stat(number: i32, out: &mut StatBuf) -> i32 {
     answer(unsafe { libc::fstat(number, &raw mut out.0) } as isize)
 }
 
+/// Direct I/O is advice: what is not aligned goes through the cache.
+pub(super) fn direct_alignment(_: i32, _: &mut u64) -> Option<(u32, u32)> {
+    None
+}
+
 pub(super) fn stat_path(path: &CStr, follow: bool, out: &mut StatBuf) -> i32 {
     let ask = if follow { libc::stat } else { libc::lstat };
     // SAFETY: a C string, and room for a stat.

@@ -14,6 +14,7 @@ budgets! {
     file_write: File "File::write_at", at_most 2.05, 2.05, 0.0, "a thread of the pool does it: a wake and a wait, which those that end together share";
     file_write_all: File "File::write_all_at", at_most 2.05, 2.05, 0.0, "as write_at, again after a short write";
     file_write_vectored: File "File::write_vectored_at", at_most 2.05, 2.05, 0.0, "as write_at";
+    file_link: File "ops::link (a write and a read)", at_most 4.1, 4.1, 0.0, "a thread of the pool does each: a wake and a wait, which those that end together share";
     file_sync_all: File "File::sync_all", at_most 2.05, 2.05, 0.0, "a thread of the pool does it";
     file_sync: File "File::sync_data", at_most 2.05, 2.05, 0.0, "a thread of the pool does it";
     file_metadata: File "File::metadata", at_most 2.05, 2.05, 0.0, "a thread of the pool does it";
@@ -63,6 +64,7 @@ budgets! {
     pool_get: Buffer "BufferPool::get", at_most 0.05, 0.05, 0.0, "a list in plain memory";
     file_read_pooled: Buffer "File::read_at (BufferPool)", at_most 2.05, 2.05, 0.0, "as read_at";
     file_write_pooled: Buffer "File::write_at (BufferPool)", at_most 2.05, 2.05, 0.0, "as write_at";
+    file_read_stream: Buffer "File::read_stream (64 x 4 KiB)", at_most 130.0, 130.0, 1.0, "a thread of the pool for each piece, a wake and a wait, which those that end together share; the list of what is ahead";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", exact 2.0, 1.1, 0.0, "the wait and recv(2), since the last one left the socket empty; a buffer is taken only for what is there";
     tcp_recv_stream: Buffer "RecvStream::next", exact 2.0, 1.1, 0.0, "the wait and recv(2)";
     send_file: Bytes "io::send_file (32 KiB)", at_most 6.0, 6.0, 0.0, "sendfile(2) by the core (FreeBSD) or by the pool (macOS); when the socket is full, its wait and more of the same; elsewhere a read of each 64 KiB by the pool, and its send";

@@ -1,8 +1,13 @@
-//! The budgets with registered I/O on Windows: as those of completion ports, but for what is done with a TCP stream.
+//! The budgets with registered I/O on Windows: as those of completion ports, but for what is done with a TCP stream or a
+//! UDP socket.
 //!
 //! What a stream wants is handed over once a turn, with a call for each stream and direction (a commit), and before a sleep
 //! the system is asked for a packet (RIONotify). Answers are taken out without a call. So 64 messages in flight on one
 //! stream share four calls, and one alone has four of its own: `crates/rio-model/tests/public.rs` counts both.
+//!
+//! A UDP socket has 64 receives with the system at most, which are asked for 32 or more at a time, and datagrams that wait to be
+//! sent share a call: 64 in flight on one socket share four calls, and one alone has three: `public_datagrams.rs` there
+//! counts both.
 //!
 //! They were counted over a model of registered I/O, and never on Windows.
 #![forbid(unsafe_code)]
@@ -29,6 +34,12 @@ budgets! {
     tcp_recv_stream: Buffer "RecvStream::next", at_most 3.05, 1.1, 0.0, "as recv_pooled";
     send_file: Bytes "io::send_file (32 KiB)", at_most 12.0, 12.0, 0.0, "ReadFile and a commit for each 64 KiB, and packets and waits: all of a stream goes through registered memory";
     copy_bidirectional: Bytes "io::copy_bidirectional (a message)", at_most 12.0, 12.0, 0.0, "a commit for each of two sends and receives, and the packets and waits of the copy and of the receiver";
+    udp_send: Socket "UdpSocket::send", at_most 3.05, 1.1, 0.0, "a commit, which sends on a socket share until the next turn; RIONotify and the wait where it is not sent at once";
+    udp_send_zc: Socket "UdpSocket::send_zc", at_most 3.05, 1.1, 0.0, "copies, and then as send";
+    udp_send_to: Socket "UdpSocket::send_to", at_most 3.05, 1.1, 0.0, "as send";
+    udp_recv: Socket "UdpSocket::recv", at_most 2.1, 1.1, 0.0, "if nothing is there, RIONotify and the wait; a commit for each 32 datagrams";
+    udp_recv_from: Socket "UdpSocket::recv_from", at_most 2.1, 1.1, 0.0, "as recv";
+    udp_round_trip: Socket "UdpSocket round trip", at_most 5.1, 6.1, 0.0, "a commit for the send, RIONotify and a wait for either, three where the send is over at once; a commit for each 32 receives";
     operation_timeout: Timer "Operation::timeout (not reached)", at_most 3.05, 1.1, 0.0, "the operation's own calls";
     operation_cancel_on: Timer "Operation::cancel_on (not cancelled)", at_most 3.05, 1.1, 0.0, "the operation's own calls";
 }

@@ -11,6 +11,7 @@ budgets! {
     file_write: File "File::write_at", exact 1.0, 1.0, 0.0, "one enter submits, waits and reaps; 0.05 each where the file system writes without blocking (xfs, btrfs, tmpfs, direct I/O), on ext4 a worker of the kernel writes to the page cache";
     file_write_all: File "File::write_all_at", exact 1.0, 1.0, 0.0, "as write_at, again after a short write; 0.05 each where the file system writes without blocking (xfs, btrfs, tmpfs, direct I/O), on ext4 a worker of the kernel writes to the page cache";
     file_write_vectored: File "File::write_vectored_at", exact 1.0, 1.0, 0.0, "one enter submits, waits and reaps; 0.05 each where the file system writes without blocking (xfs, btrfs, tmpfs, direct I/O), on ext4 a worker of the kernel writes to the page cache";
+    file_link: File "ops::link (a write and a read)", exact 1.0, 1.0, 0.0, "one enter hands over both, waits and reaps; 64 share enters where the file system writes without blocking";
     file_sync_all: File "File::sync_all", exact 1.0, 1.0, 0.0, "a worker of the kernel does it";
     file_sync: File "File::sync_data", exact 1.0, 1.0, 0.0, "a worker of the kernel does it";
     file_metadata: File "File::metadata", exact 1.0, 1.0, 0.0, "a worker of the kernel does it";
@@ -60,6 +61,7 @@ budgets! {
     pool_get: Buffer "BufferPool::get", exact 0.0, 0.0, 0.0, "a list in plain memory";
     file_read_pooled: Buffer "File::read_at (BufferPool)", exact 1.0, 0.05, 0.0, "as read_at, without looking up and pinning pages";
     file_write_pooled: Buffer "File::write_at (BufferPool)", exact 1.0, 1.0, 0.0, "as write_at, without looking up and pinning pages";
+    file_read_stream: Buffer "File::read_stream (64 x 4 KiB)", exact 4.0, 0.5, 1.0, "each enter submits what was given out meanwhile, waits and reaps: 16 reads each; the list of what is ahead";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", exact 1.0, 0.1, 0.0, "one enter submits, waits and reaps; of 64 that wait already, Linux runs about 20 an enter";
     tcp_recv_stream: Buffer "RecvStream::next", exact 1.0, 0.1, 0.0, "one enter waits and reaps, and nothing is submitted; of 64, Linux runs about 20 an enter";
     send_file: Bytes "io::send_file (32 KiB)", at_most 8.0, 8.05, 0.0, "four that see that it is in memory, splice(2) into a pipe and out of it, and two so that the socket does not block; when the socket is full, its wait and more of the same";

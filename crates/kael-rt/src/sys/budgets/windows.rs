@@ -15,6 +15,7 @@ budgets! {
     file_write: File "File::write_at", at_most 2.05, 1.1, 0.0, "WriteFile, and the wait where it is not over at once";
     file_write_all: File "File::write_all_at", at_most 2.05, 1.1, 0.0, "as write_at, again after a short write";
     file_write_vectored: File "File::write_vectored_at", at_most 2.05, 2.05, 0.0, "a thread of the pool does it: a wake and a wait, which those that end together share; it writes buffer after buffer";
+    file_link: File "ops::link (a write and a read)", at_most 4.1, 2.2, 0.0, "WriteFile and ReadFile, and a wait where one is not over at once";
     file_sync_all: File "File::sync_all", at_most 2.05, 2.05, 0.0, "a thread of the pool does it";
     file_sync: File "File::sync_data", at_most 2.05, 2.05, 0.0, "a thread of the pool does it";
     file_metadata: File "File::metadata", at_most 2.05, 2.05, 0.0, "a thread of the pool does it";
@@ -64,6 +65,7 @@ budgets! {
     pool_get: Buffer "BufferPool::get", at_most 0.05, 0.05, 0.0, "a list in plain memory";
     file_read_pooled: Buffer "File::read_at (BufferPool)", at_most 2.05, 1.1, 0.0, "as read_at";
     file_write_pooled: Buffer "File::write_at (BufferPool)", at_most 2.05, 1.1, 0.0, "as write_at";
+    file_read_stream: Buffer "File::read_stream (64 x 4 KiB)", at_most 130.0, 72.0, 1.0, "ReadFile for each piece, and the wait where it is not over at once; the list of what is ahead";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", at_most 2.05, 1.1, 0.0, "WSARecv into a buffer of the pool, and the wait where nothing is there; while buffers are short it asks without one first";
     tcp_recv_stream: Buffer "RecvStream::next", at_most 2.05, 1.1, 0.0, "WSARecv and the wait";
     send_file: Bytes "io::send_file (32 KiB)", at_most 4.05, 12.0, 0.0, "TransmitFile, which takes a header along, the length of the file before it, and the wait; while another send has it, ReadFile and WSASend for each 64 KiB, and waits";

@@ -1,8 +1,6 @@
 //! The system's error codes that decide something above the backends.
 
-#[cfg(test)]
-pub(crate) use libc::EBADF;
 pub(crate) use libc::{
-    EACCES, EAGAIN, EBUSY, ECANCELED, ECONNABORTED, EINTR, EINVAL, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM,
-    ENOSYS, EOPNOTSUPP, EPERM,
+    EACCES, EAGAIN, EBUSY, ECANCELED, ECONNABORTED, EINTR, EINVAL, EIO, EMFILE, ENFILE, ENOBUFS,
+    ENOMEM, ENOSYS, EOPNOTSUPP, EPERM,
 };

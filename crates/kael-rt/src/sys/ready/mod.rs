@@ -20,8 +20,6 @@ mod demand;
 mod files;
 mod groups;
 mod hints;
-#[cfg(test)]
-mod linked;
 mod remarks;
 #[cfg(test)]
 mod tests;
@@ -79,8 +77,6 @@ pub(crate) struct Backend {
     at_once: AtOnce,
     pub(super) calls: u64,
     submitted: u64,
-    #[cfg(test)]
-    linked: Vec<linked::Link>,
 }
 
 /// Hints that are followed in one turn. Of many, the others wait for the next ones, which need no call for them: what was
@@ -164,8 +160,6 @@ impl Backend {
             at_once: AtOnce::new(),
             calls: 0,
             submitted: 0,
-            #[cfg(test)]
-            linked: Vec::new(),
         })
     }
 

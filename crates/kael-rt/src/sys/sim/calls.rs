@@ -50,6 +50,9 @@ pub(crate) const MOST: usize = 0x7fff_f000;
 /// The flag of direct I/O, as Linux has it.
 pub(crate) const O_DIRECT: i32 = 0o40000;
 
+/// What direct I/O wants of memory, offsets and lengths.
+const BLOCK: u32 = 512;
+
 /// Memory has no pages here.
 pub(crate) fn advise_huge_pages(_: std::ptr::NonNull<u8>, _: usize) {}
 
@@ -131,6 +134,12 @@ impl Backend {
             socket.borrow_mut().wants_ttl = true;
         }
         Ok([libc::IPPROTO_IP, libc::IP_TTL])
+    }
+
+    /// What direct I/O on a file wants: the steps of memory and of offsets.
+    pub(crate) fn direct_alignment(&mut self, _: i32) -> Option<(u32, u32)> {
+        self.calls += 1;
+        Some((BLOCK, BLOCK))
     }
 
     /// No stream comes from elsewhere.

@@ -19,6 +19,7 @@
 mod attempt;
 mod buffers;
 mod calls;
+mod chain;
 pub(crate) mod control;
 mod files;
 mod memory;
@@ -201,26 +202,6 @@ impl Backend {
         }
         self.jobs += 1;
         Started::Queued
-    }
-
-    /// Two requests of which the second runs only if the first succeeds. False: no room now.
-    #[cfg(test)]
-    pub(crate) fn start_linked(
-        &mut self,
-        first: (SlotId, Request<'static>),
-        second: (SlotId, Request<'static>),
-    ) -> bool {
-        if self.entries - self.queue.len() < 2 {
-            self.flush();
-        }
-        if self.entries < 2 || self.random.chance(self.faults.full) {
-            return false;
-        }
-        self.take_in(first.0, first.1, Stage::Queued);
-        self.take_in(second.0, second.1, Stage::Linked);
-        self.ops.get_mut(&first.0.0).expect("just taken in").then = Some(second.0.0);
-        self.queue.push_back(Submission::Start(first.0.0));
-        true
     }
 
     /// Room for one submission; hands over what is queued if there is none.

@@ -8,7 +8,11 @@ use super::{
     memory::{self, Payload},
     to_event,
 };
-use crate::{driver::Descriptor, op::Request, sys::event::MORE};
+use crate::{
+    driver::Descriptor,
+    op::Request,
+    sys::event::{MORE, Region},
+};
 use std::{cmp::Ordering, mem, net::Shutdown};
 
 /// Something that happens at its time. What is due together comes in an order that the seed made.
@@ -280,8 +284,9 @@ impl Backend {
         if last {
             let op = self.ops.remove(&user);
             // The object may end here, and wake others.
+            let asked = op.as_ref().map_or(0, |op| Region::of(&op.request).asked);
             if let Some(next) = op.and_then(|op| op.then) {
-                if answer.result >= 0 {
+                if answer.result >= 0 && answer.result as u32 >= asked {
                     self.begin(next);
                 } else {
                     self.settle(next, Answer::error(libc::ECANCELED));

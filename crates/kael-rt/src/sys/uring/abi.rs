@@ -271,7 +271,6 @@ pub(super) const RESTRICT_OPCODE: u16 = 1;
 pub(super) const RESTRICT_FLAGS: u16 = 2;
 
 pub(super) const SQE_FIXED_FILE: u8 = 1 << 0;
-#[cfg(test)]
 pub(super) const SQE_IO_LINK: u8 = 1 << 2;
 pub(super) const SQE_BUFFER_SELECT: u8 = 1 << 5;
 pub(super) const SQE_CQE_SKIP: u8 = 1 << 6;

@@ -5,6 +5,7 @@
 
 mod abi;
 mod buffers;
+mod chain;
 #[cfg(test)]
 mod faults;
 mod files;
@@ -13,8 +14,6 @@ mod growth;
 mod jobs;
 mod lower;
 mod memory;
-#[cfg(test)]
-mod pair;
 mod refusal;
 mod remarks;
 mod restrict;

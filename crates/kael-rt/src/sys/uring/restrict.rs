@@ -37,10 +37,6 @@ const OPCODES: &[u8] = &[
 ];
 
 /// The flags of submissions.
-#[cfg(not(test))]
-const FLAGS: u8 = SQE_FIXED_FILE | SQE_BUFFER_SELECT | SQE_CQE_SKIP;
-/// Tests link submissions, too.
-#[cfg(test)]
 const FLAGS: u8 = SQE_FIXED_FILE | SQE_BUFFER_SELECT | SQE_CQE_SKIP | SQE_IO_LINK;
 
 /// The opcodes of io_uring_register(2) that are needed once the ring is enabled. What is registered

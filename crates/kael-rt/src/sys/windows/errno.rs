@@ -29,5 +29,3 @@ pub(crate) const EOPNOTSUPP: i32 = WSAEOPNOTSUPP;
 /// (Named pipes have no such thing on Unix.)
 pub(crate) const PIPE_BUSY: i32 = ERROR_PIPE_BUSY as i32;
 pub(crate) const EPERM: i32 = ERROR_PRIVILEGE_NOT_HELD as i32;
-#[cfg(test)]
-pub(crate) const EBADF: i32 = EACCES; // What a write says of a file that is open for reading only.

@@ -2,7 +2,7 @@
 
 use super::{
     super::packet::{Answered, Packet},
-    Backend, SKIPS, code, errno, most,
+    Backend, SKIPS, code, most,
     number::Kind,
     number_of,
 };
@@ -12,9 +12,6 @@ use windows_sys::Win32::{
     Foundation::{ERROR_HANDLE_EOF, ERROR_IO_PENDING, GetLastError},
     Storage::FileSystem::{ReadFile, WriteFile},
 };
-
-/// What every device wants of direct I/O at least: offsets, lengths and memory in steps of so many bytes.
-const SECTOR: u64 = 512;
 
 /// The file's calls do not wait.
 pub(super) fn is_overlapped(fd: &Descriptor) -> bool {
@@ -38,9 +35,6 @@ impl Backend {
         };
         let number = number_of(fd);
         let len = most(len);
-        if number.kind() == Kind::Direct && !is_aligned(memory, len, at) {
-            return Started::Done(-errno::EINVAL);
-        }
         let place = match self.join(fd) {
             Ok(place) => place,
             Err(code) => return Started::Done(-code),
@@ -102,24 +96,5 @@ impl Backend {
                 Started::Done(-code)
             }
         }
-    }
-}
-
-/// (The system would say so, too. Wine does not.)
-fn is_aligned(memory: *const u8, len: usize, at: u64) -> bool {
-    (memory as u64 | len as u64 | at).is_multiple_of(SECTOR)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{SECTOR, is_aligned};
-
-    #[test]
-    fn direct_transfers_are_whole_sectors() {
-        let memory = SECTOR as *const u8;
-        assert!(is_aligned(memory, 4096, 0) && is_aligned(memory, 512, 1024));
-        assert!(!is_aligned(memory, 4096, 1));
-        assert!(!is_aligned(memory, 100, 0));
-        assert!(!is_aligned(memory.wrapping_add(8), 512, 0));
     }
 }

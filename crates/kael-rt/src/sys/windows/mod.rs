@@ -25,8 +25,6 @@ mod extensions;
 mod files;
 #[path = "../ready/groups.rs"]
 mod groups;
-#[cfg(test)]
-mod linked;
 pub(super) mod number;
 mod own;
 pub(crate) mod pipes;
@@ -92,8 +90,6 @@ pub(crate) struct Backend {
     at_once: AtOnce,
     pub(super) calls: u64,
     submitted: u64,
-    #[cfg(test)]
-    linked: Vec<linked::Link>,
 }
 
 /// A handle has joined the port.
@@ -133,8 +129,6 @@ impl Backend {
             at_once: AtOnce::new(),
             calls: 0,
             submitted: 0,
-            #[cfg(test)]
-            linked: Vec::new(),
         })
     }
 
@@ -188,8 +182,8 @@ impl Backend {
             | Request::SendMessageZeroCopy { .. }
             | Request::Accept { .. }
             | Request::Connect { .. } => {
-                if let Some(stream) = self.registered_stream(&request) {
-                    return self.start_registered(stream, packet, request);
+                if let Some(way) = self.registered_way(&request) {
+                    return self.start_registered(way, packet, request);
                 }
                 let started = self.start_on_socket(packet, request);
                 self.in_time(id, packet.kind, started)
@@ -331,8 +325,6 @@ impl Backend {
     /// Tells the driver of an answer that `start` did not give.
     fn finish(&mut self, user: u64, result: i32, flags: u32) {
         self.own.push_back(Event { user, result, flags });
-        #[cfg(test)]
-        self.go_on(SlotId(user), result);
     }
 
     /// Ends a descriptor that nobody uses.

@@ -163,12 +163,24 @@ impl VectorsMut<'_> {
     pub(crate) fn count(&self) -> usize {
         self.vectors.len()
     }
+
+    /// Where each buffer is, and how long.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (*mut u8, usize)> {
+        self.vectors.iter().map(|vector| (vector.buf, vector.len as usize))
+    }
 }
 
 /// Buffers to be written.
 pub(crate) struct Vectors<'a> {
     pub(super) vectors: &'a [WSABUF],
     bufs: PhantomData<&'a [u8]>,
+}
+
+impl Vectors<'_> {
+    /// Where each buffer is, and how long.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (*mut u8, usize)> {
+        self.vectors.iter().map(|vector| (vector.buf, vector.len as usize))
+    }
 }
 
 /// A message to be received.

@@ -40,6 +40,9 @@ pub(super) fn own(socket: Socket) -> io::Result<Number> {
     })
 }
 
+/// What every device wants of direct I/O at least: offsets, lengths and memory in steps of so many bytes.
+const SECTOR: u32 = 512;
+
 /// A socket for overlapped calls that no child inherits: that is what the library makes.
 pub(super) fn socket(domain: Domain, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     Socket::new(domain, kind, Some(protocol))
@@ -74,7 +77,7 @@ impl Backend {
     /// A bound datagram socket. 3 calls: that a datagram of its own found nobody is no error of what it receives.
     pub(crate) fn datagram_socket(&mut self, addr: SocketAddr) -> io::Result<i32> {
         self.calls += 3;
-        let socket = socket(Domain::for_address(addr), Type::DGRAM, Protocol::UDP)?;
+        let socket = self.registered.datagram_socket(Domain::for_address(addr))?;
         socket.bind(&SockAddr::from(addr))?;
         let number = own(socket)?;
         report_unreachable(number, false);
@@ -87,6 +90,11 @@ impl Backend {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// What direct I/O on a file wants of memory and of offsets, of every device at least.
+    pub(crate) fn direct_alignment(&mut self, _: i32) -> Option<(u32, u32)> {
+        Some((SECTOR, SECTOR))
+    }
+
     /// A stream from elsewhere: whether it blocks is nothing to overlapped calls.
     pub(crate) fn take_over(&mut self, stream: &std::net::TcpStream) -> io::Result<()> {
         self.registered.is_foreign(Number::of_socket(stream.as_raw_socket() as SOCKET));
@@ -95,6 +103,9 @@ impl Backend {
 
     /// Sets the one peer of a datagram socket. It does not wait. 2 calls: that this peer is gone shall be known.
     pub(crate) fn set_peer(&mut self, fd: &Fd, addr: SocketAddr) -> io::Result<()> {
+        if let Some(done) = self.connect_registered(Number::from_driver(fd.number()), addr) {
+            return done;
+        }
         self.calls += 2;
         with_socket(fd, |socket| socket.connect(&addr.into()))?;
         report_unreachable(Number::from_driver(fd.number()), true);
@@ -103,7 +114,7 @@ impl Backend {
 }
 
 /// Whether a receive fails when an earlier datagram could not be delivered.
-fn report_unreachable(number: Number, on: bool) {
+pub(super) fn report_unreachable(number: Number, on: bool) {
     let (value, mut len) = (u32::from(on), 0);
     // SAFETY: an option of four bytes. Where it is missing, receives may report more than was asked for.
     unsafe {

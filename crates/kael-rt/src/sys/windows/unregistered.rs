@@ -1,4 +1,4 @@
-//! What the backend says of registered I/O without the feature `rio`: no stream goes that way.
+//! What the backend says of registered I/O without the feature `rio`: no socket goes that way.
 #![forbid(unsafe_code)]
 
 use super::{Backend, number::Number, port::Port};
@@ -7,7 +7,11 @@ use crate::{
     sys::{Remark, event::Started, packet::Packet},
 };
 use socket2::{Domain, Protocol, Socket, Type};
-use std::{io, net::Shutdown};
+use std::{
+    convert::Infallible,
+    io,
+    net::{Shutdown, SocketAddr},
+};
 use windows_sys::Win32::System::IO::OVERLAPPED_ENTRY;
 
 pub(super) struct Registered;
@@ -19,6 +23,10 @@ impl Registered {
 
     pub(super) fn stream_socket(&self, domain: Domain) -> io::Result<Socket> {
         Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
+    }
+
+    pub(super) fn datagram_socket(&self, domain: Domain) -> io::Result<Socket> {
+        Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
     }
 
     pub(super) fn interface(&self) -> &'static str {
@@ -45,7 +53,7 @@ impl Registered {
 
 impl Backend {
     #[inline(always)]
-    pub(super) fn registered_stream(&mut self, _: &Request<'_>) -> Option<u32> {
+    pub(super) fn registered_way(&mut self, _: &Request<'_>) -> Option<Infallible> {
         None
     }
 
@@ -56,11 +64,11 @@ impl Backend {
 
     pub(super) fn start_registered(
         &mut self,
-        _: u32,
+        _: Infallible,
         _: &mut Packet,
         _: Request<'static>,
     ) -> Started {
-        unreachable!("no stream has registered I/O")
+        unreachable!("no socket has registered I/O")
     }
 
     #[inline(always)]
@@ -103,6 +111,15 @@ impl Backend {
 
     #[inline(always)]
     pub(super) fn close_registered(&mut self, _: Number) -> Option<Result<(), i32>> {
+        None
+    }
+
+    #[inline(always)]
+    pub(super) fn connect_registered(
+        &mut self,
+        _: Number,
+        _: SocketAddr,
+    ) -> Option<io::Result<()>> {
         None
     }
 }

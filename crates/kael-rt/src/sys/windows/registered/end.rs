@@ -1,4 +1,4 @@
-//! How streams end: one direction, the whole, and all of them with the core.
+//! How streams end: one direction, the whole, and all sockets with the core.
 
 use super::{
     super::{
@@ -8,6 +8,7 @@ use super::{
         sockets,
     },
     Io, Registered,
+    names::Way,
     stream::{SHUT_DOWN, Stream},
 };
 use crate::sys::event::Started;
@@ -26,7 +27,7 @@ impl Backend {
         packet: &mut Packet,
         number: Number,
     ) -> Option<Started> {
-        let (io, index) = self.registered.known(number)?;
+        let (io, index) = self.registered.known_stream(number)?;
         let stream = &mut io.streams[index as usize];
         if !stream.send.is_pending() || stream.flusher.is_some() {
             return Some(Started::Done(stream.flushed()));
@@ -42,7 +43,7 @@ impl Backend {
         number: Number,
         how: Shutdown,
     ) -> Option<i32> {
-        let (io, index) = self.registered.known(number)?;
+        let (io, index) = self.registered.known_stream(number)?;
         let stream = &mut io.streams[index as usize];
         let later = how != Shutdown::Read && !stream.send.end(SHUT_DOWN);
         let now = match (how, later) {
@@ -64,9 +65,15 @@ impl Backend {
 
     /// Closes a socket: at once if nothing is to be sent, and else when it was. None: it is no stream of ours.
     pub(in super::super) fn close_registered(&mut self, number: Number) -> Option<Result<(), i32>> {
-        let found = self.registered.known(number).map(|(_, index)| index);
+        let found = self.registered.known(number).map(|(_, way)| way);
         self.registered.forget(number);
-        let index = found?;
+        let index = match found? {
+            Way::Stream(index) => index,
+            Way::Datagrams(index) => {
+                self.close_datagrams(index);
+                return Some(Ok(()));
+            }
+        };
         let Ok(io) = &mut self.registered.io else { return None };
         let stream = &mut io.streams[index as usize];
         stream.closing = true;
@@ -139,6 +146,7 @@ impl Backend {
     pub(crate) fn lingers(&self) -> bool {
         let Ok(io) = &self.registered.io else { return false };
         io.streams.iter().any(|it| it.queue.is_some() && (it.closing || it.send.is_pending()))
+            || io.datagrams.linger()
     }
 
     /// A number may go to somebody who makes calls of his own on it, unless its bytes go this way.
@@ -152,6 +160,7 @@ impl Backend {
         for index in 0..io.streams.len() as u32 {
             self.cut_off(index);
         }
+        self.cut_off_datagrams();
         let end = self.now_ns() + LET_GO_NS;
         loop {
             if self.take_out().is_err() {
@@ -187,6 +196,7 @@ impl Backend {
     fn is_letting_go(&self) -> bool {
         let Ok(io) = &self.registered.io else { return false };
         io.streams.iter().any(|stream| stream.closed && stream.queue.is_some())
+            || io.datagrams.are_letting_go()
     }
 }
 
@@ -210,6 +220,7 @@ impl Io {
                 let _ = slots.end(&mut self.rio);
             }
         }
+        self.datagrams.free(&mut self.rio);
     }
 }
 

@@ -32,6 +32,11 @@ impl Memory {
         }
     }
 
+    /// Bytes of all together.
+    pub(super) fn len(&self) -> usize {
+        self.vectors().iter().map(|vector| vector.len as usize).sum()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.vectors().iter().all(|vector| vector.len == 0)
     }

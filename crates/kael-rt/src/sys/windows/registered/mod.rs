@@ -8,10 +8,12 @@
 //! into and two that are sent from (`state.rs` has the diagrams). A request is answered by a copy between its buffer and
 //! these slots, so it can be given up at any time: registered I/O has no cancel, and none is needed.
 //!
-//! Sockets that listen, datagrams and files know nothing of this.
+//! Datagram sockets have a queue likewise (`datagrams/`). Sockets that listen, and files, know nothing of this.
 
+mod datagrams;
 mod end;
 mod memory;
+mod names;
 mod receive;
 mod send;
 mod set_up;
@@ -22,14 +24,19 @@ use super::{
     Backend,
     number::Number,
     port::{REGISTERED, Unpark},
-    rio::{Queue, Rio, Slots},
+    rio::{Error, Queue, Rio, Slots},
 };
 use crate::sys::{
     event::Started,
     packet::{Answered, Packet},
 };
-use crate::{driver::SlotId, op::Request};
+use crate::{
+    driver::{Kind, SlotId},
+    op::Request,
+};
+use datagrams::Datagrams;
 use memory::Memory;
+use names::{Ended, Way};
 use std::{io, mem, ptr::NonNull};
 use stream::{Reader, Stream, Target, Writer};
 use windows_sys::Win32::System::IO::{OVERLAPPED, OVERLAPPED_ENTRY};
@@ -45,7 +52,7 @@ const SENDS_AT_ONCE: u32 = 256;
 /// How long a sleep may be while the system has refused a request for want of memory.
 const RETRY_NS: u64 = 1_000_000;
 
-/// What a socket is, by its number: nothing is known of it, it goes through the port, or it is a stream, the index and `FIRST`.
+/// What a socket is, by its number: nothing is known of it, it goes through the port, or its way and `FIRST`.
 const UNKNOWN: u32 = 0;
 const PLAIN: u32 = 1;
 const FIRST: u32 = 2;
@@ -61,10 +68,12 @@ struct Io {
     sockets: Vec<u32>,
     streams: Vec<Stream>,
     blocks: Vec<Block>,
+    datagrams: Datagrams,
     /// Indices of streams that nobody has.
     free: Vec<u32>,
-    /// Streams with something to ask the system for, each once.
-    touched: Vec<u32>,
+    /// Sockets with something to ask the system for, each once.
+    touched: Vec<Way>,
+    spare_touched: Vec<Way>,
     /// Receives that go on, to be answered again with the next turn.
     again: Vec<u32>,
     spare: Vec<u32>,
@@ -87,9 +96,9 @@ struct Block {
 }
 
 impl Backend {
-    /// The stream that a request is about, if it goes this way.
+    /// The socket that a request is about, if it goes this way.
     #[inline]
-    pub(super) fn registered_stream(&mut self, request: &Request<'_>) -> Option<u32> {
+    pub(super) fn registered_way(&mut self, request: &Request<'_>) -> Option<Way> {
         let io = self.registered.io.as_mut().ok()?;
         match request {
             Request::Recv { fd, .. }
@@ -100,9 +109,9 @@ impl Backend {
             | Request::SendZeroCopy { fd, .. }
             | Request::SendMessage { fd, .. }
             | Request::SendMessageZeroCopy { fd, .. }
-                if fd.kind() == crate::driver::Kind::Stream =>
+                if matches!(fd.kind(), Kind::Stream | Kind::Datagram) =>
             {
-                io.stream_of(super::number_of(fd))
+                io.way_of(super::number_of(fd), fd.kind())
             }
             _ => None,
         }
@@ -110,20 +119,27 @@ impl Backend {
 
     /// Its sends have to go this way.
     pub(super) fn is_registered(&mut self, number: Number) -> bool {
-        self.registered.io.as_mut().is_ok_and(|io| io.stream_of(number).is_some())
+        self.registered.io.as_mut().is_ok_and(|io| io.way_of(number, Kind::Stream).is_some())
     }
 
     pub(super) fn start_registered(
         &mut self,
-        index: u32,
+        way: Way,
         packet: &mut Packet,
         request: Request<'static>,
     ) -> Started {
-        let number = Number::from_driver(request.fd().expect("a stream's").number());
+        let number = Number::from_driver(request.fd().expect("a socket's").number());
         packet.prepare(packet.user, Answered::Count, number, 0);
         if request.is_zero_copy() {
             packet.kind = Answered::ZeroCopy;
         }
+        let index = match way {
+            Way::Stream(index) => index,
+            Way::Datagrams(index) => {
+                let started = self.start_on_datagrams(index, packet, request);
+                return self.in_time(SlotId(packet.user), packet.kind, started);
+            }
+        };
         let (user, quiet) = (packet.user, request.is_quiet());
         // SAFETY: what a request names rests in its slot until it is answered, and no memory outlives its reader or writer.
         let (into, peek) = unsafe {
@@ -161,7 +177,11 @@ impl Backend {
     /// A request is no longer wanted. `true`: it was one of these, and it is over. What the system has been asked for goes
     /// on, and what comes of it is for the next one.
     pub(super) fn cancel_registered(&mut self, user: u64, number: Number) -> bool {
-        let Some((io, index)) = self.registered.known(number) else { return false };
+        let (io, index) = match self.registered.known(number) {
+            Some((io, Way::Stream(index))) => (io, index),
+            Some((_, Way::Datagrams(index))) => return self.cancel_datagram(index, user),
+            None => return false,
+        };
         let stream = &mut io.streams[index as usize];
         let reader = stream.reader.take_if(|reader| reader.user == user);
         let writer = stream.writer.take_if(|writer| writer.user == user);
@@ -204,26 +224,30 @@ impl Backend {
         }
     }
 
-    /// Asks for what streams want, and commits it: a call for each stream and direction.
+    /// Asks for what sockets want, and commits it: a call for each socket and direction.
     fn hand_over(&mut self) {
         let Ok(io) = &mut self.registered.io else { return };
         io.at_once = SENDS_AT_ONCE;
         if io.touched.is_empty() {
             return;
         }
-        let mut touched = mem::replace(&mut io.touched, mem::take(&mut io.spare));
-        for &index in &touched {
-            io.streams[index as usize].touched = false;
-            if let Err(code) = io.ask(index) {
-                io.refused.push((io.streams[index as usize].queue(), code));
+        let mut touched = mem::replace(&mut io.touched, mem::take(&mut io.spare_touched));
+        for &way in &touched {
+            io.untouch(way);
+            if let Err(code) = io.ask(way)
+                && let Some(queue) = io.queue_of(way)
+            {
+                io.refused.push((queue, code));
             }
         }
         touched.clear();
-        io.spare = touched;
+        io.spare_touched = touched;
+        self.send_waiting();
+        let Ok(io) = &mut self.registered.io else { return };
         let Io { rio, refused, .. } = &mut **io;
         rio.commit(|queue, code| refused.push((queue, code)));
         while let Some((queue, code)) = self.registered.next_refused() {
-            self.break_stream(queue, code);
+            self.break_queue(queue, code);
         }
     }
 
@@ -238,10 +262,14 @@ impl Backend {
             .map_err(|error| io::Error::from_raw_os_error(error.code()))?;
         let mut said = mem::take(said);
         for (context, status, bytes) in said.drain(..) {
-            let (index, is_send) = ((context >> 1) as u32, context & 1 != 0);
-            match is_send {
-                false => self.received(index, code_of(status), bytes),
-                true => self.sent(index, code_of(status), bytes),
+            let code = code_of(status);
+            match Ended::from_bits(context) {
+                Ended::Receive(index) => self.received(index, code, bytes),
+                Ended::Send(index) => self.sent(index, code, bytes),
+                Ended::Datagram { socket, slot } => {
+                    self.received_datagram(socket, slot, code, bytes);
+                }
+                Ended::SentDatagram { slot } => self.sent_datagram(slot, code),
             }
         }
         if let Ok(io) = &mut self.registered.io {
@@ -287,7 +315,9 @@ impl Backend {
 impl Registered {
     /// Calls into the system that registered I/O has made.
     pub(super) fn calls(&self) -> u64 {
-        self.io.as_ref().map_or(0, |io| io.rio.calls().set_up + io.rio.calls().system_calls())
+        self.io.as_ref().map_or(0, |io| {
+            io.rio.calls().set_up + io.rio.calls().system_calls() + io.datagrams.asked
+        })
     }
 
     #[inline]
@@ -297,11 +327,19 @@ impl Registered {
         })
     }
 
-    /// The stream of a socket that has become one.
-    fn known(&mut self, number: Number) -> Option<(&mut Io, u32)> {
+    /// The way of a socket that has a queue.
+    fn known(&mut self, number: Number) -> Option<(&mut Io, Way)> {
         let io = self.io.as_mut().ok()?;
         let known = *io.sockets.get(place_of(number)?)?;
-        (known >= FIRST).then(|| (&mut **io, known - FIRST))
+        (known >= FIRST).then(|| (&mut **io, Way::from_bits(known - FIRST)))
+    }
+
+    /// The stream of a socket that has become one.
+    fn known_stream(&mut self, number: Number) -> Option<(&mut Io, u32)> {
+        match self.known(number)? {
+            (io, Way::Stream(index)) => Some((io, index)),
+            _ => None,
+        }
     }
 
     fn next_refused(&mut self) -> Option<(Queue, i32)> {
@@ -338,31 +376,38 @@ impl Io {
     }
 
     #[inline]
-    fn stream_of(&mut self, number: Number) -> Option<u32> {
+    fn way_of(&mut self, number: Number, kind: Kind) -> Option<Way> {
         let place = place_of(number)?;
         match self.sockets.get(place).copied().unwrap_or(UNKNOWN) {
-            UNKNOWN => self.open(number, place),
+            UNKNOWN => self.open(number, kind, place),
             PLAIN => None,
-            known => Some(known - FIRST),
+            known => Some(Way::from_bits(known - FIRST)),
         }
     }
 
     /// The first transfer of a socket decides how its bytes go.
     #[cold]
-    fn open(&mut self, number: Number, place: usize) -> Option<u32> {
-        let opened =
-            self.free_stream().and_then(|index| match self.rio.open_queue(number.socket(), 1, 1) {
-                Ok(queue) => {
-                    self.streams[index as usize].begin(number, queue);
-                    Some(index)
-                }
-                Err(_) => {
-                    self.free.push(index);
-                    None
-                }
-            });
-        self.note(place, opened.map_or(PLAIN, |index| index + FIRST));
+    fn open(&mut self, number: Number, kind: Kind, place: usize) -> Option<Way> {
+        let opened = match kind {
+            Kind::Datagram => self.open_datagrams(number),
+            _ => self.open_stream(number),
+        };
+        self.note(place, opened.map_or(PLAIN, |way| way.to_bits() + FIRST));
         opened
+    }
+
+    fn open_stream(&mut self, number: Number) -> Option<Way> {
+        let index = self.free_stream()?;
+        match self.rio.open_queue(number.socket(), 1, 1) {
+            Ok(queue) => {
+                self.streams[index as usize].begin(number, queue);
+                Some(Way::Stream(index))
+            }
+            Err(_) => {
+                self.free.push(index);
+                None
+            }
+        }
     }
 
     fn free_stream(&mut self) -> Option<u32> {
@@ -372,32 +417,54 @@ impl Io {
         self.free.pop()
     }
 
-    fn touch(&mut self, index: u32) {
-        let stream = &mut self.streams[index as usize];
-        if !mem::replace(&mut stream.touched, true) {
-            self.touched.push(index);
+    /// A list of what asks for something has each socket once.
+    fn touch(&mut self, way: Way) {
+        let touched = match way {
+            Way::Stream(index) => &mut self.streams[index as usize].touched,
+            Way::Datagrams(index) => self.datagrams.touched(index),
+        };
+        if !mem::replace(touched, true) {
+            self.touched.push(way);
         }
     }
 
-    /// Asks for what a stream wants. What there is no room for is asked again with the next turn.
-    fn ask(&mut self, index: u32) -> Result<(), i32> {
-        let Io { rio, streams, blocks, touched, .. } = self;
-        let stream = &mut streams[index as usize];
-        let block = &blocks[(index / BLOCK) as usize];
-        let context = u64::from(index) << 1;
-        let asked = [
-            stream.ask_to_receive(rio, block, context),
-            stream.ask_to_send(rio, block, context | 1),
-        ];
+    fn untouch(&mut self, way: Way) {
+        match way {
+            Way::Stream(index) => self.streams[index as usize].touched = false,
+            Way::Datagrams(index) => *self.datagrams.touched(index) = false,
+        }
+    }
+
+    fn queue_of(&self, way: Way) -> Option<Queue> {
+        match way {
+            Way::Stream(index) => self.streams[index as usize].queue,
+            Way::Datagrams(index) => self.datagrams.queue(index),
+        }
+    }
+
+    /// Asks for what a socket wants. What there is no room for is asked again with the next turn.
+    fn ask(&mut self, way: Way) -> Result<(), i32> {
+        let asked = match way {
+            Way::Stream(index) => self.ask_stream(index),
+            Way::Datagrams(index) => [self.ask_datagrams(index), Ok(())],
+        };
         for error in asked.into_iter().filter_map(Result::err) {
             if !error.is_full() {
                 return Err(error.code());
             }
-            if !mem::replace(&mut stream.touched, true) {
-                touched.push(index);
-            }
+            self.touch(way);
         }
         Ok(())
+    }
+
+    fn ask_stream(&mut self, index: u32) -> [Result<(), Error>; 2] {
+        let Io { rio, streams, blocks, .. } = self;
+        let stream = &mut streams[index as usize];
+        let block = &blocks[(index / BLOCK) as usize];
+        [
+            stream.ask_to_receive(rio, block, Ended::Receive(index).to_bits()),
+            stream.ask_to_send(rio, block, Ended::Send(index).to_bits()),
+        ]
     }
 }
 

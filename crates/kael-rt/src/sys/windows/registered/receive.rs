@@ -3,6 +3,7 @@
 use super::{
     super::{Backend, errno, groups::Groups},
     BLOCK, Io,
+    names::Way,
     stream::{Reader, Target},
 };
 use crate::sys::event::{Event, MORE, Started, buffer_flags};
@@ -24,7 +25,7 @@ impl Backend {
                 if flags == 0 { Started::Done(result) } else { Started::Filled(result, flags) }
             }
             None => {
-                io.touch(index);
+                io.touch(Way::Stream(index));
                 Started::Queued
             }
         }
@@ -47,7 +48,7 @@ impl Backend {
         let Some(reader) = &io.streams[index as usize].reader else { return };
         let (user, goes_on) = (reader.user, reader.into.goes_on());
         let Some((result, flags)) = io.answer(index, &mut self.groups) else {
-            return io.touch(index);
+            return io.touch(Way::Stream(index));
         };
         if goes_on && result > 0 {
             // As with the port: others come first.

@@ -3,6 +3,7 @@
 use super::{
     super::{Backend, rio::Queue},
     BLOCK, Io, Memory,
+    names::Way,
     stream::{SHUT_DOWN, Writer},
 };
 use crate::sys::event::Started;
@@ -34,7 +35,7 @@ impl Backend {
             }
         }
         if stream.send.is_pending() {
-            io.touch(index);
+            io.touch(Way::Stream(index));
         }
         if code != 0 {
             self.serve_reader(index);
@@ -52,12 +53,16 @@ impl Backend {
     }
 
     /// The system will not take anything more of a queue. What it has already has its completions when the socket is closed.
-    pub(super) fn break_stream(&mut self, queue: Queue, code: i32) {
+    pub(super) fn break_queue(&mut self, queue: Queue, code: i32) {
         let Ok(io) = &mut self.registered.io else { return };
+        let code = super::code_of(code);
         let Some(index) = io.streams.iter().position(|stream| stream.queue == Some(queue)) else {
+            if let Some(index) = io.datagrams.position(queue) {
+                self.break_datagrams(index, code);
+            }
             return;
         };
-        let (index, code) = (index as u32, super::code_of(code));
+        let index = index as u32;
         let stream = &mut io.streams[index as usize];
         stream.receive.end(-code);
         stream.send.give_up(code);
@@ -114,8 +119,8 @@ impl Io {
         }
         if !send.has_room() {
             // The front slot may become the back slot at once. If that is refused, the turn hears of it.
-            if send.is_posted() || self.ask(index).is_err() {
-                self.touch(index);
+            if send.is_posted() || self.ask(Way::Stream(index)).is_err() {
+                self.touch(Way::Stream(index));
                 return None;
             }
             if !self.streams[index as usize].send.has_room() {
@@ -129,7 +134,7 @@ impl Io {
         let bytes = unsafe { block.sends.bytes(&stream.from[slot]) };
         let n = memory.gather(&mut bytes[room]);
         stream.send.filled(n);
-        self.touch(index);
+        self.touch(Way::Stream(index));
         Some(n as i32)
     }
 }

@@ -6,6 +6,7 @@ use super::{
         rio::{self, Packet, Purpose, Rio, Sizes, Slots},
     },
     BLOCK, Block, Io, Registered, SENDS_AT_ONCE, STREAMS,
+    datagrams::{self, Datagrams},
     state::SLOT,
     stream::Stream,
 };
@@ -25,8 +26,11 @@ use windows_sys::Win32::{
     System::IO::OVERLAPPED,
 };
 
-/// Each block: one region for all that is received, and one for each slot that is sent from.
-const REGIONS: u32 = STREAMS / BLOCK * (1 + 2 * BLOCK);
+/// Each block of streams: one region for all that is received, and one for each slot that is sent from.
+const REGIONS: u32 = STREAMS / BLOCK * (1 + 2 * BLOCK) + datagrams::REGIONS;
+
+/// Requests that may be with the system at once.
+const COMPLETIONS: u32 = 2 * STREAMS + datagrams::REQUESTS;
 
 impl Registered {
     pub(in super::super) fn new(port: &Port) -> Registered {
@@ -44,16 +48,19 @@ impl Registered {
                 "Registered I/O",
                 format!(
                     "the first {STREAMS} TCP streams of a core that are open at a time have memory that is registered with the \
-                     system, {} KiB each, through which their bytes are copied; further ones, and those from the standard \
-                     library, use the completion port. It was run over a model of Windows' registered I/O, and never on Windows.",
-                    3 * SLOT / 1024
+                     system, {} KiB each, through which their bytes are copied, and so have the first {} UDP sockets, {} KiB each; further \
+                     ones, and those from the standard library, use the completion port. It was run over a model of \
+                     Windows' registered I/O, and never on Windows.",
+                    3 * SLOT / 1024,
+                    datagrams::SOCKETS,
+                    datagrams::KIB_OF_A_SOCKET
                 ),
             ),
             Err(code) => Remark::new(
                 "No registered I/O",
                 format!(
-                    "this build has the feature `rio`, and the system has no registered I/O for it: {}. All streams use the \
-                     completion port.",
+                    "this build has the feature `rio`, and the system has no registered I/O for it: {}. All streams and datagrams \
+                     use the completion port.",
                     io::Error::from_raw_os_error(*code)
                 ),
             ),
@@ -62,12 +69,20 @@ impl Registered {
 
     /// A TCP socket whose bytes may go this way.
     pub(in super::super) fn stream_socket(&self, domain: Domain) -> io::Result<Socket> {
+        self.socket(domain, Type::STREAM, Protocol::TCP)
+    }
+
+    /// A UDP socket whose datagrams may.
+    pub(in super::super) fn datagram_socket(&self, domain: Domain) -> io::Result<Socket> {
+        self.socket(domain, Type::DGRAM, Protocol::UDP)
+    }
+
+    fn socket(&self, domain: Domain, kind: Type, protocol: Protocol) -> io::Result<Socket> {
         if self.io.is_err() {
-            return Socket::new(domain, Type::STREAM, Some(Protocol::TCP));
+            return Socket::new(domain, kind, Some(protocol));
         }
         let flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT | WSA_FLAG_REGISTERED_IO;
-        let (family, kind, protocol) =
-            (i32::from(domain), i32::from(Type::STREAM), i32::from(Protocol::TCP));
+        let (family, kind, protocol) = (i32::from(domain), i32::from(kind), i32::from(protocol));
         // SAFETY: no pointer but null. (Winsock was started when the table was asked for.)
         let socket = unsafe { WSASocketW(family, kind, protocol, ptr::null(), 0, flags) };
         if socket == INVALID_SOCKET {
@@ -84,7 +99,11 @@ impl Io {
         let table = (*TABLE.get_or_init(table))?;
         let overlapped = NonNull::from(Box::leak(Box::new(OVERLAPPED::default())));
         let packet = Packet { port: port.handle(), key: REGISTERED, overlapped };
-        let sizes = Sizes { completions: 2 * STREAMS, queues: STREAMS, regions: REGIONS };
+        let sizes = Sizes {
+            completions: COMPLETIONS,
+            queues: STREAMS + datagrams::SOCKETS,
+            regions: REGIONS,
+        };
         // SAFETY: the system's table. We hold the port, and the OVERLAPPED stays until no packet can come (see `drop`).
         let made = unsafe { Rio::new(&table, packet, sizes) };
         let rio = made.map_err(|error| {
@@ -97,11 +116,13 @@ impl Io {
             sockets: Vec::new(),
             streams: Vec::new(),
             blocks: Vec::new(),
+            datagrams: Datagrams::new(),
             free: Vec::with_capacity(STREAMS as usize),
-            touched: Vec::with_capacity(STREAMS as usize),
+            touched: Vec::with_capacity((STREAMS + datagrams::SOCKETS) as usize),
+            spare_touched: Vec::with_capacity((STREAMS + datagrams::SOCKETS) as usize),
             again: Vec::with_capacity(STREAMS as usize),
             spare: Vec::with_capacity(STREAMS as usize),
-            said: Vec::with_capacity(2 * STREAMS as usize),
+            said: Vec::with_capacity(COMPLETIONS as usize),
             refused: Vec::new(),
             at_once: SENDS_AT_ONCE,
             told: false,

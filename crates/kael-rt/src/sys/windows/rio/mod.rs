@@ -1,12 +1,14 @@
 //! Registered I/O: receives and sends that are written into memory shared with the system, and handed over in batches.
 //!
 //! This is the driver alone, one for each core. Accepting, connecting and whatever else is not a transfer on a
-//! connected socket stay with the completion port, which also wakes the core when this driver asks for it.
+//! connected socket, or of a bound one's datagrams, stay with the completion port, which also wakes the core when this
+//! driver asks for it.
 //!
 //! A turn of the core is:
 //!
 //! 1. [`Rio::drain`]: what has ended, with no system call.
-//! 2. Tasks run; [`Rio::receive`] and [`Rio::send`] defer their requests, with no system call.
+//! 2. Tasks run; [`Rio::receive`] and [`Rio::send`], and of datagrams [`Rio::receive_from`] and [`Rio::send_to`], defer their
+//!    requests, with no system call.
 //! 3. [`Rio::commit`]: one call for each queue and direction that has deferred requests.
 //! 4. Only when the core is about to sleep and `drain` gives nothing: [`Rio::before_sleep`], one call unless a packet
 //!    is still to come. Then the wait on the port; its packet with our OVERLAPPED is told by [`Rio::notified`].
@@ -21,6 +23,7 @@
 
 mod bell;
 mod calls;
+mod datagrams;
 mod error;
 #[cfg(kael_rio = "model")]
 mod model;
@@ -36,7 +39,7 @@ pub(crate) use error::Error;
 #[cfg(kael_rio = "model")]
 pub(crate) use model::load_model;
 pub(crate) use queues::Queue;
-pub(crate) use regions::{Purpose, Region, Slice};
+pub(crate) use regions::{ADDRESS, Purpose, Region, Slice};
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use table::load;
 
@@ -56,6 +59,7 @@ use windows_sys::Win32::Networking::WinSock::{
     RIO_RQ, RIORESULT, SOCKET, WSA_IO_PENDING, WSAEALREADY, WSAEOPNOTSUPP,
 };
 use windows_sys::Win32::System::IO::OVERLAPPED;
+use windows_sys::core::BOOL;
 
 /// Completions that are taken out at a time.
 const BATCH: usize = 128;
@@ -270,21 +274,29 @@ impl Rio {
             Direction::Receive => (self.table.receive, Purpose::Receives),
             Direction::Send => (self.table.send, Purpose::Sends),
         };
-        let id = self.queues.id_for(queue, direction)?;
-        let buffer = RIO_BUF {
-            BufferId: self.regions.id_for(slice, purpose)?,
-            Offset: slice.offset,
-            Length: slice.len,
+        let buffer = buffer(self.regions.id_for(slice, purpose)?, slice);
+        let call = |id, context| {
+            // SAFETY: the queue is open, and only we use it (`&mut self`). The slice lies in its region, whose memory
+            // nobody else uses while the request is in flight, by the contract of `register`.
+            unsafe { function(id, &raw const buffer, 1, RIO_MSG_DEFER, context) }
         };
-        let request = Request { context, queue, region: slice.region, direction };
+        self.ask(direction, queue, slice.region, context, call)
+    }
+
+    /// Has a request made by `call`, with the queue's number and the context that its completion has.
+    fn ask(
+        &mut self,
+        direction: Direction,
+        queue: Queue,
+        region: Region,
+        context: u64,
+        call: impl FnOnce(RIO_RQ, *const c_void) -> BOOL,
+    ) -> Result<(), Error> {
+        let id = self.queues.id_for(queue, direction)?;
+        let request = Request { context, queue, region, direction };
         let key = self.requests.insert(request).expect("each queue has reserved its room");
         self.calls.requests += 1;
-        // SAFETY: the queue is open, and only we use it (`&mut self`). The slice lies in its region, whose memory
-        // nobody else uses while the request is in flight, by the contract of `register`.
-        let taken = unsafe {
-            function(id, &raw const buffer, 1, RIO_MSG_DEFER, key.to_bits() as *const c_void)
-        };
-        if taken == 0 {
+        if call(id, key.to_bits() as *const c_void) == 0 {
             let code = last_error();
             if code != WSA_IO_PENDING {
                 self.requests.remove(key);
@@ -292,7 +304,7 @@ impl Rio {
             }
         }
         self.queues.begin(queue, direction);
-        self.regions.begin(slice.region);
+        self.regions.begin(region);
         Ok(())
     }
 
@@ -408,6 +420,10 @@ impl Rio {
     pub(crate) fn calls(&self) -> Calls {
         self.calls
     }
+}
+
+fn buffer(id: RIO_BUFFERID, slice: Slice) -> RIO_BUF {
+    RIO_BUF { BufferId: id, Offset: slice.offset, Length: slice.len }
 }
 
 impl Drop for Rio {

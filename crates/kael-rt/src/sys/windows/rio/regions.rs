@@ -20,6 +20,10 @@ pub(crate) enum Purpose {
     Sends,
 }
 
+/// Bytes of the address of a datagram, a SOCKADDR_INET, and what its place is a multiple of.
+pub(crate) const ADDRESS: u32 = 28;
+const ALIGNMENT: u32 = 4;
+
 /// A part of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slice {
@@ -73,6 +77,20 @@ impl Regions {
             return Err(Error::RegionBusy);
         }
         Ok(entry.id)
+    }
+
+    /// As [`Regions::id_for`], with room for an address beside the slice, in the same region.
+    pub(super) fn id_with_address(
+        &mut self,
+        slice: Slice,
+        address: u32,
+        purpose: Purpose,
+    ) -> Result<isize, Error> {
+        let id = self.id_for(slice, purpose)?;
+        self.id_for(Slice { offset: address, len: ADDRESS, ..slice }, purpose)?;
+        let apart = address + ADDRESS <= slice.offset || slice.offset + slice.len <= address;
+        let fits = address.is_multiple_of(ALIGNMENT) && apart;
+        if fits { Ok(id) } else { Err(Error::Bounds) }
     }
 
     /// A request that uses it is in flight.

@@ -12,6 +12,18 @@ use windows_sys::core::{BOOL, GUID, PCSTR};
 
 pub(super) type Transfer =
     unsafe extern "system" fn(RIO_RQ, *const RIO_BUF, u32, u32, *const c_void) -> BOOL;
+/// With the addresses of a datagram: our own, the other's, control data and flags, all in registered memory, or null.
+pub(super) type TransferEx = unsafe extern "system" fn(
+    RIO_RQ,
+    *const RIO_BUF,
+    u32,
+    *const RIO_BUF,
+    *const RIO_BUF,
+    *const RIO_BUF,
+    *const RIO_BUF,
+    u32,
+    *const c_void,
+) -> BOOL;
 type CreateQueue =
     unsafe extern "system" fn(SOCKET, u32, u32, u32, u32, RIO_CQ, RIO_CQ, *const c_void) -> RIO_RQ;
 
@@ -20,6 +32,8 @@ type CreateQueue =
 pub(super) struct Table {
     pub(super) receive: Transfer,
     pub(super) send: Transfer,
+    pub(super) receive_ex: TransferEx,
+    pub(super) send_ex: TransferEx,
     pub(super) create_queue: CreateQueue,
     pub(super) create_completions:
         unsafe extern "system" fn(u32, *const RIO_NOTIFICATION_COMPLETION) -> RIO_CQ,
@@ -36,6 +50,8 @@ impl Table {
         Some(Table {
             receive: table.RIOReceive?,
             send: table.RIOSend?,
+            receive_ex: table.RIOReceiveEx?,
+            send_ex: table.RIOSendEx?,
             create_queue: table.RIOCreateRequestQueue?,
             create_completions: table.RIOCreateCompletionQueue?,
             close_completions: table.RIOCloseCompletionQueue?,
