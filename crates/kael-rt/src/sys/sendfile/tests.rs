@@ -9,7 +9,9 @@ use std::{
 };
 
 const LEN: usize = 3 * 1024 * 1024 + 17;
-const FORMS: [(&str, fn(Part) -> i32); 2] =
+type Form = fn(Part) -> i32;
+
+const FORMS: [(&str, Form); 2] =
     [("FreeBSD's", sendfile_freebsd::send), ("Apple's", sendfile_apple::send)];
 
 /// A file that nobody finds, and its bytes.
@@ -89,7 +91,7 @@ fn c03_an_interruption_is_no_answer() {
 #[test]
 fn c03_what_is_not_in_memory_is_for_a_thread() {
     let (file, _) = file("cold");
-    let busy = |may_wait, form: fn(Part) -> i32| {
+    let busy = |may_wait, form: Form| {
         (1..100u64)
             .filter(|seed| {
                 set_seed(Some(*seed));

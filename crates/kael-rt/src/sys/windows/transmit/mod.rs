@@ -73,7 +73,8 @@ impl Backend {
         };
         let Some(n) = part(head.len() as u64, at, len, size) else {
             PERMIT.give_back();
-            return Started::Done(0);
+            // What has no length may be no file on a disk, and a read says what it is.
+            return Started::Done(if size == 0 { -errno::EOPNOTSUPP } else { 0 });
         };
         packet.prepare(packet.user, Answered::Transmit, number, at);
         packet.pending = true;
