@@ -67,7 +67,7 @@ budgets! {
     file_read_stream: Buffer "File::read_stream (64 x 4 KiB)", at_most 130.0, 130.0, 1.0, "a thread of the pool for each piece, a wake and a wait, which those that end together share; the list of what is ahead";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", exact 2.0, 1.1, 0.0, "the wait and recv(2), since the last one left the socket empty; a buffer is taken only for what is there";
     tcp_recv_stream: Buffer "RecvStream::next", exact 2.0, 1.1, 0.0, "the wait and recv(2)";
-    send_file: Bytes "io::send_file (32 KiB)", at_most 6.0, 6.0, 0.0, "sendfile(2) by the core (FreeBSD) or by the pool (macOS); when the socket is full, its wait and more of the same; elsewhere a read of each 64 KiB by the pool, and its send";
+    send_file: Bytes "io::send_file (32 KiB)", at_most 6.0, 6.0, 0.0, "sendfile(2), by the core if it can say that it would wait for the disk, else by the pool; when the socket is full, its wait and more of the same; elsewhere a read of each 64 KiB by the pool, and its send";
     copy_bidirectional: Bytes "io::copy_bidirectional (a message)", at_most 8.0, 8.0, 0.0, "a receive and a send, and the waits and calls of the copy and of the receiver";
     sleep: Timer "time::sleep", exact 1.0, 0.05, 0.0, "the deadline is the timeout of the wait";
     sleep_until: Timer "time::sleep_until", exact 1.0, 0.05, 0.0, "the deadline is the timeout of the wait";
