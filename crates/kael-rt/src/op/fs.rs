@@ -443,6 +443,11 @@ pub struct Open {
     pub(crate) mode: u32,
 }
 
+/// Where the system has no such flag, it is 0, and never set.
+fn is_set(flags: i32, flag: i32) -> bool {
+    flags & flag != 0
+}
+
 impl Op for Open {
     type Output = io::Result<File>;
     const TRAITS: Traits = Traits { gives_more: true, ..READ };
@@ -456,7 +461,7 @@ impl Op for Open {
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         self.path?;
-        let is_direct = self.flags? & O_DIRECT != 0;
+        let is_direct = is_set(self.flags?, O_DIRECT);
         let fd = match completion.into_fd(Kind::File) {
             Err(error) if is_direct => return Err(Error::not_direct(error)),
             opened => opened?,
