@@ -44,14 +44,22 @@ fn with_file<F: AsyncFnOnce(File, Vec<u8>, TcpStream, TcpStream) + Send + 'stati
     });
 }
 
-/// Whether this system sends files without a copy through our memory.
+/// Whether this system sends files without a copy through our memory. Before Linux 6.5 nobody says whether they are in the
+/// system's, so they are read.
+#[cfg(all(target_os = "linux", not(kael_backend = "kqueue")))]
 fn sends_files() -> bool {
-    let emulated = cfg!(all(target_os = "linux", kael_backend = "kqueue"));
-    let has_none = std::env::var("KAEL_KEVENT_PROFILE").is_ok_and(|profile| profile == "netbsd");
-    // With registered I/O every byte goes through registered memory.
-    let registered = cfg!(all(windows, feature = "rio"));
-    let nowhere = cfg!(any(target_os = "netbsd", target_os = "openbsd")) || registered;
-    if emulated { !has_none } else { !nowhere }
+    has_cachestat()
+}
+
+#[cfg(all(target_os = "linux", kael_backend = "kqueue"))]
+fn sends_files() -> bool {
+    std::env::var("KAEL_KEVENT_PROFILE").map_or(true, |profile| profile != "netbsd")
+}
+
+/// With registered I/O every byte goes through registered memory.
+#[cfg(not(target_os = "linux"))]
+fn sends_files() -> bool {
+    !cfg!(any(target_os = "netbsd", target_os = "openbsd", all(windows, feature = "rio")))
 }
 
 /// Both ends of a connection that holds little on its way.
