@@ -80,6 +80,24 @@ unsafe extern "system" fn send(
     answer(result.map(|()| 1), 0)
 }
 
+/// What a call with addresses names.
+///
+/// # Safety
+///
+/// As [`receive`].
+unsafe fn named(
+    data: *const RIO_BUF,
+    count: u32,
+    local: *const RIO_BUF,
+    remote: *const RIO_BUF,
+    others: [*const RIO_BUF; 2],
+) -> Buffers {
+    // SAFETY: null or descriptions, by our contract.
+    let (data, remote) = unsafe { (data.as_ref().copied(), remote.as_ref().copied()) };
+    let others = others.iter().any(|other| !other.is_null());
+    Buffers { data, count, remote, local: !local.is_null(), others }
+}
+
 /// # Safety
 ///
 /// As [`receive`].
@@ -94,10 +112,8 @@ unsafe extern "system" fn receive_ex(
     flags: u32,
     context: *const c_void,
 ) -> i32 {
-    let others = !control.is_null() || !flags_out.is_null();
-    // SAFETY: null or descriptions, by our contract.
-    let (data, remote) = unsafe { (data.as_ref().copied(), remote.as_ref().copied()) };
-    let buffers = Buffers { data, count, remote, local: !local.is_null(), others };
+    // SAFETY: by our contract.
+    let buffers = unsafe { named(data, count, local, remote, [control, flags_out]) };
     let result = requests::request(Direction::Receive, queue, buffers, flags, context as u64);
     answer(result.map(|()| 1), 0)
 }
@@ -116,10 +132,8 @@ unsafe extern "system" fn send_ex(
     flags: u32,
     context: *const c_void,
 ) -> BOOL {
-    let others = !control.is_null() || !flags_out.is_null();
-    // SAFETY: null or descriptions, by our contract.
-    let (data, remote) = unsafe { (data.as_ref().copied(), remote.as_ref().copied()) };
-    let buffers = Buffers { data, count, remote, local: !local.is_null(), others };
+    // SAFETY: by our contract.
+    let buffers = unsafe { named(data, count, local, remote, [control, flags_out]) };
     let result = requests::request(Direction::Send, queue, buffers, flags, context as u64);
     answer(result.map(|()| 1), 0)
 }
