@@ -1,8 +1,10 @@
 /* Echo server on one io_uring: the floor of the echo measurements.
  *
- * usage: echo_uring PORT multi|oneshot|link
+ * usage: echo_uring PORT multi|multi-4096|oneshot|link
  *
  * multi    multishot accept and receive with a buffer ring; several messages of a connection wait for their send
+ * multi-4096   the same with a ring of 4,096 buffers instead of 512: 64 MiB that are gone through in a circle, which
+ *          large messages pay for in the cache
  * oneshot  one receive and one send for each round, from and to a buffer of the connection: what an interface with
  *          owned buffers can do at best
  * link     oneshot with the send linked to the next receive: one completion and, for a single connection, one
@@ -17,6 +19,7 @@
 #define COMPLETIONS 16384
 #define BUFFER_SIZE 16384
 #define RING_BUFFERS 512
+#define MAX_RING_BUFFERS 4096
 #define NONE -1
 
 enum mode { MULTI, ONESHOT, LINK };
@@ -39,7 +42,8 @@ static struct io_uring ring;
 static struct buffers buffers;
 static int listener;
 static struct connection connections[MAX_CONNECTIONS];
-static struct message waiting[RING_BUFFERS];
+static struct message waiting[MAX_RING_BUFFERS];
+static unsigned ring_buffers = RING_BUFFERS;
 
 /* Slots whose multishot receive ended and is to be armed again, once buffers have been given back. */
 static int rearm[COMPLETIONS];
@@ -283,7 +287,7 @@ static void set_up_ring(void)
     if (error)
         die("register files", -error);
     if (mode == MULTI)
-        buffers = buffers_new(&ring, RING_BUFFERS, BUFFER_SIZE);
+        buffers = buffers_new(&ring, ring_buffers, BUFFER_SIZE);
 }
 
 int main(int argc, char **argv)
@@ -291,12 +295,15 @@ int main(int argc, char **argv)
     const char *name = argc == 3 ? argv[2] : "";
     if (!strcmp(name, "multi"))
         mode = MULTI;
-    else if (!strcmp(name, "oneshot"))
+    else if (!strcmp(name, "multi-4096")) {
+        mode = MULTI;
+        ring_buffers = MAX_RING_BUFFERS;
+    } else if (!strcmp(name, "oneshot"))
         mode = ONESHOT;
     else if (!strcmp(name, "link"))
         mode = LINK;
     else {
-        fprintf(stderr, "usage: echo_uring PORT multi|oneshot|link\n");
+        fprintf(stderr, "usage: echo_uring PORT multi|multi-4096|oneshot|link\n");
         return 2;
     }
     listener = listen_on(atoi(argv[1]), 0);

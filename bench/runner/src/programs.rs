@@ -135,6 +135,9 @@ pub(crate) fn echo() -> Vec<Program> {
     vec![
         program("c-oneshot", "C io_uring oneshot", Floor, C("echo_uring")).variant("oneshot"),
         program("c-multi", "C io_uring multishot", Floor, C("echo_uring")).variant("multi"),
+        program("c-multi-4096", "C io_uring multishot, 4096 buffers", Floor, C("echo_uring"))
+            .variant("multi-4096")
+            .when_named(),
         program("c-link", "C io_uring send linked to receive", Other, C("echo_uring"))
             .variant("link"),
         program("c-epoll", "C epoll", Floor, C("echo_epoll")),
