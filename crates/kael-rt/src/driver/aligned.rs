@@ -4,7 +4,7 @@
 use super::descriptor::Fd;
 use crate::{
     error::{Fault, Unaligned},
-    op::Request,
+    op::{Request, Span},
 };
 
 /// The steps of a file, as powers of two: of memory, and of offsets and lengths. No bits: none are known.
@@ -48,6 +48,15 @@ impl Alignment {
         }
     }
 
+    /// Nothing is wrong with it.
+    #[inline(always)]
+    fn suits(self, at: u64, memory: *const u8, len: usize) -> bool {
+        let below = |step: u32| u64::from(step) - 1;
+        let odd =
+            (at | len as u64) & below(self.offset()) | memory.addr() as u64 & below(self.memory());
+        odd == 0
+    }
+
     fn refuses_part(self, at: u64, memory: *const u8, len: usize) -> Option<i32> {
         let (offset, step) = (self.offset(), self.memory());
         let unaligned = if !at.is_multiple_of(offset.into()) {
@@ -60,6 +69,15 @@ impl Alignment {
             return None;
         };
         Some(Fault::unaligned(unaligned.0, unaligned.1))
+    }
+}
+
+impl Span<'_> {
+    /// It is what direct I/O on its file wants.
+    #[inline(always)]
+    pub(super) fn is_aligned(&self) -> bool {
+        let wanted = self.fd.alignment.get();
+        wanted == Alignment::ANY || wanted.suits(self.offset, self.at.as_ptr(), self.len)
     }
 }
 
@@ -101,8 +119,11 @@ mod tests {
         assert_eq!((alignment.memory(), alignment.offset()), (4, 512));
         let (even, odd) = (4096 as *const u8, 4098 as *const u8);
         assert_eq!(alignment.refuses_part(512, even, 1024), None);
-        let refused = [(511, even, 512), (0, even, 511), (0, odd, 512)]
-            .map(|(at, memory, len)| alignment.refuses_part(at, memory, len));
+        let wrong = [(511, even, 512), (0, even, 511), (0, odd, 512)];
+        let refused = wrong.map(|(at, memory, len)| alignment.refuses_part(at, memory, len));
+        assert!(alignment.suits(512, even, 1024));
+        assert!(!wrong.iter().any(|&(at, memory, len)| alignment.suits(at, memory, len)));
+        assert!(Alignment::ANY.suits(511, odd, 3));
         assert!(refused.iter().all(Option::is_some), "{refused:?}");
         assert!(refused[0] != refused[1] && refused[1] != refused[2]);
         // 0 where there is no direct I/O.

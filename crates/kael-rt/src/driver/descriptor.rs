@@ -172,10 +172,6 @@ impl Descriptor {
         if !context::is_driver(self.tag.get()) {
             return None;
         }
-        // What is to be aligned is looked at on the long way.
-        if side.is_none() && self.alignment.get() != Alignment::ANY {
-            return None;
-        }
         // Datagrams go the long way: they come with their sender's address.
         if let Some(side) = side
             && !(self.kind.get() as u8 >= Kind::Stream as u8 && self.gate(side).is_open())

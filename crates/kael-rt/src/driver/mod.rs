@@ -214,6 +214,10 @@ impl Driver {
         let waker = clone_waker(waker);
         let Some(span) = op.span() else { return Err(op) };
         let Some(driver) = span.fd.may_pass(O::TRAITS.side) else { return Err(op) };
+        // The long way says what is not aligned.
+        if O::TRAITS.side.is_none() && !span.is_aligned() {
+            return Err(op);
+        }
         // It is current here, so the core keeps it, and is not ending: a key needs no count.
         let driver = driver.uncounted();
         let vtable = Vtable::of::<O>();

@@ -78,6 +78,11 @@ impl Inner {
         // SAFETY: a plain transfer was started with a waker, which stays until its answer comes or
         // its future goes; and then nothing would be `enough`.
         let waker = unsafe { head.waker.take().unwrap_unchecked() };
+        if head.marks.side.is_none() {
+            // A device may have put it there, and then its first line is in no cache of ours. All lines of a turn come
+            // while its tasks are woken.
+            prefetch(head.region.as_ptr());
+        }
         if head.marks.side == Some(Side::Write) {
             // SAFETY: a plain transfer has its descriptor noted.
             let node = unsafe { head.fd.unwrap_unchecked() };
