@@ -95,6 +95,8 @@ pub(crate) struct Descriptor {
     pub(super) read: Gate,
     /// A file's place in the backend's table, or [`NONE`].
     place: Cell<u32>,
+    /// What it reads may be in memory, and the system can be asked for that alone.
+    pub(crate) cached: Cell<bool>,
     next: Cell<*const Descriptor>,
 }
 
@@ -399,6 +401,7 @@ impl Descriptors {
         fresh.pressed.set(0);
         fresh.alignment.set(Alignment::ANY);
         fresh.queued.set(0);
+        fresh.cached.set(false);
         fresh.tag.set(driver.tag());
         // SAFETY: nobody uses the node yet.
         unsafe { *fresh.driver.get() = Some(driver.clone()) };
@@ -424,6 +427,7 @@ impl Descriptors {
                 pressed: Cell::new(0),
                 alignment: Cell::default(),
                 queued: Cell::new(0),
+                cached: Cell::new(false),
                 read: Gate::new(),
                 write: Gate::new(),
                 tag: Cell::new(ptr::null()),

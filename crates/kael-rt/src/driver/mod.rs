@@ -19,6 +19,7 @@ mod inner;
 mod key;
 mod ops;
 mod pools;
+mod short;
 mod slot;
 mod spares;
 mod stage;
@@ -38,10 +39,9 @@ pub(crate) use stage::{Stage, Tag};
 
 use crate::{
     error::Fault,
-    op::{Gives, Op, Side, Span},
+    op::{Gives, Op, Side},
     rt::BlockingPool,
     sys::{Backend, Granted, PART, RingOptions, buffer_of},
-    task::clone_waker,
 };
 use descriptor::Descriptors;
 use guarded::{Borrowed, Guarded};
@@ -200,72 +200,6 @@ impl Driver {
     /// Starts an operation that nobody waits for. It is finished even if it has to wait its turn.
     pub(crate) fn leave<O: Op>(&self, op: O) {
         drop(self.clone().queue(op));
-    }
-
-    /// Starts a plain transfer whose way is free, by the driver of its descriptor, if that is the
-    /// one that runs here. Else the operation comes back, for [`submit`](Self::submit).
-    ///
-    /// Nothing is allocated, and nothing but the waker's clone and the buffer's own methods can run
-    /// code of the user's.
-    #[inline(always)]
-    fn submit_plain<O: Op>(mut op: O, waker: &Waker) -> Result<(Key, Launch), O> {
-        let Some(plain) = O::TRAITS.plain else { return Err(op) };
-        // User code may run in these two, and not between the look at the gate and the placing.
-        let waker = clone_waker(waker);
-        let Some(span) = op.span() else { return Err(op) };
-        let Some(driver) = span.fd.may_pass(O::TRAITS.side) else { return Err(op) };
-        // The long way says what is not aligned.
-        if O::TRAITS.side.is_none() && !span.is_aligned() {
-            return Err(op);
-        }
-        // It is current here, so the core keeps it, and is not ending: a key needs no count.
-        let driver = driver.uncounted();
-        let vtable = Vtable::of::<O>();
-        let launched = match driver.borrow() {
-            // SAFETY: the operation goes to its slot below, and rests there. The bytes are a buffer's:
-            // they stay put when their owner moves (the contract of `IoBuf`).
-            Some(mut inner) => unsafe {
-                inner.launch_plain(span, plain, &O::TRAITS, vtable, waker)
-            },
-            None => Err(waker),
-        };
-        let Ok((slot, id, launch)) = launched else { return Err(op) };
-        let key = Key { driver, slot, id };
-        // SAFETY: the slot was reserved for this operation and holds none yet.
-        unsafe { ops::place(Slot::body(slot), op) };
-        Ok((key, launch))
-    }
-
-    /// Sends a span of what `from` owns as a queued send, if its way is free, with one borrow; how long it is. What is not
-    /// sent at once is taken out of `from`, which runs no user code. `None`: nothing has happened, see
-    /// [`queue`](Self::queue).
-    #[inline(always)]
-    pub(crate) fn queue_plain<F, O: Op>(
-        from: &mut F,
-        span: impl FnOnce(&mut F) -> Option<Span<'_>>,
-        take: impl FnOnce(&mut F) -> Option<O>,
-    ) -> Option<usize> {
-        // User code may run in here, and not between the look at the gate and the placing.
-        let span = span(from)?;
-        let driver = span.fd.may_pass(Some(Side::Write))?.uncounted();
-        let mut inner = driver.borrow()?;
-        let len = span.len;
-        let known = inner.send_at_once(&span);
-        if known == Some(len as i32) {
-            // All of it is sent, and it needs no slot.
-            return Some(len);
-        }
-        // SAFETY: as in `submit_plain`.
-        let (slot, launch) =
-            unsafe { inner.launch_quiet(span, &O::TRAITS, Vtable::of::<O>(), known)? };
-        drop(inner);
-        let op = take(from).expect("its span is there");
-        // SAFETY: the slot was reserved for this operation and holds none yet.
-        unsafe { ops::place(Slot::body(slot), op) };
-        if let Some(id) = launch {
-            driver.follow_to_the_end(id);
-        }
-        Some(len)
     }
 
     /// Starts an operation that its future leaves to itself at once. It comes back if there is no slot

@@ -3,7 +3,7 @@
 //! What an enum would say, with the parts laid out by hand: every transfer goes through here, and
 //! an enum that is taken apart is copied whole first.
 
-use super::{Driver, Key, Submitted, inner::Launch, ops, slot::Slot};
+use super::{Driver, Key, Submitted, inner::Launch, ops, short::Short, slot::Slot};
 use crate::{op::Op, task::context};
 use std::{
     mem::ManuallyDrop,
@@ -133,15 +133,16 @@ impl<O: Op> Stage<O> {
                 // SAFETY: the tag said that it is here, and says now that it is not.
                 let op = unsafe { ManuallyDrop::take(&mut self.held.op) };
                 match Driver::submit_plain(op, cx.waker()) {
-                    Ok((key, Launch::Pending)) => {
+                    Short::Begun(key, Launch::Pending) => {
                         self.begin(key);
                         Poll::Pending
                     }
-                    Ok((key, Launch::Now)) => {
+                    Short::Begun(key, Launch::Now) => {
                         let is_ready = self.answered(key);
                         self.hand_out(is_ready)
                     }
-                    Err(op) => {
+                    Short::Answered(op, completion) => Poll::Ready(op.complete(completion)),
+                    Short::Barred(op) => {
                         let is_ready = self.begin_closely(op, cx);
                         self.hand_out(is_ready)
                     }

@@ -467,6 +467,8 @@ impl Op for Open {
             opened => opened?,
         };
         fd.enter_table();
+        // A device is waited for by direct I/O, whatever else is asked.
+        fd.cached.set(!is_direct);
         if is_direct {
             fd.learn_alignment();
         }

@@ -1,6 +1,6 @@
 //! The one place that knows the platform. A platform exports:
 //!
-//! * `Backend`: `new`, `start`, `cancel`, `turn`, `next_own`, `next`,
+//! * `Backend`: `new`, `start`, `read_at_once`, `cancel`, `turn`, `next_own`, `next`,
 //!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
 //!   `enter_table`, `leave_table`, `close`, `shut_down`, `lingers`, `let_go`, `may_let_go`, `provide`, `withdraw`, `buffer_at`,
 //!   `give_back`, `claim`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,
@@ -165,6 +165,16 @@ mod by_itself;
 // Whose sends are the system's when they are answered.
 #[cfg(not(all(windows, feature = "rio")))]
 mod hands_over;
+
+// Who answers no read before it is a request.
+#[cfg(any(
+    windows,
+    kael_backend = "epoll",
+    kael_backend = "kqueue",
+    kael_backend = "sim",
+    not(target_os = "linux")
+))]
+mod by_request;
 
 // Who is called for each request.
 #[cfg(any(

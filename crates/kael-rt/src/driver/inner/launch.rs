@@ -86,6 +86,17 @@ impl Inner {
         Ok((slot, id, launch))
     }
 
+    /// Reads what is in memory, if the backend finds that cheaper than a request: all that was asked for, or nothing at the
+    /// end of the file. `None`: nothing has happened.
+    #[inline(always)]
+    pub(in crate::driver) fn read_at_once(&mut self, span: &Span<'_>) -> Option<i32> {
+        // SAFETY: the memory is the operation's, which is borrowed for the call.
+        let result = unsafe { self.backend.read_at_once(span.fd, span.at, span.len, span.offset) }?;
+        self.started += 1;
+        self.ended += 1;
+        Some(result)
+    }
+
     /// Decides where a lowered request goes: to the kernel, to the end of its gate's queue, or
     /// nowhere because the answer is known. `in_turn`: it was the first of the queue.
     pub(in crate::driver) fn launch(

@@ -5,7 +5,7 @@ use crate::budget::{Area, Budget, budgets, rule};
 
 budgets! {
     "io_uring";
-    file_read: File "File::read_at", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
+    file_read: File "File::read_at", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps; preadv2(2) where reads come one by one and are in memory, of which one of eight at most, and soon fewer, may be asked for twice";
     file_read_exact: File "File::read_exact_at", exact 1.0, 0.05, 0.0, "as read_at, again after a short read";
     file_read_vectored: File "File::read_vectored_at", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     file_write: File "File::write_at", exact 1.0, 1.0, 0.0, "one enter submits, waits and reaps; 0.05 each where the file system writes without blocking (xfs, btrfs, tmpfs, direct I/O), on ext4 a worker of the kernel writes to the page cache";

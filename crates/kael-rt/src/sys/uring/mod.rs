@@ -5,6 +5,7 @@
 
 mod abi;
 mod buffers;
+mod cached;
 mod chain;
 #[cfg(test)]
 mod faults;
@@ -35,6 +36,7 @@ use crate::{
 };
 use abi::*;
 use buffers::Group;
+use cached::Cached;
 use files::FileTable;
 use fixed::Fixed;
 use growth::Growth;
@@ -68,6 +70,7 @@ pub(crate) struct Backend {
     quiet: u32,
     files: FileTable,
     fixed: Fixed,
+    cached: Cached,
     jobs: Jobs,
     /// Events that did not come from the ring.
     own: Vec<Event>,
@@ -153,6 +156,7 @@ impl Backend {
             quiet: 0,
             files,
             fixed,
+            cached: Cached::new(),
             jobs,
             own: Vec::with_capacity(16),
             calls: 1,
@@ -293,6 +297,7 @@ impl Backend {
         if self.files.has_leaving() {
             self.empty_places();
         }
+        self.cached.turn(self.ring.unsubmitted());
         #[cfg(test)]
         self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.jobs.is_done();
