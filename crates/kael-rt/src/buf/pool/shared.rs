@@ -40,6 +40,9 @@ pub(crate) struct Shared {
     /// How many the kernel shall have. It takes the one that was lent longest ago, so each is used in turn: with few
     /// of them they stay in the cache.
     to_lend: Cell<u16>,
+    /// The fewest that the kernel had left, and how many receives that is to be looked at after.
+    fewest_left: Cell<u16>,
+    until_look: Cell<u16>,
     /// The place of its memory in the ring's table, or why it has none.
     home: Result<u32, Option<io::Error>>,
 }
@@ -69,6 +72,9 @@ enum Lending {
 
 /// Buffers that are lent at first.
 const FEW: u16 = 16;
+
+/// Receives between two looks at how many of the lent buffers were never used.
+const LOOK_AFTER: u16 = 8192;
 
 /// Three of four, and one at least.
 fn most_to_lend(count: u16) -> u16 {
@@ -127,6 +133,8 @@ impl Shared {
             lending: Cell::new(Lending::NotYet),
             lent: Cell::new(0),
             to_lend: Cell::new(FEW.min(most_to_lend(count))),
+            fewest_left: Cell::new(u16::MAX),
+            until_look: Cell::new(LOOK_AFTER),
             home,
         }
     }
@@ -262,8 +270,26 @@ impl Shared {
     pub(super) fn received(&self) {
         let left = self.lent.get() - 1;
         self.lent.set(left);
+        self.fewest_left.set(left.min(self.fewest_left.get()));
         if left < self.to_lend.get() / 4 {
             self.lend_more();
+        }
+        let until = self.until_look.get() - 1;
+        self.until_look.set(until);
+        if until == 0 {
+            self.lend_less();
+        }
+    }
+
+    /// A burst is over for which the kernel was lent so many: it gets half as many from now on, if it still has
+    /// enough then. What it has comes back as it is used.
+    #[cold]
+    fn lend_less(&self) {
+        self.until_look.set(LOOK_AFTER);
+        let (fewest, lent) = (self.fewest_left.replace(u16::MAX), self.to_lend.get());
+        // With 5 of 8 left, a quarter of the half would be: just enough.
+        if fewest > lent / 8 * 5 {
+            self.to_lend.set((lent / 2).max(FEW.min(lent)));
         }
     }
 
