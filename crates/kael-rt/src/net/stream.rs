@@ -428,6 +428,28 @@ impl TcpStream {
         self.fd.driver().control(|b| b.peer_addr(&self.fd))
     }
 
+    /// Gives the stream an ordinary descriptor, if it lives in the ring's table only
+    /// ([`Builder::direct_descriptors`](crate::runtime::Builder::direct_descriptors)); otherwise nothing happens. From here
+    /// on `try_as_fd` has it. What is under way is not disturbed.
+    ///
+    /// `EMFILE`: the process has no descriptor left (RLIMIT_NOFILE); the stream stays as it is. 1 system call.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// # use kael_rt::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let _client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (stream, _peer) = listener.accept().await?;
+    /// stream.install()?;
+    /// // It may leave the runtime now, too.
+    /// assert!(stream.into_std().is_ok());
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn install(&self) -> io::Result<()> {
+        self.fd.install()
+    }
+
     /// The stream as two halves that may go to two tasks. The writing half ends its direction
     /// when it is dropped.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
@@ -514,6 +536,7 @@ impl TcpStream {
         }
         Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
         Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
+        self.install()?;
         let unread = self.fd.driver().unread(&self.fd);
         match self.into_std() {
             Ok(stream) => Ok(Detached { stream, unread }),
