@@ -459,6 +459,77 @@ fn t03_files_and_copies_go_through_direct_sockets() {
     });
 }
 
+/// A core whose queues are as small as they may be: what it is told and asked at once finds its answer among many.
+#[test]
+fn t03_options_are_answered_although_the_queues_are_full() {
+    within_limit(|| {
+        let builder = Builder::new().direct_descriptors(true).queue_depth(2).queue_limit(2);
+        let runtime = builder.build().unwrap();
+        runtime.block_on(async {
+            let (listener, addr) = listen().await;
+            let mut pairs = Vec::new();
+            for _ in 0..CONNECTIONS {
+                let one = TcpStream::connect(addr).await.unwrap();
+                pairs.push((one, listener.accept().await.unwrap().0));
+            }
+            let mut echoes = Vec::new();
+            let mut ends = Vec::new();
+            for (number, (one, other)) in pairs.into_iter().enumerate() {
+                echoes.push(kael_rt::spawn(echo(other)));
+                ends.push(kael_rt::spawn(async move {
+                    for round in 0..50u8 {
+                        let sent = vec![number as u8 ^ round; 100];
+                        one.write_all(sent.clone()).await.0.unwrap();
+                        one.set_nodelay(round % 2 == 0).unwrap();
+                        assert_eq!(one.nodelay().unwrap(), round % 2 == 0);
+                        assert_eq!(one.set_ttl(0).unwrap_err().raw_os_error(), Some(libc::EINVAL));
+                        let (result, back) = one.read_exact(vec![0; 100]).await;
+                        result.unwrap();
+                        assert_eq!(back, sent);
+                    }
+                }));
+            }
+            for end in ends.into_iter().chain(echoes) {
+                end.await.unwrap();
+            }
+        });
+    });
+}
+
+/// What connects has no number either, and fails as it does otherwise.
+#[test]
+fn t01_a_socket_that_connects_is_direct_until_it_ends() {
+    in_own_process("t01_a_socket_that_connects_is_direct_until_it_ends", || {
+        let (runtime, granted) = runtime();
+        runtime.block_on(async {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let addr = listener.local_addr().unwrap();
+            let stream = TcpStream::connect(addr).await.unwrap();
+            assert_eq!(is_direct(&stream), granted);
+            let (mut other, peer) = listener.accept().unwrap();
+            assert_eq!(stream.local_addr().unwrap(), peer);
+            stream.write_all("hello").await.0.unwrap();
+            other.read_exact(&mut [0; 5]).unwrap();
+            drop(listener);
+            let refused = TcpStream::connect(addr).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+            // A connect that is dropped closes what it opened.
+            let mut connect = Box::pin(TcpStream::connect("127.0.0.1:1"));
+            let _ = poll_once(&mut connect);
+            drop(connect);
+            if granted {
+                are_in_tables(1).await;
+            }
+            drop(stream);
+            let end = kael_rt::spawn_blocking(move || other.read(&mut [0])).await.unwrap();
+            assert_eq!(end.unwrap(), 0);
+            if granted {
+                are_in_tables(0).await;
+            }
+        });
+    });
+}
+
 /// The end of the runtime closes what is in the table, even what was forgotten.
 #[test]
 fn t01_the_end_of_a_runtime_closes_what_is_in_its_table() {

@@ -190,9 +190,7 @@ impl TcpStream {
     pub async fn connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream> {
         let driver = context::with("TcpStream::connect", |core| core.driver.clone());
         addr::each(addr, async |to| {
-            let number = driver.control(|backend| backend.stream_socket(to))?;
-            let fd = driver.adopt(number, Kind::Stream, false);
-            fd.enter_table();
+            let fd = driver.stream_socket(to)?;
             Operation::new(Connect { fd, to }).await
         })
         .await

@@ -3,7 +3,7 @@
 
 use super::{Backend, SocketOption};
 use crate::driver::{Fd, NONE};
-use std::{io, ptr::NonNull};
+use std::{io, net::SocketAddr, ptr::NonNull};
 
 impl Backend {
     /// There is no table of descriptors without numbers.
@@ -28,6 +28,10 @@ impl Backend {
     }
 
     pub(crate) fn unreserve_direct(&mut self) {}
+
+    pub(crate) fn direct_stream_socket(&mut self, _: SocketAddr) -> Option<io::Result<i32>> {
+        None
+    }
 
     pub(crate) fn install(&mut self, _: &Fd) -> io::Result<i32> {
         Err(io::ErrorKind::Unsupported.into())

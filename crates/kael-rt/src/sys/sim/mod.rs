@@ -445,6 +445,14 @@ impl Backend {
 
     pub(crate) fn unreserve_direct(&mut self) {}
 
+    /// What is connected has a number.
+    pub(crate) fn direct_stream_socket(
+        &mut self,
+        _: std::net::SocketAddr,
+    ) -> Option<io::Result<i32>> {
+        None
+    }
+
     pub(crate) fn install(&mut self, _: &Fd) -> io::Result<i32> {
         Err(io::ErrorKind::Unsupported.into())
     }

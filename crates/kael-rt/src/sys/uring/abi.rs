@@ -311,6 +311,7 @@ pub(super) const OP_SHUTDOWN: u8 = 34;
 pub(super) const OP_RENAMEAT: u8 = 35;
 pub(super) const OP_UNLINKAT: u8 = 36;
 pub(super) const OP_MKDIRAT: u8 = 37;
+pub(super) const OP_SOCKET: u8 = 45;
 pub(super) const OP_URING_CMD: u8 = 46;
 pub(super) const OP_SEND_ZC: u8 = 47;
 pub(super) const OP_SENDMSG_ZC: u8 = 48;

@@ -19,10 +19,13 @@ use crate::{
     sys::SocketOption,
 };
 use socket2::Socket;
-use std::{io, os::fd::FromRawFd};
+use std::{io, net::SocketAddr, os::fd::FromRawFd};
 
 /// The most places of a table with direct descriptors. The kernel has 8 bytes for each.
 const MOST: u32 = 65_536;
+
+/// The kernel's queue of completions is read so often, at most, for one answer. It is long enough by then, or work comes as fast.
+const MOST_ROUNDS: u32 = 4096;
 
 /// The kernel has all that such sockets need: their options (Linux 6.7), and a number when one is wanted (6.8).
 pub(super) fn is_possible(probe: &Probe) -> bool {
@@ -88,7 +91,10 @@ impl Backend {
     /// along. One system call.
     fn command(&mut self, sqe: Sqe) -> io::Result<i32> {
         if !self.has_room() {
-            return Err(io::ErrorKind::ResourceBusy.into());
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
+        }
+        if !self.ring.has_room_for_answers() {
+            self.set_answers_aside();
         }
         let answers = self.ring.completions_end();
         // SAFETY: the submissions below point at `value`, which stays as long as the ring.
@@ -100,14 +106,53 @@ impl Backend {
                 Sqe { opcode: OP_NOP, flags: SQE_CQE_SKIP, user_data: NOBODY, ..Sqe::default() };
             // SAFETY: it points at no memory.
             unsafe { self.ring.push_instead(nothing) };
-            return Err(io::ErrorKind::ResourceBusy.into());
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
         }
         match self.ring.find(answers, COMMAND) {
             Some(result @ 0..) => Ok(result),
             Some(error) => Err(io::Error::from_raw_os_error(-error)),
-            // There was no room for its answer, so many others are unread.
+            // There was no room for its answer, after all.
             None => Err(io::ErrorKind::ResourceBusy.into()),
         }
+    }
+
+    /// Makes room in the queue of completions: those that are there are read from memory, in their order.
+    #[cold]
+    fn set_answers_aside(&mut self) {
+        self.flush();
+        for _ in 0..MOST_ROUNDS {
+            let mut events = Vec::new();
+            while let Some(event) = self.next() {
+                events.push(event);
+            }
+            // What was set aside before is read first, and that is from the end on.
+            self.own.splice(0..0, events.into_iter().rev());
+            if !self.ring.has_overflow() {
+                return;
+            }
+            let _ = self.ring.enter(false, 0, None);
+        }
+    }
+
+    /// A stream socket in the table, to connect with. `None`: it has no place, or there is no table. 1 system call.
+    pub(crate) fn direct_stream_socket(&mut self, to: SocketAddr) -> Option<io::Result<i32>> {
+        if !self.reserve_direct() {
+            return None;
+        }
+        let family = if to.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+        let made = self.command(Sqe {
+            opcode: OP_SOCKET,
+            fd: family,
+            off: libc::SOCK_STREAM as u64,
+            len: libc::IPPROTO_TCP as u32,
+            file_index: FILE_INDEX_ALLOC,
+            ..Sqe::default()
+        });
+        // An error that is not the kernel's: nobody knows whether it has made one.
+        if made.as_ref().is_err_and(|error| error.raw_os_error().is_some()) {
+            self.unreserve_direct();
+        }
+        Some(made)
     }
 
     /// A number for a direct descriptor, which keeps its place. `EMFILE`: none is free. 1 system call.

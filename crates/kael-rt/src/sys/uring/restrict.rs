@@ -51,8 +51,8 @@ const REGISTERS: &[u32] = &[
     REGISTER_FILE_ALLOC_RANGE,
 ];
 
-/// The opcodes that only a ring with direct descriptors needs: options of a socket, and a number for it.
-const OF_DIRECT: &[u8] = &[OP_URING_CMD, OP_FIXED_FD_INSTALL];
+/// The opcodes that only a ring with direct descriptors needs: a socket, its options, and a number for it.
+const OF_DIRECT: &[u8] = &[OP_SOCKET, OP_URING_CMD, OP_FIXED_FD_INSTALL];
 
 /// The tables as the kernel wants them. An opcode that it does not know would make it refuse the
 /// whole list, and cannot be submitted anyway.

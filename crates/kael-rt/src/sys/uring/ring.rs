@@ -236,6 +236,17 @@ impl Ring {
         Some(cqe)
     }
 
+    /// What is submitted now is answered in the queue, if each submission before it completes twice at most.
+    pub(super) fn has_room_for_answers(&self) -> bool {
+        let most = self.ready() + 2 * self.unsubmitted() + 1;
+        most <= self.cq.entries && !self.has_overflow()
+    }
+
+    /// Completions wait in the kernel for room in the queue.
+    pub(super) fn has_overflow(&self) -> bool {
+        self.load(self.sq_flags) & SQ_CQ_OVERFLOW != 0
+    }
+
     /// Where the next completion will be.
     pub(super) fn completions_end(&self) -> u32 {
         self.load(self.cq.tail)
