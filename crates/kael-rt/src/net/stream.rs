@@ -416,12 +416,12 @@ impl TcpStream {
         self.fd.driver().control(|b| b.set_option(&self.fd, SocketOption::Ttl(ttl)))
     }
 
-    /// The address of this end. 1 system call.
+    /// The address of this end. 1 system call; 3 of a stream without a number ([`install`](Self::install)).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.fd.driver().control(|b| b.local_addr(&self.fd))
     }
 
-    /// The address of the other end. 1 system call.
+    /// The address of the other end. 1 system call; 3 of a stream without a number ([`install`](Self::install)).
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.fd.driver().control(|b| b.peer_addr(&self.fd))
     }

@@ -186,21 +186,22 @@ impl Builder {
         self
     }
 
-    /// Whether accepted connections live in a table of the core's ring instead of among the process's descriptors. Default:
-    /// no.
+    /// Whether TCP connections, accepted and connected ones, live in a table of the core instead of among the process's
+    /// descriptors. Default: no.
     ///
     /// It gains: a connection takes none of the descriptors that RLIMIT_NOFILE allows, so a server is not starved by
-    /// them (and starves nobody else in the process); accepting is one operation and the kernel finds the socket without a look-up
-    /// and without counting a user, from the first operation on. It costs: such a socket has no number, so `try_as_fd` is an
-    /// error that says so, until [`TcpStream::install`](crate::net::TcpStream::install) has given it one; the *getters* of
-    /// addresses and options make three system calls instead of one and need a free descriptor for that moment.
-    /// (The setters are one call as always, and `accept` tells the peer's address in any case.)
+    /// them (and starves nobody else in the process); it is put into the table by the operation that makes it, and the kernel finds
+    /// it there without a look-up and without counting a user, from the first operation on. It costs: such a socket has no
+    /// number, so `try_as_fd` is an error that says so, until [`TcpStream::install`](crate::net::TcpStream::install) has given
+    /// it one; the *getters* of addresses and options make three system calls instead of one and need a free descriptor for
+    /// that moment (the setters are one call as always, and `accept` tells the peer's address in any case); `send_file` and
+    /// `copy_bidirectional` copy through a buffer, unless it is installed first. `into_std` and `detach` install it by themselves.
     ///
     /// The table is as large as RLIMIT_NOFILE at the time of `build`, 65,536 places at most (8 bytes of the kernel's memory
-    /// each); three quarters are for such connections and the rest for files and other sockets. When no place is free, an accepted
+    /// each); three quarters are for such connections and the rest for files and other sockets. When no place is free, a
     /// connection gets an ordinary descriptor: nothing is lost and nobody waits. So `ulimit -n` is the bound to raise.
     ///
-    /// What is connected, bound or opened is ordinary. Where the system cannot do that (Linux before 6.15, where the end of
+    /// Listeners, UDP sockets and files are ordinary. Where the system cannot do that (Linux before 6.15, where the end of
     /// such a socket may wait for another's operation; every other interface), all are ordinary, and the same program works.
     /// [`Granted`](super::Granted) has the flag "direct descriptors" where it is in force.
     ///
