@@ -192,29 +192,33 @@ fn t01_a_direct_descriptor_that_nobody_took_is_closed() {
 #[test]
 fn t01_the_next_accept_takes_what_a_dropped_one_had_got() {
     in_own_process("t01_the_next_accept_takes_what_a_dropped_one_had_got", || {
-        let (runtime, granted) = runtime();
         let open = open_descriptors();
-        runtime.block_on(async {
-            let (listener, addr) = listen().await;
-            for round in 0..200u8 {
-                let mut client = leave(&listener, addr, round % 2 == 0).await;
-                client.write_all(&[round; 3]).unwrap();
-                let (stream, peer) = listener.accept().await.unwrap();
-                assert_eq!(peer, client.local_addr().unwrap());
-                assert_eq!(is_direct(&stream), granted);
-                let (result, bytes) = stream.read_exact(vec![0; 3]).await;
-                result.unwrap();
-                assert_eq!(bytes, [round; 3]);
-                assert_eq!(in_tables(), usize::from(granted));
-            }
-            drop(listener);
-            if granted {
-                are_in_tables(0).await;
-            }
-        });
-        drop(runtime);
-        let ring = usize::from(cfg!(not(kael_backend = "kqueue")));
-        assert!(open_descriptors() <= open - ring, "descriptors are left open");
+        for wanted in [true, false] {
+            let runtime = Builder::new().direct_descriptors(wanted).build().unwrap();
+            let granted = runtime.granted().flags.contains(&"direct descriptors");
+            assert!(wanted || !granted, "not asked for");
+            runtime.block_on(async {
+                let (listener, addr) = listen().await;
+                for round in 0..100u8 {
+                    let mut client = leave(&listener, addr, round % 2 == 0).await;
+                    client.write_all(&[round; 3]).unwrap();
+                    let (stream, peer) = listener.accept().await.unwrap();
+                    assert_eq!(peer, client.local_addr().unwrap());
+                    assert_eq!(is_direct(&stream), granted);
+                    let (result, bytes) = stream.read_exact(vec![0; 3]).await;
+                    result.unwrap();
+                    assert_eq!(bytes, [round; 3]);
+                    if granted {
+                        assert_eq!(in_tables(), 1);
+                    }
+                }
+                drop(listener);
+                if granted {
+                    are_in_tables(0).await;
+                }
+            });
+        }
+        assert_eq!(open_descriptors(), open, "descriptors are left open");
     });
 }
 
