@@ -53,7 +53,6 @@ use std::{
     cell::Cell,
     io,
     mem::{self, ManuallyDrop},
-    net::SocketAddr,
     ptr::NonNull,
     rc::Rc,
     sync::Arc,
@@ -196,17 +195,6 @@ impl Driver {
     /// Takes charge of a descriptor that nobody else owns.
     pub(crate) fn adopt(&self, number: i32, kind: Kind, direct: bool) -> Fd {
         self.descriptors().take(self, number, kind, direct)
-    }
-
-    /// A stream socket to connect with: in the ring's table if it may live there alone, else with a number.
-    pub(crate) fn stream_socket(&self, to: SocketAddr) -> io::Result<Fd> {
-        let (number, direct) = self.control(|backend| match backend.direct_stream_socket(to) {
-            Some(made) => Ok((made?, true)),
-            None => Ok((backend.stream_socket(to)?, false)),
-        })?;
-        let fd = self.adopt(number, Kind::Stream, direct);
-        fd.enter_table();
-        Ok(fd)
     }
 
     /// Starts an operation that nobody waits for. It is finished even if it has to wait its turn.

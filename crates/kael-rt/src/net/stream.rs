@@ -190,7 +190,9 @@ impl TcpStream {
     pub async fn connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream> {
         let driver = context::with("TcpStream::connect", |core| core.driver.clone());
         addr::each(addr, async |to| {
-            let fd = driver.stream_socket(to)?;
+            let (number, direct) = driver.control(|backend| backend.socket_to_connect(to))?;
+            let fd = driver.adopt(number, Kind::Stream, direct);
+            fd.enter_table();
             Operation::new(Connect { fd, to }).await
         })
         .await

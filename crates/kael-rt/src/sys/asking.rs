@@ -27,7 +27,11 @@ pub(super) fn with_socket<R>(
 impl Backend {
     /// Asks a socket by one call. One without a number gets one for as long as it is asked: two calls more, and a number
     /// must be free.
-    fn ask<R>(&mut self, fd: &Fd, f: impl FnOnce(SockRef<'_>) -> io::Result<R>) -> io::Result<R> {
+    fn ask_socket<R>(
+        &mut self,
+        fd: &Fd,
+        f: impl FnOnce(SockRef<'_>) -> io::Result<R>,
+    ) -> io::Result<R> {
         self.calls += 1;
         if fd.is_direct() {
             let installed = self.installed(fd)?;
@@ -35,6 +39,14 @@ impl Backend {
             return f(SockRef::from(&installed));
         }
         with_socket(fd, f)
+    }
+
+    /// A stream socket to connect with, and whether it lives in the ring's table alone. 1 system call.
+    pub(crate) fn socket_to_connect(&mut self, to: SocketAddr) -> io::Result<(i32, bool)> {
+        match self.direct_stream_socket(to) {
+            Some(made) => made.map(|place| (place, true)),
+            None => self.stream_socket(to).map(|number| (number, false)),
+        }
     }
 
     pub(crate) fn set_option(&mut self, fd: &Fd, option: SocketOption) -> io::Result<()> {
@@ -51,18 +63,18 @@ impl Backend {
     }
 
     pub(crate) fn nodelay(&mut self, fd: &Fd) -> io::Result<bool> {
-        self.ask(fd, |socket| socket.tcp_nodelay())
+        self.ask_socket(fd, |socket| socket.tcp_nodelay())
     }
 
     pub(crate) fn local_addr(&mut self, fd: &Fd) -> io::Result<SocketAddr> {
-        self.ask(fd, |socket| internet(socket.local_addr()?))
+        self.ask_socket(fd, |socket| internet(socket.local_addr()?))
     }
 
     pub(crate) fn peer_addr(&mut self, fd: &Fd) -> io::Result<SocketAddr> {
         if let Some(own) = self.own_peer(fd.number()) {
             return Ok(own);
         }
-        self.ask(fd, |socket| internet(socket.peer_addr()?))
+        self.ask_socket(fd, |socket| internet(socket.peer_addr()?))
     }
 }
 

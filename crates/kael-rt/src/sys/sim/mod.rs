@@ -446,14 +446,14 @@ impl Backend {
     pub(crate) fn unreserve_direct(&mut self) {}
 
     /// What is connected has a number.
-    pub(crate) fn direct_stream_socket(
+    pub(crate) fn socket_to_connect(
         &mut self,
-        _: std::net::SocketAddr,
-    ) -> Option<io::Result<i32>> {
-        None
+        to: std::net::SocketAddr,
+    ) -> io::Result<(i32, bool)> {
+        self.stream_socket(to).map(|number| (number, false))
     }
 
-    pub(crate) fn install(&mut self, _: &Fd) -> io::Result<i32> {
+    pub(crate) fn install(&mut self, _: &crate::driver::Fd) -> io::Result<i32> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Direct {
     places: u32,
     /// Neither taken nor kept for an accept that is under way.
     free: u32,
+    /// The ring may be asked for more than an accept: it was made for direct descriptors.
+    pub(super) makes_sockets: bool,
     /// The value of an option that is set. The kernel reads it within the call, and it stays in any case.
     value: Box<[i32; 2]>,
 }
@@ -54,7 +56,7 @@ impl Direct {
         let is_set = count > 0
             && ring.register(REGISTER_FILE_ALLOC_RANGE, &raw mut range as usize, 0).is_ok();
         let places = if is_set { count } else { 0 };
-        Direct { places, free: places, value: Box::default() }
+        Direct { places, free: places, makes_sockets: true, value: Box::default() }
     }
 
     pub(super) fn places(&self) -> u32 {
@@ -136,7 +138,7 @@ impl Backend {
 
     /// A stream socket in the table, to connect with. `None`: it has no place, or there is no table. 1 system call.
     pub(crate) fn direct_stream_socket(&mut self, to: SocketAddr) -> Option<io::Result<i32>> {
-        if !self.reserve_direct() {
+        if !self.direct.makes_sockets || !self.reserve_direct() {
             return None;
         }
         let family = if to.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };

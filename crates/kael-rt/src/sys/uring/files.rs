@@ -238,7 +238,9 @@ impl Backend {
         if !self.files.is_used() && !has_direct {
             return;
         }
-        self.empty_places();
+        if has_direct {
+            self.empty_places();
+        }
         if self.has_room() {
             let sqe = self.files.all_leave();
             // SAFETY: it points into the table, which stays as long as the ring.
@@ -268,6 +270,7 @@ impl Backend {
     pub(crate) fn enable_direct(&mut self, count: u32) -> std::io::Result<()> {
         let first = self.files.set_aside(count);
         self.direct = Direct::new(&mut self.ring, first, count);
+        self.direct.makes_sockets = false;
         match self.direct.places() {
             0 => Err(std::io::ErrorKind::Unsupported.into()),
             _ => Ok(()),
