@@ -89,6 +89,55 @@ fn t01_64_connections_are_served_with_no_more_submissions_than_by_numbers() {
     );
 }
 
+/// System calls of what a server does, in a program that does the same each time.
+fn calls_of_a_server(runtime: &Runtime) -> [u64; 3] {
+    let calls = || runtime.handle().metrics().cores[0].syscalls;
+    let count = |rounds: usize, run: &mut dyn FnMut()| {
+        let before = calls();
+        for _ in 0..rounds {
+            run();
+        }
+        calls() - before
+    };
+    let (listener, addr) = runtime.block_on(listen());
+    let mut clients: Vec<Client> = (0..100).map(|_| client(addr)).collect();
+    let accepts = count(100, &mut || {
+        runtime.block_on(async { drop(listener.accept().await.unwrap()) });
+    });
+    clients.clear();
+    let first = runtime.block_on(TcpStream::connect(addr)).unwrap();
+    let (second, _) = runtime.block_on(listener.accept()).unwrap();
+    let echoes = count(200, &mut || {
+        runtime.block_on(async {
+            first.write_all("ping").await.0.unwrap();
+            assert_eq!(second.read_exact(vec![0; 4]).await.1, b"ping");
+            second.write_all("pong").await.0.unwrap();
+            assert_eq!(first.read_exact(vec![0; 4]).await.1, b"pong");
+        });
+    });
+    let options = count(100, &mut || {
+        runtime.block_on(async {
+            second.set_nodelay(true).unwrap();
+            first.write_all("ping").await.0.unwrap();
+            assert_eq!(second.read_exact(vec![0; 4]).await.1, b"ping");
+        });
+    });
+    [accepts, echoes, options]
+}
+
+#[test]
+fn t01_a_server_makes_no_more_calls_than_by_numbers() {
+    in_own_process("t01_a_server_makes_no_more_calls_than_by_numbers", || {
+        let by_numbers = calls_of_a_server(&Builder::new().build().unwrap());
+        let (direct, _) = runtime();
+        let calls = calls_of_a_server(&direct);
+        println!("{calls:?} calls of accepts, echoes, options; by numbers {by_numbers:?}");
+        for (calls, by_numbers) in calls.into_iter().zip(by_numbers) {
+            assert!(calls <= by_numbers, "{calls} calls, by numbers {by_numbers}");
+        }
+    });
+}
+
 #[test]
 fn t01_a_direct_descriptor_that_nobody_took_is_closed() {
     in_own_process("t01_a_direct_descriptor_that_nobody_took_is_closed", || {

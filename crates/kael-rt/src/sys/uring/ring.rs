@@ -252,13 +252,18 @@ impl Ring {
         self.load(self.cq.tail)
     }
 
-    /// The result of a completion from there on. It is read again in its turn.
-    pub(super) fn find(&self, mut at: u32, user_data: u64) -> Option<i32> {
+    /// The result of a completion from there on. Unless it is the next one, which is read with that, it comes again in its
+    /// turn.
+    pub(super) fn find(&mut self, mut at: u32, user_data: u64) -> Option<i32> {
         let end = self.completions_end();
         while at != end {
             // SAFETY: as in `next`: the kernel has published what is before its tail.
             let cqe = unsafe { self.cqes.add((at & self.cq.mask) as usize).read() };
             if cqe.user_data == user_data {
+                if at == self.cq_head {
+                    // Else the next wait would find something there, and not wait.
+                    self.next();
+                }
                 return Some(cqe.res);
             }
             at = at.wrapping_add(1);
