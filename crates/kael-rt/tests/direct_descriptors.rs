@@ -195,6 +195,43 @@ fn t01_the_next_accept_takes_what_a_dropped_one_had_got() {
     });
 }
 
+#[test]
+fn t01_accepts_dropped_in_a_storm_leave_no_connection_and_no_place() {
+    in_own_process("t01_accepts_dropped_in_a_storm_leave_no_connection_and_no_place", || {
+        let (runtime, granted) = runtime();
+        let connections = size(1_000, 20_000) as u32;
+        runtime.block_on(async {
+            let (listener, addr) = listen().await;
+            let clients = thread::spawn(move || {
+                for number in 0..connections {
+                    let mut client = client(addr);
+                    client.write_all(&number.to_le_bytes()).unwrap();
+                    let mut back = [0; 4];
+                    client.read_exact(&mut back).unwrap();
+                    assert_eq!(u32::from_le_bytes(back), number);
+                }
+            });
+            let (mut echoes, mut round) = (Vec::new(), 0);
+            while echoes.len() < connections as usize && !clients.is_finished() {
+                round += 1;
+                let limit = Duration::from_micros(round % 5 * 15);
+                // An accept that its time limit ends, or that is dropped.
+                match kael_rt::time::timeout(limit, listener.accept()).await {
+                    Ok(accepted) => echoes.push(kael_rt::spawn(echo(accepted.unwrap().0))),
+                    Err(_) => kael_rt::yield_now().await,
+                }
+            }
+            for echo in echoes {
+                echo.await.unwrap();
+            }
+            clients.join().unwrap();
+            if granted {
+                are_in_tables(0).await;
+            }
+        });
+    });
+}
+
 /// A read of a stream that is gone does not reach the one that has its place now.
 #[test]
 fn t01_a_place_that_is_used_again_is_not_reached_by_older_operations() {

@@ -201,6 +201,9 @@ impl Builder {
     /// each); three quarters are for such connections and the rest for files and other sockets. When no place is free, a
     /// connection gets an ordinary descriptor: nothing is lost and nobody waits. So `ulimit -n` is the bound to raise.
     ///
+    /// The ring may be asked for three operations more: sockets, numbers for what is in its table, and `IORING_OP_URING_CMD`,
+    /// which sets options, and which the kernel would also carry out on devices that the process has open.
+    ///
     /// Listeners, UDP sockets and files are ordinary. Where the system cannot do that (Linux before 6.15, where the end of
     /// such a socket may wait for another's operation; every other interface), all are ordinary, and the same program works.
     /// [`Granted`](super::Granted) has the flag "direct descriptors" where it is in force.
@@ -208,6 +211,7 @@ impl Builder {
     /// ```
     /// use kael_rt::{net::{TcpListener, TcpStream}, runtime::Builder};
     ///
+    /// # fn main() -> std::io::Result<()> {
     /// let runtime = Builder::new().direct_descriptors(true).build()?;
     /// runtime.block_on(async {
     ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -218,7 +222,7 @@ impl Builder {
     ///     assert_eq!(client.read_exact(vec![0; 5]).await.1, b"hello");
     ///     Ok(())
     /// })
-    /// # as std::io::Result<()>
+    /// # }
     /// ```
     pub fn direct_descriptors(mut self, on: bool) -> Builder {
         self.direct_descriptors = on;
