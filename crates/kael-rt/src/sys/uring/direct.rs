@@ -27,6 +27,9 @@ const MOST: u32 = 65_536;
 /// The kernel's queue of completions is read so often, at most, for one answer. It is long enough by then, or work comes as fast.
 const MOST_ROUNDS: u32 = 4096;
 
+/// How often a submission is handed over: a call may be interrupted, or there may be no memory for a moment.
+const TRIES: u32 = 4;
+
 /// The kernel has all that such sockets need: their options (Linux 6.7), and a number when one is wanted (6.8).
 pub(super) fn is_possible(probe: &Probe) -> bool {
     probe.has(OP_URING_CMD) && probe.has(OP_FIXED_FD_INSTALL)
@@ -101,7 +104,12 @@ impl Backend {
         let answers = self.ring.completions_end();
         // SAFETY: the submissions below point at `value`, which stays as long as the ring.
         unsafe { self.ring.push(Sqe { user_data: COMMAND, ..sqe }) };
-        let _ = self.hand_over(0, None);
+        for _ in 0..TRIES {
+            let _ = self.hand_over(0, None);
+            if self.ring.unsubmitted() == 0 {
+                break;
+            }
+        }
         if self.ring.unsubmitted() > 0 {
             // The kernel has no memory for more submissions. This one was the last.
             let nothing =
@@ -150,9 +158,16 @@ impl Backend {
             file_index: FILE_INDEX_ALLOC,
             ..Sqe::default()
         });
-        // An error that is not the kernel's: nobody knows whether it has made one.
-        if made.as_ref().is_err_and(|error| error.raw_os_error().is_some()) {
-            self.unreserve_direct();
+        match made.as_ref().map_err(io::Error::raw_os_error) {
+            Ok(_) => {}
+            // It was not asked: an ordinary one is made by a call of its own.
+            Err(Some(libc::EBUSY)) => {
+                self.unreserve_direct();
+                return None;
+            }
+            Err(Some(_)) => self.unreserve_direct(),
+            // Nobody knows whether it has made one.
+            Err(None) => {}
         }
         Some(made)
     }
