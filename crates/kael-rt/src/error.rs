@@ -97,6 +97,8 @@ enum What {
     Pipe(String),
     /// The system's number.
     Direct(i32),
+    #[allow(dead_code, reason = "only a ring has such descriptors")]
+    InTable,
 }
 
 /// What is not aligned of a transfer past the page cache.
@@ -329,6 +331,12 @@ impl Error {
         }
     }
 
+    /// A number was asked for of what has none.
+    #[allow(dead_code, reason = "only a ring has such descriptors")]
+    pub(crate) fn in_table() -> io::Error {
+        io::Error::new(io::ErrorKind::Unsupported, Error { what: What::InTable })
+    }
+
     fn pool(kind: io::ErrorKind, text: String) -> io::Error {
         io::Error::new(kind, Error { what: What::Pool(text) })
     }
@@ -362,7 +370,9 @@ impl Error {
             What::Fault(fault) | What::Partial { fault, .. } => Some(fault),
             What::Moved { code, .. } => Fault::of(code),
             What::Unaligned(..) => Some(Fault::Unaligned),
-            What::Setup(_) | What::Pool(_) | What::Pipe(_) | What::Direct(_) => None,
+            What::Setup(_) | What::Pool(_) | What::Pipe(_) | What::Direct(_) | What::InTable => {
+                None
+            }
         }
     }
 
@@ -485,6 +495,10 @@ impl fmt::Display for Error {
                 "the system does not open this file for direct I/O ({}): its file system may have none (tmpfs \
                  before Linux 6.5 has not); open it without direct(true)",
                 io::Error::from_raw_os_error(*code)
+            ),
+            What::InTable => f.write_str(
+                "this socket is in the ring's table and has no descriptor of the process \
+                 (Builder::direct_descriptors): give it one first, with install()",
             ),
             What::Setup(text) | What::Pool(text) | What::Pipe(text) => f.write_str(text),
         }

@@ -10,6 +10,7 @@ use super::{Driver, aligned::Alignment, slot::NONE};
 use crate::{error::Fault, op::Side, sys, task::context};
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
+    io,
     ptr::{self, NonNull},
 };
 
@@ -261,9 +262,30 @@ impl Fd {
         }
     }
 
+    /// Gives a direct descriptor a number of the process in exchange for its place in the ring's table. Operations that
+    /// are under way have the file already, and what is queued comes before the close.
+    pub(crate) fn install(&self) -> io::Result<()> {
+        if !self.is_direct() {
+            return Ok(());
+        }
+        if self.number() < 0 {
+            return Err(Fault::error(Fault::Closed.code()));
+        }
+        let driver = self.driver();
+        let number = driver.control(|backend| backend.install(self))?;
+        let place = self.number.replace(number);
+        self.direct.set(false);
+        driver.close(place, true);
+        self.enter_table();
+        Ok(())
+    }
+
     /// Takes the number out, so that the end of this node closes nothing. Only for the last user
     /// of a quiet descriptor with a number of its own; otherwise the node comes back.
     fn release_number(self) -> Result<i32, Fd> {
+        if self.install().is_err() {
+            return Err(self);
+        }
         let quiet = self.read.is_quiet() && self.write.is_quiet();
         let (number, driver) = (self.number.get(), self.driver());
         let may = driver.with(|inner| inner.backend.may_let_go(number)) != Some(false);

@@ -190,8 +190,8 @@ impl TcpStream {
     pub async fn connect(addr: impl ToSocketAddrs) -> io::Result<TcpStream> {
         let driver = context::with("TcpStream::connect", |core| core.driver.clone());
         addr::each(addr, async |to| {
-            let number = driver.control(|backend| backend.stream_socket(to))?;
-            let fd = driver.adopt(number, Kind::Stream, false);
+            let (number, direct) = driver.control(|backend| backend.socket_to_connect(to))?;
+            let fd = driver.adopt(number, Kind::Stream, direct);
             fd.enter_table();
             Operation::new(Connect { fd, to }).await
         })
@@ -418,14 +418,36 @@ impl TcpStream {
         self.fd.driver().control(|b| b.set_option(&self.fd, SocketOption::Ttl(ttl)))
     }
 
-    /// The address of this end. 1 system call.
+    /// The address of this end. 1 system call; 3 of a stream without a number ([`install`](Self::install)).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.fd.driver().control(|b| b.local_addr(&self.fd))
     }
 
-    /// The address of the other end. 1 system call.
+    /// The address of the other end. 1 system call; 3 of a stream without a number ([`install`](Self::install)).
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.fd.driver().control(|b| b.peer_addr(&self.fd))
+    }
+
+    /// Gives the stream an ordinary descriptor, if it lives in the ring's table only
+    /// ([`Builder::direct_descriptors`](crate::runtime::Builder::direct_descriptors)); otherwise nothing happens. From here
+    /// on `try_as_fd` has it. What is under way is not disturbed.
+    ///
+    /// `EMFILE`: the process has no descriptor left (RLIMIT_NOFILE); the stream stays as it is. 1 system call.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// # use kael_rt::net::{TcpListener, TcpStream};
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let _client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let (stream, _peer) = listener.accept().await?;
+    /// stream.install()?;
+    /// // It may leave the runtime now, too.
+    /// assert!(stream.into_std().is_ok());
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn install(&self) -> io::Result<()> {
+        self.fd.install()
     }
 
     /// The stream as two halves that may go to two tasks. The writing half ends its direction
@@ -514,6 +536,7 @@ impl TcpStream {
         }
         Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
         Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
+        self.install()?;
         let unread = self.fd.driver().unread(&self.fd);
         match self.into_std() {
             Ok(stream) => Ok(Detached { stream, unread }),

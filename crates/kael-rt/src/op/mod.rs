@@ -169,7 +169,7 @@ pub(crate) enum Request<'a> {
         fd: &'a Descriptor,
         message: Message<'a>,
     },
-    /// `direct`: the new descriptor goes to the ring's own table and never gets a number.
+    /// `direct`: the new descriptor goes to the ring's own table and never gets a number, if the driver has a place for it.
     Accept {
         fd: &'a Descriptor,
         peer: &'a mut PeerAddr,
@@ -324,6 +324,13 @@ impl Request<'_> {
     pub(crate) fn set_quiet(&mut self, quiet: bool, heard: bool) {
         if let Request::Send { flags, .. } | Request::SendMessage { flags, .. } = self {
             (flags.quiet, flags.heard) = (quiet, heard);
+        }
+    }
+
+    /// The descriptor that it asks for gets a number after all.
+    pub(crate) fn set_ordinary(&mut self) {
+        if let Request::Accept { direct, .. } = self {
+            *direct = false;
         }
     }
 

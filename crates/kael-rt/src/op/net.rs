@@ -505,7 +505,7 @@ impl Op for Accept {
         Traits { steps: true, scratch: true, gives_more: true, ..Traits::RECEIVE };
 
     fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
-        Request::Accept { fd: &self.fd, peer: scratch.peer_mut(), direct: false }
+        Request::Accept { fd: &self.fd, peer: scratch.peer_mut(), direct: true }
     }
 
     fn advance(&mut self, completion: &Completion<'_>, orphan: bool) -> Step {

@@ -50,6 +50,7 @@ pub struct Builder {
     queue_limit: Option<u32>,
     batch_wait: Duration,
     busy_poll: Duration,
+    direct_descriptors: bool,
     pub(super) max_in_flight: u32,
     pub(super) blocking_threads: usize,
     pub(super) shutdown_timeout: Duration,
@@ -72,6 +73,7 @@ impl Builder {
             queue_limit: None,
             batch_wait: Duration::ZERO,
             busy_poll: Duration::ZERO,
+            direct_descriptors: false,
             max_in_flight: 65_536,
             blocking_threads: 64,
             shutdown_timeout: Duration::from_secs(10),
@@ -184,6 +186,49 @@ impl Builder {
         self
     }
 
+    /// Whether TCP connections, accepted and connected ones, live in a table of the core instead of among the process's
+    /// descriptors. Default: no.
+    ///
+    /// It gains: a connection takes none of the descriptors that RLIMIT_NOFILE allows, so a server is not starved by
+    /// them (and starves nobody else in the process); it is put into the table by the operation that makes it, which spares
+    /// two submissions a connection (and no noticeable time). It costs: such a socket has no
+    /// number, so `try_as_fd` is an error that says so, until [`TcpStream::install`](crate::net::TcpStream::install) has given
+    /// it one; the *getters* of addresses and options make three system calls instead of one and need a free descriptor for
+    /// that moment (the setters are one call as always, and `accept` tells the peer's address in any case); `send_file` and
+    /// `copy_bidirectional` copy through a buffer, unless it is installed first. `into_std` and `detach` install it by themselves.
+    ///
+    /// The table is as large as RLIMIT_NOFILE at the time of `build`, 65,536 places at most (8 bytes of the kernel's memory
+    /// each); three quarters are for such connections and the rest for files and other sockets. When no place is free, a
+    /// connection gets an ordinary descriptor: nothing is lost and nobody waits. So `ulimit -n` is the bound to raise.
+    ///
+    /// The ring may be asked for three operations more: sockets, numbers for what is in its table, and `IORING_OP_URING_CMD`,
+    /// which sets options, and which the kernel would also carry out on devices that the process has open.
+    ///
+    /// Listeners, UDP sockets and files are ordinary. Where the system cannot do that (Linux before 6.15, where the end of
+    /// such a socket may wait for another's operation; every other interface), all are ordinary, and the same program works.
+    /// [`Granted`](super::Granted) has the flag "direct descriptors" where it is in force.
+    ///
+    /// ```
+    /// use kael_rt::{net::{TcpListener, TcpStream}, runtime::Builder};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let runtime = Builder::new().direct_descriptors(true).build()?;
+    /// runtime.block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (stream, _peer) = listener.accept().await?;
+    ///     stream.set_nodelay(true)?;
+    ///     stream.write_all("hello").await.0?;
+    ///     assert_eq!(client.read_exact(vec![0; 5]).await.1, b"hello");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    pub fn direct_descriptors(mut self, on: bool) -> Builder {
+        self.direct_descriptors = on;
+        self
+    }
+
     /// Operations in flight at a time, from 16 to 1,048,576. Default: 65,536. Further ones wait for their turn.
     pub fn max_in_flight(mut self, operations: u32) -> Builder {
         self.max_in_flight = operations;
@@ -248,6 +293,7 @@ impl Builder {
             queue_limit: self.queue_limit.unwrap_or(eightfold),
             batch_wait_us: micros(self.batch_wait),
             busy_poll_us: micros(self.busy_poll),
+            direct: self.direct_descriptors,
         }
     }
 }

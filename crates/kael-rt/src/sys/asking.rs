@@ -25,7 +25,34 @@ pub(super) fn with_socket<R>(
 }
 
 impl Backend {
+    /// Asks a socket by one call. One without a number gets one for as long as it is asked: two calls more, and a number
+    /// must be free.
+    fn ask_socket<R>(
+        &mut self,
+        fd: &Fd,
+        f: impl FnOnce(SockRef<'_>) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.calls += 1;
+        if fd.is_direct() {
+            let installed = self.installed(fd)?;
+            self.calls += 1;
+            return f(SockRef::from(&installed));
+        }
+        with_socket(fd, f)
+    }
+
+    /// A stream socket to connect with, and whether it lives in the ring's table alone. 1 system call.
+    pub(crate) fn socket_to_connect(&mut self, to: SocketAddr) -> io::Result<(i32, bool)> {
+        match self.direct_stream_socket(to) {
+            Some(made) => made.map(|place| (place, true)),
+            None => self.stream_socket(to).map(|number| (number, false)),
+        }
+    }
+
     pub(crate) fn set_option(&mut self, fd: &Fd, option: SocketOption) -> io::Result<()> {
+        if fd.is_direct() {
+            return self.set_direct_option(fd, &option);
+        }
         self.calls += 1;
         with_socket(fd, |socket| match option {
             SocketOption::Nodelay(on) => past_close(socket.set_tcp_nodelay(on)),
@@ -36,21 +63,18 @@ impl Backend {
     }
 
     pub(crate) fn nodelay(&mut self, fd: &Fd) -> io::Result<bool> {
-        self.calls += 1;
-        with_socket(fd, |socket| socket.tcp_nodelay())
+        self.ask_socket(fd, |socket| socket.tcp_nodelay())
     }
 
     pub(crate) fn local_addr(&mut self, fd: &Fd) -> io::Result<SocketAddr> {
-        self.calls += 1;
-        with_socket(fd, |socket| internet(socket.local_addr()?))
+        self.ask_socket(fd, |socket| internet(socket.local_addr()?))
     }
 
     pub(crate) fn peer_addr(&mut self, fd: &Fd) -> io::Result<SocketAddr> {
         if let Some(own) = self.own_peer(fd.number()) {
             return Ok(own);
         }
-        self.calls += 1;
-        with_socket(fd, |socket| internet(socket.peer_addr()?))
+        self.ask_socket(fd, |socket| internet(socket.peer_addr()?))
     }
 }
 

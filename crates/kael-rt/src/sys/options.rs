@@ -10,4 +10,6 @@ pub(crate) struct RingOptions {
     pub(crate) batch_wait_us: u32,
     /// How long a wait polls the network cards before it sleeps; 0: not at all.
     pub(crate) busy_poll_us: u32,
+    /// Accepted sockets live in the ring's table and have no number of the process.
+    pub(crate) direct: bool,
 }

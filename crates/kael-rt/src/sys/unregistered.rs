@@ -1,9 +1,9 @@
 //! What a backend says of tables and registered memory that has none.
 #![forbid(unsafe_code)]
 
-use super::Backend;
-use crate::driver::NONE;
-use std::{io, ptr::NonNull};
+use super::{Backend, SocketOption};
+use crate::driver::{Fd, NONE};
+use std::{io, net::SocketAddr, ptr::NonNull};
 
 impl Backend {
     /// There is no table of descriptors without numbers.
@@ -21,6 +21,29 @@ impl Backend {
     }
 
     pub(crate) fn leave_table(&mut self, _: u32) {}
+
+    /// There is no table for what has no number.
+    pub(crate) fn reserve_direct(&mut self) -> bool {
+        false
+    }
+
+    pub(crate) fn unreserve_direct(&mut self) {}
+
+    pub(crate) fn direct_stream_socket(&mut self, _: SocketAddr) -> Option<io::Result<i32>> {
+        None
+    }
+
+    pub(crate) fn install(&mut self, _: &Fd) -> io::Result<i32> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn installed(&mut self, _: &Fd) -> io::Result<socket2::Socket> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn set_direct_option(&mut self, _: &Fd, _: &SocketOption) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     pub(crate) fn register_memory(&mut self, _: NonNull<u8>, _: usize) -> io::Result<Option<u32>> {
         Ok(None)

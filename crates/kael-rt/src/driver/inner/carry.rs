@@ -89,6 +89,8 @@ impl Inner {
         head.marks.state = State::Done;
         if gives != Gives::Received {
             head.result = source_result;
+            // What it is the descriptor of was decided when it was asked for.
+            head.marks.gives = gives;
             self.spend(carry, fd);
             return Launch::Now;
         }

@@ -157,6 +157,10 @@ impl Inner {
             }
             return self.finished(slot);
         }
+        if event.result < 0 {
+            self.give_place_back(slot);
+        }
+        let head = self.slots.head_at(slot);
         if event.flags & MORE != 0 && head.vtable.traits.multishot {
             let index = head.id.index();
             self.push_item(index, event);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::Fault,
-    op::{Plain, RecvFlags, Request, SendFlags, Side, Span, Traits},
+    op::{Gives, Plain, RecvFlags, Request, SendFlags, Side, Span, Traits},
     sys::{Event, Region, Started},
 };
 use std::{
@@ -228,6 +228,9 @@ impl Inner {
         mut request: Request<'static>,
     ) -> Launch {
         self.note(slot, &request);
+        if self.slots.head_at(slot).marks.gives == Gives::DirectHandle {
+            self.choose_table(slot, &mut request);
+        }
         let head = self.slots.head_at(slot);
         head.enough = i32::MAX;
         let (id, is_quiet) = (head.id, request.is_quiet());
@@ -265,7 +268,27 @@ impl Inner {
                 self.slots.head_at(slot).marks.flags = event.flags;
                 self.answer_at_once(slot, event.result)
             }
-            Started::Full => self.put_off(slot),
+            Started::Full => {
+                self.give_place_back(slot);
+                self.put_off(slot)
+            }
+        }
+    }
+
+    /// The descriptor that a request asks for goes to the ring's table if there is a place, which is kept for it: the
+    /// kernel would find out that there is none when it has taken a connection, and end it. Else it gets a number.
+    #[cold]
+    fn choose_table(&mut self, slot: NonNull<Slot>, request: &mut Request<'static>) {
+        if !self.backend.reserve_direct() {
+            request.set_ordinary();
+            self.slots.head_at(slot).marks.gives = request.gives();
+        }
+    }
+
+    /// An operation that asked for a direct descriptor has got none.
+    pub(super) fn give_place_back(&mut self, slot: NonNull<Slot>) {
+        if self.slots.head_at(slot).marks.gives == Gives::DirectHandle {
+            self.backend.unreserve_direct();
         }
     }
 

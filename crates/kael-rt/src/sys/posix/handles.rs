@@ -2,6 +2,7 @@
 
 use super::borrow;
 use crate::{
+    Error,
     driver::Fd,
     fs::File,
     net::{TcpListener, TcpStream, UdpSocket},
@@ -108,5 +109,7 @@ impl File {
 }
 
 fn borrowed(fd: &Fd) -> io::Result<BorrowedFd<'_>> {
-    borrow(fd).ok_or_else(|| io::ErrorKind::Unsupported.into())
+    borrow(fd).ok_or_else(|| {
+        if fd.is_direct() { Error::in_table() } else { io::ErrorKind::Unsupported.into() }
+    })
 }

@@ -438,6 +438,25 @@ impl Backend {
         self.group(group).claim(buffer, result)
     }
 
+    /// There is a table only in tests.
+    pub(crate) fn reserve_direct(&mut self) -> bool {
+        self.world.borrow().has_direct_room().is_ok()
+    }
+
+    pub(crate) fn unreserve_direct(&mut self) {}
+
+    /// What is connected has a number.
+    pub(crate) fn socket_to_connect(
+        &mut self,
+        to: std::net::SocketAddr,
+    ) -> io::Result<(i32, bool)> {
+        self.stream_socket(to).map(|number| (number, false))
+    }
+
+    pub(crate) fn install(&mut self, _: &crate::driver::Fd) -> io::Result<i32> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Makes a table of direct descriptors.
     #[cfg(test)]
     pub(crate) fn enable_direct(&mut self, count: u32) -> io::Result<()> {

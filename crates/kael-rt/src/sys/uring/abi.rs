@@ -166,7 +166,6 @@ pub(super) struct BufEntry {
 }
 
 /// `struct io_uring_file_index_range`.
-#[cfg(test)]
 #[repr(C)]
 pub(super) struct FileRange {
     pub(super) first: u32,
@@ -262,7 +261,6 @@ pub(super) const REGISTER_MEM_REGION: u32 = 34;
 pub(super) const REGION_OF_USER: u32 = 1;
 pub(super) const REGION_OF_WAITS: u64 = 1;
 pub(super) const WAIT_HAS_TIMEOUT: u32 = 1;
-#[cfg(test)]
 pub(super) const REGISTER_FILE_ALLOC_RANGE: u32 = 25;
 pub(super) const RESOURCE_SPARSE: u32 = 1;
 
@@ -286,6 +284,7 @@ pub(super) const SEND_ZC_REPORT_USAGE: u16 = 1 << 3;
 pub(super) const FSYNC_DATASYNC: u32 = 1;
 pub(super) const POLL_ADD_MULTI: u32 = 1;
 pub(super) const FILE_INDEX_ALLOC: u32 = u32::MAX;
+pub(super) const SOCKET_SETSOCKOPT: u64 = 3;
 
 pub(super) const OP_NOP: u8 = 0;
 pub(super) const OP_READV: u8 = 1;
@@ -312,8 +311,11 @@ pub(super) const OP_SHUTDOWN: u8 = 34;
 pub(super) const OP_RENAMEAT: u8 = 35;
 pub(super) const OP_UNLINKAT: u8 = 36;
 pub(super) const OP_MKDIRAT: u8 = 37;
+pub(super) const OP_SOCKET: u8 = 45;
+pub(super) const OP_URING_CMD: u8 = 46;
 pub(super) const OP_SEND_ZC: u8 = 47;
 pub(super) const OP_SENDMSG_ZC: u8 = 48;
+pub(super) const OP_FIXED_FD_INSTALL: u8 = 54;
 pub(super) const OP_FTRUNCATE: u8 = 55;
 /// IORING_OP_READV_FIXED: only asked for, see `FileTable::new`.
 pub(super) const PROBED_READV_FIXED: u8 = 60;

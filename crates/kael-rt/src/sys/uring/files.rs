@@ -17,6 +17,7 @@
 use super::{
     Backend, NOBODY,
     abi::*,
+    direct::{self, Direct},
     ring::{Probe, Ring},
 };
 use crate::driver::NONE;
@@ -25,7 +26,10 @@ use crate::driver::NONE;
 const PLACES: u32 = 8192;
 
 /// `user_data` of the first change; those of the others follow, two for each place.
-pub(super) const FIRST: u64 = u64::MAX - 1 - 2 * PLACES as u64;
+pub(super) const FIRST: u64 = u64::MAX - 2 - 2 * PLACES as u64;
+
+/// Marks the place of a direct descriptor among those to be emptied.
+const DIRECT: u32 = 1 << 31;
 
 pub(super) struct FileTable {
     states: Vec<State>,
@@ -51,24 +55,34 @@ impl FileTable {
     /// Only where a place is emptied at once. Before Linux 6.13 that is done in the background: for a
     /// while after its close a program could not be run (ETXTBSY), a lock was still held, a pipe still
     /// open. There is no sign of that change but an operation that came soon after, in 6.15.
-    pub(super) fn new(ring: &mut Ring, probe: &Probe) -> FileTable {
+    ///
+    /// `direct`: so many places behind those for files are wanted besides, for the kernel to choose from.
+    pub(super) fn new(ring: &mut Ring, probe: &Probe, direct: bool) -> (FileTable, Direct) {
         let empties_at_once = probe.has(PROBED_READV_FIXED);
         // Tests have the kernel put direct descriptors into it, which needs no more than a table.
         let wanted = empties_at_once || cfg!(test);
-        let places = if wanted { PLACES.min(descriptors()) } else { 0 };
-        let mut register =
-            ResourceRegister { count: places, flags: RESOURCE_SPARSE, ..Default::default() };
+        let limit = if wanted { descriptors() } else { 0 };
+        let direct = direct && empties_at_once && direct::is_possible(probe);
+        let (places, direct) = if direct { direct::share(limit) } else { (limit, 0) };
+        let (places, direct) = (places.min(PLACES), direct);
+        let mut register = ResourceRegister {
+            count: places + direct,
+            flags: RESOURCE_SPARSE,
+            ..Default::default()
+        };
         let len = size_of::<ResourceRegister>() as u32;
         let is_made =
             places > 0 && ring.register(REGISTER_FILES2, &raw mut register as usize, len).is_ok();
-        let places = if is_made { places } else { 0 };
-        FileTable {
+        let (places, direct) = if is_made { (places, direct) } else { (0, 0) };
+        let direct = Direct::new(ring, places, direct);
+        let table = FileTable {
             states: vec![State::Free; places as usize],
             numbers: vec![-1; places as usize].into_boxed_slice(),
             free: if empties_at_once { (0..places).rev().collect() } else { Vec::new() },
             leaving: Vec::with_capacity(places as usize),
             outstanding: 0,
-        }
+        };
+        (table, direct)
     }
 
     pub(super) fn places(&self) -> usize {
@@ -109,7 +123,17 @@ impl FileTable {
 
     pub(super) fn next_leaving(&mut self) -> Option<Sqe> {
         let place = self.leaving.pop()?;
+        if place & DIRECT != 0 {
+            let close = super::lower::close((place & !DIRECT) as i32, true);
+            return Some(Sqe { flags: SQE_CQE_SKIP, user_data: NOBODY, ..close });
+        }
         Some(self.change(place, true))
+    }
+
+    /// A direct descriptor is closed when there is room for the submission.
+    #[cold]
+    pub(super) fn close_later(&mut self, number: i32) {
+        self.leaving.push(number as u32 | DIRECT);
     }
 
     fn is_used(&self) -> bool {
@@ -173,11 +197,10 @@ impl FileTable {
 
     /// Sets the last places aside for descriptors that the kernel puts there itself.
     #[cfg(test)]
-    pub(super) fn set_aside(&mut self, ring: &mut Ring, count: u32) -> Result<u32, i32> {
+    pub(super) fn set_aside(&mut self, count: u32) -> u32 {
         let first = self.states.len() as u32 - count;
         self.free.retain(|place| *place < first);
-        let mut range = FileRange { first, count, resv: 0 };
-        ring.register(REGISTER_FILE_ALLOC_RANGE, &raw mut range as usize, 0)
+        first
     }
 }
 
@@ -211,8 +234,12 @@ impl Backend {
     /// At the end: the kernel frees an ended ring some time after it was closed, and what was in its table would
     /// be open until then, even if its last owner closes it.
     pub(super) fn leave_nothing(&mut self) {
-        if !self.files.is_used() {
+        let has_direct = self.direct.places() > 0;
+        if !self.files.is_used() && !has_direct {
             return;
+        }
+        if has_direct {
+            self.empty_places();
         }
         if self.has_room() {
             let sqe = self.files.all_leave();
@@ -220,8 +247,8 @@ impl Backend {
             unsafe { self.ring.push(sqe) };
             self.flush();
         }
-        if self.ring.unsubmitted() > 0 {
-            // The kernel takes no submission.
+        if self.ring.unsubmitted() > 0 || self.direct.is_used() {
+            // The kernel takes no submission, or nobody is left who would close a direct descriptor.
             let _ = self.ring.register(UNREGISTER_FILES, 0, 0);
         }
     }
@@ -230,6 +257,9 @@ impl Backend {
     pub(super) fn empty_places(&mut self) {
         while self.files.has_leaving() && self.has_room() {
             let Some(sqe) = self.files.next_leaving() else { return };
+            if sqe.opcode == OP_CLOSE {
+                self.unreserve_direct();
+            }
             // SAFETY: it points into the table, which stays as long as the ring.
             unsafe { self.ring.push(sqe) };
         }
@@ -238,8 +268,13 @@ impl Backend {
     /// Sets places of the ring's table aside for direct descriptors.
     #[cfg(test)]
     pub(crate) fn enable_direct(&mut self, count: u32) -> std::io::Result<()> {
-        let set_aside = self.files.set_aside(&mut self.ring, count);
-        set_aside.map(drop).map_err(std::io::Error::from_raw_os_error)
+        let first = self.files.set_aside(count);
+        self.direct = Direct::new(&mut self.ring, first, count);
+        self.direct.makes_sockets = false;
+        match self.direct.places() {
+            0 => Err(std::io::ErrorKind::Unsupported.into()),
+            _ => Ok(()),
+        }
     }
 }
 

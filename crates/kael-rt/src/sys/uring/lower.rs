@@ -228,7 +228,7 @@ pub(super) fn lower(
 }
 
 #[inline(always)]
-fn on(fd: &Descriptor) -> Sqe {
+pub(super) fn on(fd: &Descriptor) -> Sqe {
     let flags = if fd.is_direct() { SQE_FIXED_FILE } else { 0 };
     Sqe { fd: fd.number(), flags, ..Sqe::default() }
 }

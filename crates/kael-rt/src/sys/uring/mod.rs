@@ -7,6 +7,7 @@ mod abi;
 mod buffers;
 mod cached;
 mod chain;
+mod direct;
 #[cfg(test)]
 mod faults;
 mod files;
@@ -37,6 +38,7 @@ use crate::{
 use abi::*;
 use buffers::Group;
 use cached::Cached;
+use direct::Direct;
 use files::FileTable;
 use fixed::Fixed;
 use growth::Growth;
@@ -47,6 +49,7 @@ use std::{io, ptr::NonNull, sync::Arc, time::Duration};
 /// because an index never has all its high bits set.
 const NOBODY: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
+const COMMAND: u64 = u64::MAX - 2;
 
 /// The kernel's own bound, IORING_MAX_CQ_ENTRIES.
 const MAX_CQ_ENTRIES: u32 = 65_536;
@@ -69,6 +72,7 @@ pub(crate) struct Backend {
     /// Quiet sends that are queued: the call that takes them answers them.
     quiet: u32,
     files: FileTable,
+    direct: Direct,
     fixed: Fixed,
     cached: Cached,
     jobs: Jobs,
@@ -131,9 +135,9 @@ impl Backend {
         }
         let can_grow = config.ring.queue_limit >= entries * 2 && ring::resizes_soundly();
         let growth = Growth::new(if can_grow { config.ring.queue_limit } else { 0 });
-        ring.restrict(&restrict::allowed(&probe, can_grow));
+        ring.restrict(&restrict::allowed(&probe, can_grow, config.ring.direct));
         ring.register_limit();
-        let files = FileTable::new(&mut ring, &probe);
+        let (files, direct) = FileTable::new(&mut ring, &probe, config.ring.direct);
         let fixed = Fixed::new(&mut ring);
         let busy_poll_us = config.ring.busy_poll_us;
         let busy_polls = busy_poll_us > 0 && ring.busy_poll(busy_poll_us);
@@ -155,6 +159,7 @@ impl Backend {
             groups: Vec::new(),
             quiet: 0,
             files,
+            direct,
             fixed,
             cached: Cached::new(),
             jobs,
@@ -173,6 +178,7 @@ impl Backend {
     pub(crate) fn start(&mut self, id: SlotId, _: PacketAt, request: Request<'static>) -> Started {
         if let Request::Close { fd } = &request {
             self.leave_table(fd.take_place());
+            self.begins_close(fd);
         }
         if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
@@ -248,9 +254,14 @@ impl Backend {
     /// Ends a descriptor that nobody uses. It is closed by the ring, with whatever is submitted
     /// next; what was queued before it about the same number comes first.
     pub(crate) fn close(&mut self, number: i32, direct: bool) {
-        if self.push_own(lower::close(number, direct)).is_err() && !direct {
-            self.calls += 1;
-            super::close_now(number);
+        match (self.push_own(lower::close(number, direct)), direct) {
+            (Ok(()), true) => self.unreserve_direct(),
+            (Err(()), true) => self.files.close_later(number),
+            (Ok(()), false) => {}
+            (Err(()), false) => {
+                self.calls += 1;
+                super::close_now(number);
+            }
         }
     }
 
@@ -367,7 +378,7 @@ impl Backend {
     fn note_own(&mut self, cqe: Cqe) {
         match cqe.user_data {
             WAKE => self.wake_armed = cqe.flags & CQE_MORE != 0,
-            NOBODY => {}
+            NOBODY | COMMAND => {}
             change => self.files.answered(change, cqe.res),
         }
     }
@@ -462,6 +473,9 @@ impl Backend {
         }
         if self.files.places() > 0 {
             flags.push("file table");
+        }
+        if self.direct.places() > 0 {
+            flags.push("direct descriptors");
         }
         let queue_entries = [self.ring.sq_entries(), self.ring.cq_entries()];
         let bytes_mapped = self.ring.bytes_mapped();

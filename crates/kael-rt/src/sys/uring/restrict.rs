@@ -51,10 +51,14 @@ const REGISTERS: &[u32] = &[
     REGISTER_FILE_ALLOC_RANGE,
 ];
 
+/// The opcodes that only a ring with direct descriptors needs: a socket, its options, and a number for it.
+const OF_DIRECT: &[u8] = &[OP_SOCKET, OP_URING_CMD, OP_FIXED_FD_INSTALL];
+
 /// The tables as the kernel wants them. An opcode that it does not know would make it refuse the
 /// whole list, and cannot be submitted anyway.
-pub(super) fn allowed(probe: &Probe, resize: bool) -> Vec<Restriction> {
-    let known = OPCODES.iter().filter(|opcode| probe.has(**opcode));
+pub(super) fn allowed(probe: &Probe, resize: bool, direct: bool) -> Vec<Restriction> {
+    let of_direct = if direct { OF_DIRECT } else { &[] };
+    let known = OPCODES.iter().chain(of_direct).filter(|opcode| probe.has(**opcode));
     let opcodes = known.map(|opcode| (RESTRICT_OPCODE, *opcode));
     let resize = resize.then_some(&REGISTER_RESIZE_RINGS);
     let registers = REGISTERS.iter().chain(resize).map(|opcode| (RESTRICT_REGISTER, *opcode as u8));
@@ -131,8 +135,9 @@ mod tests {
 
     #[test]
     fn b16_the_table_has_exactly_the_opcodes_that_are_used() {
-        expect_exactly("OP_", |value| OPCODES.iter().any(|opcode| u32::from(*opcode) == value));
-        assert_eq!(OPCODES.len(), numbers("OP_").count());
+        let all = || OPCODES.iter().chain(OF_DIRECT);
+        expect_exactly("OP_", |value| all().any(|opcode| u32::from(*opcode) == value));
+        assert_eq!(all().count(), numbers("OP_").count());
     }
 
     #[test]

@@ -161,8 +161,8 @@ impl Ring {
         self.sq_tail = self.sq_tail.wrapping_add(1);
     }
 
-    /// Takes back the last submission that the kernel has not taken. Only for a ring that will not
-    /// be entered any more.
+    /// Takes back the last submission that the kernel has not taken. It looks at the queue only when it is
+    /// entered, so nobody has seen the entry.
     pub(super) fn take_back(&mut self) -> Option<Sqe> {
         if self.unsubmitted() == 0 {
             return None;
@@ -234,6 +234,52 @@ impl Ring {
         let cqe = unsafe { self.cqes.add((self.cq_head & self.cq.mask) as usize).read() };
         self.cq_head = self.cq_head.wrapping_add(1);
         Some(cqe)
+    }
+
+    /// What is submitted now is answered in the queue, if each submission before it completes twice at most.
+    pub(super) fn has_room_for_answers(&self) -> bool {
+        let most = self.ready() + 2 * self.unsubmitted() + 1;
+        most <= self.cq.entries && !self.has_overflow()
+    }
+
+    /// Completions wait in the kernel for room in the queue.
+    pub(super) fn has_overflow(&self) -> bool {
+        self.load(self.sq_flags) & SQ_CQ_OVERFLOW != 0
+    }
+
+    /// Where the next completion will be.
+    pub(super) fn completions_end(&self) -> u32 {
+        self.load(self.cq.tail)
+    }
+
+    /// The result of a completion from there on. Unless it is the next one, which is read with that, it comes again in its
+    /// turn.
+    pub(super) fn find(&mut self, mut at: u32, user_data: u64) -> Option<i32> {
+        let end = self.completions_end();
+        while at != end {
+            // SAFETY: as in `next`: the kernel has published what is before its tail.
+            let cqe = unsafe { self.cqes.add((at & self.cq.mask) as usize).read() };
+            if cqe.user_data == user_data {
+                if at == self.cq_head {
+                    // Else the next wait would find something there, and not wait.
+                    self.next();
+                }
+                return Some(cqe.res);
+            }
+            at = at.wrapping_add(1);
+        }
+        None
+    }
+
+    /// Another submission in the place of the last one, which the kernel has not taken.
+    ///
+    /// # Safety
+    /// As for [`push`](Self::push).
+    pub(super) unsafe fn push_instead(&mut self, sqe: Sqe) {
+        if self.take_back().is_some() {
+            // SAFETY: the caller's word.
+            unsafe { self.push(sqe) };
+        }
     }
 
     /// Looks whether there are completions that we do not know of.

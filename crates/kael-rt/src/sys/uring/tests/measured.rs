@@ -11,7 +11,7 @@ fn ring(registered: bool, restricted: bool) -> Ring {
     }
     if restricted {
         let probe = ring.probe().unwrap();
-        ring.restrict(&restrict::allowed(&probe, false));
+        ring.restrict(&restrict::allowed(&probe, false, false));
         assert!(ring.is_restricted());
     }
     ring.enable().unwrap();
