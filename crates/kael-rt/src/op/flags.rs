@@ -26,3 +26,18 @@ pub(crate) struct SendFlags {
     /// It is quiet, but its answer ends a wait.
     pub(crate) heard: bool,
 }
+
+/// What a good answer is made of. It is noted before the request leaves for the kernel, so that
+/// no operation can take a count for a descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Gives {
+    Count,
+    /// Bytes that were taken out of a socket: they must not get lost.
+    Received,
+    /// A descriptor with a number of its own.
+    Handle,
+    /// A descriptor in the ring's table.
+    DirectHandle,
+    /// Nothing, but a descriptor is closed, whatever the answer: it must not be asked again.
+    Closed,
+}

@@ -11,6 +11,7 @@
 mod cancel;
 mod flags;
 mod fs;
+mod incoming;
 mod link;
 mod net;
 mod operation;
@@ -25,12 +26,13 @@ mod splice;
 mod zero_copy;
 
 pub use cancel::{CancelOn, CancelToken, Cancelled, WithTimeout};
-pub(crate) use flags::{RecvFlags, SendFlags};
+pub(crate) use flags::{Gives, RecvFlags, SendFlags};
 pub use fs::{
     Allocate, Change, Open, ReadAt, ReadExactAt, ReadVectoredAt, SetLen, Stat, StatPath, Sync,
     WriteAllAt, WriteAt, WriteVectoredAt,
 };
 pub(crate) use fs::{Changing, Close, KernelPath};
+pub(crate) use incoming::AcceptNext;
 pub use link::{Link, Linkable, Linked, Links, link};
 pub(crate) use net::Pass;
 pub use net::{
@@ -175,6 +177,12 @@ pub(crate) enum Request<'a> {
         peer: &'a mut PeerAddr,
         direct: bool,
     },
+    /// A connection, after which others will be asked for: who can has the system accept them, too, and hand them over
+    /// when they are. There is room for the peer's address, which whoever asks does not look at.
+    AcceptNext {
+        fd: &'a Descriptor,
+        peer: &'a mut PeerAddr,
+    },
     Connect {
         fd: &'a Descriptor,
         peer: &'a PeerAddr,
@@ -249,21 +257,6 @@ pub(crate) enum Side {
     Write,
 }
 
-/// What a good answer is made of. It is noted before the request leaves for the kernel, so that
-/// no operation can take a count for a descriptor.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Gives {
-    Count,
-    /// Bytes that were taken out of a socket: they must not get lost.
-    Received,
-    /// A descriptor with a number of its own.
-    Handle,
-    /// A descriptor in the ring's table.
-    DirectHandle,
-    /// Nothing, but a descriptor is closed, whatever the answer: it must not be asked again.
-    Closed,
-}
-
 impl Request<'_> {
     pub(crate) fn gives(&self) -> Gives {
         match self {
@@ -275,7 +268,9 @@ impl Request<'_> {
                 }
             }
             Request::RecvVectored { .. } | Request::RecvPooled { .. } => Gives::Received,
-            Request::Open { .. } | Request::Accept { direct: false, .. } => Gives::Handle,
+            Request::Open { .. }
+            | Request::Accept { direct: false, .. }
+            | Request::AcceptNext { .. } => Gives::Handle,
             Request::Accept { direct: true, .. } => Gives::DirectHandle,
             Request::Close { .. } => Gives::Closed,
             Request::Nop
@@ -363,6 +358,7 @@ impl Request<'_> {
             | Request::SendMessage { fd, .. }
             | Request::SendMessageZeroCopy { fd, .. }
             | Request::Accept { fd, .. }
+            | Request::AcceptNext { fd, .. }
             | Request::Connect { fd, .. }
             | Request::Shutdown { fd, .. }
             | Request::Load { fd, .. }

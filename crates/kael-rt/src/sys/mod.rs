@@ -3,7 +3,7 @@
 //! * `Backend`: `new`, `start`, `cancel`, `turn`, `next_own`, `next`,
 //!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
 //!   `enter_table`, `leave_table`, `close`, `shut_down`, `lingers`, `let_go`, `may_let_go`, `provide`, `withdraw`, `buffer_at`,
-//!   `give_back`, `claim`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,
+//!   `give_back`, `claim`, `stop_accepting`, `ends_accepting`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,
 //!   `register_memory`, `unregister_memory`, `registered_transfers`, `syscalls`, `submitted`; and the
 //!   calls that never block: `socket`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
 //!   `duplicate`.
@@ -161,6 +161,20 @@ mod call;
     all(target_os = "linux", not(any(kael_backend = "epoll", kael_backend = "kqueue")))
 ))]
 mod by_itself;
+
+// Who repeats accepts, and who is asked for each.
+#[cfg(any(
+    windows,
+    kael_backend = "epoll",
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", kael_backend = "sim"))
+))]
+mod one_by_one;
+#[cfg(any(
+    kael_backend = "sim",
+    all(target_os = "linux", not(any(kael_backend = "epoll", kael_backend = "kqueue")))
+))]
+mod shots;
 
 // Whose sends are the system's when they are answered.
 #[cfg(not(all(windows, feature = "rio")))]

@@ -291,6 +291,12 @@ impl PeerAddr {
         self.len = size_of::<libc::sockaddr_storage>() as _;
     }
 
+    /// It is nobody's.
+    #[allow(dead_code, reason = "only who repeats accepts has connections without an address")]
+    pub(super) fn forget(&mut self) {
+        *self = PeerAddr::unset();
+    }
+
     pub(crate) fn set(&mut self, addr: SocketAddr) {
         let addr = socket2::SockAddr::from(addr);
         self.len = addr.len();

@@ -49,7 +49,7 @@ budgets! {
     tcp_bind: Socket "TcpListener::bind", exact 4.0, 4.05, 0.0, "socket(2), setsockopt(2), bind(2), listen(2); the close of a dropped one rides along with a later enter";
     tcp_connect: Socket "TcpStream::connect", exact 2.0, 1.05, 0.0, "socket(2) and one enter; the close of a dropped stream rides along with a later enter";
     tcp_accept: Socket "TcpListener::accept", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
-    tcp_incoming: Socket "TcpListener::incoming", exact 1.0, 0.05, 0.0, "as accept";
+    tcp_incoming: Socket "TcpListener::incoming (16 connections)", exact 1.0, 0.05, 0.0, "one enter waits and reaps for all of them; with 64 in flight 64 listeners take one each";
     udp_bind: Socket "UdpSocket::bind", exact 2.0, 2.05, 0.0, "socket(2) and bind(2); the close of a dropped one rides along with a later enter";
     udp_connect: Socket "UdpSocket::connect", exact 1.0, 1.0, 0.0, "connect(2), which does not wait";
     udp_send: Socket "UdpSocket::send", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";

@@ -115,7 +115,7 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             // SAFETY: see above.
             again(|| unsafe { libc::sendmsg(number, message.header, own::SEND_FLAGS) })
         }
-        Request::Accept { fd, peer, .. } => {
+        Request::Accept { fd, peer, .. } | Request::AcceptNext { fd, peer } => {
             let number = fd.number();
             again(|| own::accept(number, peer))
         }

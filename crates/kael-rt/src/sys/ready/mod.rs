@@ -100,7 +100,8 @@ fn way(request: &Request<'_>) -> Way {
         | Request::RecvPooled { fd, .. }
         | Request::RecvVectored { fd, .. }
         | Request::RecvMessage { fd, .. }
-        | Request::Accept { fd, .. } => Way::Socket(fd.number(), Side::Read),
+        | Request::Accept { fd, .. }
+        | Request::AcceptNext { fd, .. } => Way::Socket(fd.number(), Side::Read),
         Request::Send { fd, .. }
         | Request::SendZeroCopy { fd, .. }
         | Request::SendMessage { fd, .. }

@@ -1,6 +1,7 @@
 //! The backend under faults, through the public API. The plan of faults belongs to a thread, and so does a runtime: the
 //! tests may run side by side.
 
+mod accepting;
 mod enter;
 mod files;
 mod forged;

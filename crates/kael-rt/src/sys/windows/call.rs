@@ -87,6 +87,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> i32 {
         | Request::SendMessage { .. }
         | Request::SendMessageZeroCopy { .. }
         | Request::Accept { .. }
+        | Request::AcceptNext { .. }
         | Request::Connect { .. }
         | Request::Shutdown { .. }
         | Request::Fill { .. }

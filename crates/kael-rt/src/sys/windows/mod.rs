@@ -181,6 +181,7 @@ impl Backend {
             | Request::SendMessage { .. }
             | Request::SendMessageZeroCopy { .. }
             | Request::Accept { .. }
+            | Request::AcceptNext { .. }
             | Request::Connect { .. } => {
                 if let Some(way) = self.registered_way(&request) {
                     return self.start_registered(way, packet, request);
