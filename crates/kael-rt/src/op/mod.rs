@@ -26,7 +26,7 @@ mod splice;
 mod zero_copy;
 
 pub use cancel::{CancelOn, CancelToken, Cancelled, WithTimeout};
-pub(crate) use flags::{Gives, RecvFlags, SendFlags};
+pub(crate) use flags::{Gives, RecvFlags, SendFlags, Side, Step};
 pub use fs::{
     Allocate, Change, Open, ReadAt, ReadExactAt, ReadVectoredAt, SetLen, Stat, StatPath, Sync,
     WriteAllAt, WriteAt, WriteVectoredAt,
@@ -41,7 +41,7 @@ pub use net::{
 };
 pub use operation::Operation;
 pub(crate) use plain::{Plain, Span};
-pub(crate) use pooled::{Received, RecvOne, RecvShots};
+pub(crate) use pooled::{Received, RecvMessages, RecvOne, RecvShots};
 pub use queued::Queue;
 pub(crate) use read_ahead::{Ahead, ReadAhead};
 pub use send_file::SendFile;
@@ -141,6 +141,14 @@ pub(crate) enum Request<'a> {
         group: u16,
         multishot: bool,
         bound: u8,
+    },
+    /// Datagrams, again and again, each behind its sender's address into a buffer that the backend picks. Only who
+    /// `REPEATS_MESSAGES` is asked.
+    RecvMessages {
+        fd: &'a Descriptor,
+        group: u16,
+        bound: u8,
+        message: MessageMut<'a>,
     },
     RecvVectored {
         fd: &'a Descriptor,
@@ -249,14 +257,6 @@ pub(crate) enum Request<'a> {
     },
 }
 
-/// Which of a descriptor's gates a request passes: at most one request at a time is with the
-/// kernel on either side of a socket, and the others wait in the order of their first poll.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Side {
-    Read,
-    Write,
-}
-
 impl Request<'_> {
     pub(crate) fn gives(&self) -> Gives {
         match self {
@@ -267,7 +267,9 @@ impl Request<'_> {
                     Gives::Received
                 }
             }
-            Request::RecvVectored { .. } | Request::RecvPooled { .. } => Gives::Received,
+            Request::RecvVectored { .. }
+            | Request::RecvPooled { .. }
+            | Request::RecvMessages { .. } => Gives::Received,
             Request::Open { .. }
             | Request::Accept { direct: false, .. }
             | Request::AcceptNext { .. } => Gives::Handle,
@@ -351,6 +353,7 @@ impl Request<'_> {
             | Request::Close { fd }
             | Request::Recv { fd, .. }
             | Request::RecvPooled { fd, .. }
+            | Request::RecvMessages { fd, .. }
             | Request::RecvVectored { fd, .. }
             | Request::RecvMessage { fd, .. }
             | Request::Send { fd, .. }
@@ -380,17 +383,6 @@ impl Request<'_> {
     }
 }
 
-/// What follows a completion.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Step {
-    /// The operation is over: [`Op::complete`] reads this completion.
-    Done,
-    /// Ask again: [`Op::request`] is called once more (a short write, a partial read).
-    Again,
-    /// Ask again after so many milliseconds (accepting while no descriptor is free).
-    Later(u32),
-}
-
 /// How an operation behaves towards the slots and towards being dropped.
 #[derive(Clone, Copy)]
 pub(crate) struct Traits {
@@ -410,6 +402,8 @@ pub(crate) struct Traits {
     pub(crate) multishot: bool,
     /// It receives into buffers of a pool, which the backend picks.
     pub(crate) pooled: bool,
+    /// And what it receives are datagrams behind their senders' addresses.
+    pub(crate) framed: bool,
     /// It has bytes that were taken out of a stream: although nothing of it has begun, it is done when its future is dropped.
     pub(crate) owed: bool,
     /// What it mostly is: a transfer that goes the short way.
@@ -427,6 +421,7 @@ impl Traits {
         gives_more: false,
         multishot: false,
         pooled: false,
+        framed: false,
         owed: false,
         plain: None,
     };

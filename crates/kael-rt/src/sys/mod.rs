@@ -41,6 +41,7 @@ pub(crate) use budgets::uring as own_budgets;
 #[cfg(all(windows, not(feature = "rio")))]
 pub(crate) use budgets::windows as own_budgets;
 mod event;
+mod frames;
 mod options;
 #[cfg(not(windows))]
 mod packet;
@@ -440,6 +441,7 @@ compile_error!(
 pub(crate) use event::{
     Buffers, COPIED, Event, LOOK, MORE, NOTIFICATION, PART, Region, Started, buffer_of,
 };
+pub(crate) use frames::{Frame, HEAD as FRAME_HEAD};
 pub(crate) use options::RingOptions;
 pub(crate) use packet::Packet;
 pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, Vectors, VectorsMut};

@@ -4,6 +4,9 @@
 use super::Backend;
 
 impl Backend {
+    /// The system does not receive datagrams again and again.
+    pub(crate) const REPEATS_MESSAGES: bool = false;
+
     /// Nobody is going to ask for several connections of a listener.
     pub(crate) fn stop_accepting(&mut self, _: i32) {}
 

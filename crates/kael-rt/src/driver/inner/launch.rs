@@ -168,7 +168,10 @@ impl Inner {
         }
         let passes = matches!(request, Request::Pass { .. });
         if side == Side::Read && gate.carry.get() != NONE && !passes {
-            if let Request::RecvPooled { .. } | Request::Ready { .. } = request {
+            if let Request::RecvPooled { .. }
+            | Request::RecvMessages { .. }
+            | Request::Ready { .. } = request
+            {
                 // What was left lies neither in its pool nor in the socket. It takes a buffer, and reads it as others do.
                 return Some(self.answer(slot, Fault::CarryFirst.code()));
             }
@@ -204,7 +207,9 @@ impl Inner {
         head.region = region.at;
         head.region_len = region.len;
         head.asked = region.asked;
-        if let Request::RecvPooled { group, bound, .. } = request {
+        if let Request::RecvPooled { group, bound, .. }
+        | Request::RecvMessages { group, bound, .. } = request
+        {
             head.held = pooled_note(*group, *bound);
         }
     }

@@ -60,6 +60,7 @@ budgets! {
     udp_send_to: Socket "UdpSocket::send_to", at_most 1.05, 1.05, 0.0, "sendmsg(2)";
     udp_recv: Socket "UdpSocket::recv", at_most 1.05, 1.05, 0.0, "recvmsg(2)";
     udp_recv_from: Socket "UdpSocket::recv_from", at_most 1.05, 1.05, 0.0, "recvmsg(2)";
+    udp_recv_stream: Socket "RecvDatagrams::next", at_most 1.05, 1.05, 0.0, "recvmsg(2)";
     udp_round_trip: Socket "UdpSocket round trip", at_most 4.0, 6.1, 0.0, "the send, the receive that finds nothing, the wait, the receive";
     pool_get: Buffer "BufferPool::get", at_most 0.05, 0.05, 0.0, "a list in plain memory";
     file_read_pooled: Buffer "File::read_at (BufferPool)", at_most 2.05, 2.05, 0.0, "as read_at";

@@ -57,6 +57,7 @@ budgets! {
     udp_send_to: Socket "UdpSocket::send_to", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     udp_recv: Socket "UdpSocket::recv", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     udp_recv_from: Socket "UdpSocket::recv_from", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
+    udp_recv_stream: Socket "RecvDatagrams::next", exact 1.0, 0.1, 0.0, "one enter waits and reaps, and nothing is submitted";
     udp_round_trip: Socket "UdpSocket round trip", exact 2.0, 0.1, 0.0, "the send's enter and the receive's enter of one side; with 64 in flight both sides are on the core";
     pool_get: Buffer "BufferPool::get", exact 0.0, 0.0, 0.0, "a list in plain memory";
     file_read_pooled: Buffer "File::read_at (BufferPool)", exact 1.0, 0.05, 0.0, "as read_at, without looking up and pinning pages";

@@ -61,6 +61,7 @@ budgets! {
     udp_send_to: Socket "UdpSocket::send_to", at_most 2.05, 1.05, 0.0, "WSASendTo, and the wait where it is not over at once";
     udp_recv: Socket "UdpSocket::recv", at_most 2.05, 1.05, 0.0, "WSARecv; if nothing is there, the wait";
     udp_recv_from: Socket "UdpSocket::recv_from", at_most 2.05, 1.05, 0.0, "WSARecvFrom; if nothing is there, the wait";
+    udp_recv_stream: Socket "RecvDatagrams::next", at_most 2.05, 1.05, 0.0, "WSARecvFrom; if nothing is there, the wait";
     udp_round_trip: Socket "UdpSocket round trip", at_most 4.0, 6.1, 0.0, "WSASendTo, WSARecvFrom, the wait; the receive of the next may be asked for twice";
     pool_get: Buffer "BufferPool::get", at_most 0.05, 0.05, 0.0, "a list in plain memory";
     file_read_pooled: Buffer "File::read_at (BufferPool)", at_most 2.05, 1.1, 0.0, "as read_at";

@@ -91,7 +91,9 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             // SAFETY: see above.
             again(|| unsafe { libc::recv(number, room, len, flags) })
         }
-        Request::RecvPooled { .. } => unreachable!("a backend picks the buffer first"),
+        Request::RecvPooled { .. } | Request::RecvMessages { .. } => {
+            unreachable!("a backend picks the buffer first")
+        }
         Request::RecvVectored { fd, message } => {
             let number = fd.number();
             // SAFETY: see above.

@@ -98,6 +98,7 @@ fn way(request: &Request<'_>) -> Way {
     match request {
         Request::Recv { fd, .. }
         | Request::RecvPooled { fd, .. }
+        | Request::RecvMessages { fd, .. }
         | Request::RecvVectored { fd, .. }
         | Request::RecvMessage { fd, .. }
         | Request::Accept { fd, .. }

@@ -19,6 +19,9 @@ use crate::{driver::SlotId, op::Request};
 const REPEAT: u64 = 105;
 
 impl Backend {
+    /// Datagrams are received one by one.
+    pub(crate) const REPEATS_MESSAGES: bool = false;
+
     /// An accept of a listener whose accept is repeated, or shall be. `Err`: the request is none, and goes its own way.
     pub(super) fn start_accept(
         &mut self,

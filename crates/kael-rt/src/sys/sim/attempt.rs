@@ -154,7 +154,7 @@ impl Backend {
                 let direct = *direct;
                 self.accept(user, op, direct)
             }
-            Request::AcceptNext { .. } => unreachable!("it is repeated"),
+            Request::AcceptNext { .. } | Request::RecvMessages { .. } => unreachable!("not here"),
             Request::Connect { .. } => self.connect(user, op),
             Request::Shutdown { how, .. } => Outcome::done(shut_down(op.object.as_deref(), *how)),
             #[cfg(test)]

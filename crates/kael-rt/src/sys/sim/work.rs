@@ -100,6 +100,7 @@ pub(super) fn describe(request: &Request<'_>) -> (u64, u64) {
         Request::AcceptNext { fd, .. } => (30, fd.number() as u64),
         Request::Connect { fd, .. } => (25, fd.number() as u64),
         Request::Shutdown { how, .. } => (26, *how as u64),
+        Request::RecvMessages { fd, .. } => (31, on(fd)),
         Request::Load { into, at, .. } => (29, *at << 24 ^ into.len() as u64),
         Request::Fill { .. }
         | Request::Take { .. }

@@ -47,6 +47,9 @@ fn m01_kernels_that_lose_connections_are_not_asked_to_repeat() {
 }
 
 impl Backend {
+    /// The kernel receives datagrams again and again, each into a buffer that it picks.
+    pub(crate) const REPEATS_MESSAGES: bool = true;
+
     /// An accept of a listener whose accept is repeated, or shall be.
     #[cold]
     pub(super) fn start_accept(&mut self, id: SlotId, mut request: Request<'static>) -> Started {

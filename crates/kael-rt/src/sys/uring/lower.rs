@@ -131,6 +131,18 @@ pub(super) fn lower(
             sqe.ioprio = if multishot { RECV_MULTISHOT } else { 0 };
             sqe
         }
+        Request::RecvMessages { fd, group, message, .. } => {
+            let mut sqe = Sqe {
+                opcode: OP_RECVMSG,
+                buf_group: buffers::number(group),
+                addr: message.header as *mut _ as u64,
+                len: 1,
+                ioprio: RECV_MULTISHOT,
+                ..file(fd, files)
+            };
+            sqe.flags |= SQE_BUFFER_SELECT;
+            sqe
+        }
         Request::RecvVectored { fd, message } => Sqe {
             opcode: OP_RECVMSG,
             addr: message.header as *mut _ as u64,

@@ -6,6 +6,7 @@ mod enter;
 mod files;
 mod forged;
 mod measured;
+mod messages;
 mod pooled;
 mod resized;
 mod restricted;

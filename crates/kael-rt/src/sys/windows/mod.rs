@@ -174,6 +174,7 @@ impl Backend {
             Request::AwaitClient { .. } => Started::Done(-errno::EINVAL),
             Request::Recv { .. }
             | Request::RecvPooled { .. }
+            | Request::RecvMessages { .. }
             | Request::RecvVectored { .. }
             | Request::RecvMessage { .. }
             | Request::Send { .. }
