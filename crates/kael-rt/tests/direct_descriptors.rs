@@ -388,3 +388,37 @@ fn t01_the_end_of_a_runtime_closes_what_is_in_its_table() {
         drop(held);
     });
 }
+
+/// Where the kernel accepts by itself, connections have numbers, also those that an ordinary accept takes of them.
+#[test]
+fn t01_connections_that_came_by_themselves_are_ordinary() {
+    within_limit(|| {
+        let (runtime, granted) = runtime();
+        runtime.block_on(async {
+            let (listener, addr) = listen().await;
+            for _ in 0..3 {
+                let mut clients: Vec<Client> = (0..5).map(|_| client(addr)).collect();
+                let mut streams = vec![listener.incoming().next().await.unwrap()];
+                while streams.len() < clients.len() {
+                    streams.push(listener.accept().await.unwrap().0);
+                }
+                for (n, (stream, client)) in streams.iter().zip(&mut clients).enumerate() {
+                    assert!(stream.try_as_fd().is_ok() || granted && n > 0);
+                    stream.write_all([n as u8; 3].to_vec()).await.0.unwrap();
+                    let mut came = [0; 3];
+                    client.read_exact(&mut came).unwrap();
+                    assert_eq!(came, [n as u8; 3]);
+                }
+            }
+            // Nobody accepts by itself any more, once somebody waited for the end of that.
+            let mut kept = Vec::new();
+            while granted && kept.len() < 20 {
+                kept.push(client(addr));
+                if is_direct(&listener.accept().await.unwrap().0) {
+                    return;
+                }
+            }
+            assert!(!granted, "an accept has a place again");
+        });
+    });
+}

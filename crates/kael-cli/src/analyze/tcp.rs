@@ -361,22 +361,24 @@ async fn connections(meter: &mut Meter) -> io::Result<()> {
             )
         })
         .await?;
-    accepts(meter, "TcpListener::accept", async |listener| listener.accept().await).await?;
-    accepts(meter, "TcpListener::incoming", async |listener| listener.incoming().next().await).await
+    accepts(meter).await?;
+    incoming(meter).await
 }
 
-/// Before each run somebody has connected. A listener's accepts are served in order, so each lane has its own.
-async fn accepts(
-    meter: &mut Meter,
-    row: &'static str,
-    accept: impl AsyncFn(&TcpListener) -> io::Result<(TcpStream, SocketAddr)> + Copy + 'static,
-) -> io::Result<()> {
+/// One for each lane: a listener's accepts are served in order.
+async fn listeners() -> io::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     for _ in 0..=super::meter::MANY {
         listeners.push(TcpListener::bind(LOCALHOST).await?);
     }
+    Ok(listeners)
+}
+
+/// Before each run somebody has connected.
+async fn accepts(meter: &mut Meter) -> io::Result<()> {
+    let mut listeners = listeners().await?;
     meter
-        .row(row, || {
+        .row("TcpListener::accept", || {
             let listener = listeners.pop().expect("there is one for each lane");
             let (addr, slot) = (listener.local_addr()?, Rc::new(RefCell::new(None)));
             let accepted = slot.clone();
@@ -391,10 +393,47 @@ async fn accepts(
                     Ok(())
                 },
                 async move || {
-                    *accepted.borrow_mut() = Some(accept(&listener).await?.0);
+                    *accepted.borrow_mut() = Some(listener.accept().await?.0);
                     Ok(())
                 },
             )
         })
         .await
+}
+
+/// Before each run a burst has connected; of 64 listeners one each, which is as many descriptors.
+async fn incoming(meter: &mut Meter) -> io::Result<()> {
+    const ROW: &str = "TcpListener::incoming (16 connections)";
+    const BURST: usize = 16;
+    let mut listeners = listeners().await?;
+    let mut lane = |burst: usize| {
+        let listener = listeners.pop().expect("there is one for each lane");
+        let addr = listener.local_addr()?;
+        let slot = Rc::new(RefCell::new(Vec::with_capacity(burst)));
+        let accepted = slot.clone();
+        let mut clients = Vec::with_capacity(burst);
+        prepared(
+            move || {
+                for client in clients.drain(..) {
+                    reset(client)?;
+                }
+                slot.borrow_mut().clear();
+                for _ in 0..burst {
+                    clients.push(Std::connect(addr)?);
+                }
+                Ok(())
+            },
+            async move || {
+                let mut incoming = listener.incoming();
+                for _ in 0..burst {
+                    let stream: TcpStream = incoming.next().await?;
+                    accepted.borrow_mut().push(stream);
+                }
+                Ok(())
+            },
+        )
+    };
+    let one = lane(BURST)?;
+    meter.one(ROW, one).await?;
+    meter.many(ROW, || lane(1)).await
 }

@@ -4,6 +4,7 @@ use super::files::whole;
 use super::meter::{Lane, Meter, Ready, plain, prepared};
 use super::tcp::MESSAGE_BYTES;
 use crate::peer::{self, Peer};
+use kael_rt::buf::BufferPool;
 use kael_rt::net::UdpSocket;
 use std::io;
 use std::mem::take;
@@ -122,6 +123,20 @@ async fn receives(meter: &mut Meter, sockets: &mut Sockets) -> io::Result<()> {
                 let (result, back) = socket.recv_from(take(&mut buf)).await;
                 buf = back;
                 whole(result.map(|(n, _)| n), MESSAGE_BYTES)
+            })
+        })
+        .await?;
+    sockets.refill().await?;
+    // One pool for all: who has no datagram holds no buffer, where the system picks them.
+    let pool = BufferPool::new(2 * super::meter::MANY, 2048)?;
+    meter
+        .row("RecvDatagrams::next", || {
+            let socket = sockets.take()?;
+            let to = socket.local_addr()?;
+            let mut datagrams = socket.recv_stream(&pool);
+            prepared(send(&source, to), async move || {
+                let _ = &socket;
+                whole(Ok(datagrams.next().await?.len()), MESSAGE_BYTES)
             })
         })
         .await

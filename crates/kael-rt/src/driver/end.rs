@@ -38,7 +38,7 @@ impl Driver {
         // The limit is on the backend's clock, which is the real one even when the core's clock is
         // paused. Short steps, because a job of the pool may end without a completion.
         let mut short_ns = 1_000_000;
-        while self.in_flight() > 0 || self.with(|inner| inner.backend.lingers()) == Some(true) {
+        while self.in_flight() > 0 || self.with(Inner::lingers) == Some(true) {
             let now = now(self);
             if now >= end {
                 break;
@@ -75,6 +75,12 @@ enum Ends {
 }
 
 impl Inner {
+    /// Something that belongs to no slot is not over.
+    fn lingers(&mut self) -> bool {
+        // Both are told that the core ends.
+        self.backend.ends_accepting() | self.backend.lingers()
+    }
+
     /// What the end does with a slot.
     fn ends(&mut self, index: u32) -> Option<Ends> {
         let head = self.slots.head(index);

@@ -5,7 +5,8 @@ use super::{TcpStream, ToSocketAddrs, addr};
 use crate::{
     budget::budget,
     driver::{Fd, Kind},
-    op::{Accept, Operation},
+    op::{Accept, AcceptNext, Operation},
+    sys::Backend,
     task::context,
 };
 use std::{io, net::SocketAddr};
@@ -59,7 +60,17 @@ impl TcpListener {
         Operation::new(Accept { fd: self.fd.clone() })
     }
 
-    /// The connections, one after the other.
+    /// The connections, one after the other: for who goes on to accept. Where the system can repeat an accept by itself,
+    /// it does so from the first [`Incoming::next`] until the `Incoming` is dropped, and a burst of connections is
+    /// taken with one call. See accept(2) and, of io_uring_prep_multishot_accept(3), what it says of multishots.
+    ///
+    /// Connections that came and were not taken yet wait in the listener, and [`accept`](Self::accept) takes them, too, in the
+    /// order in which they came: the two may be mixed. With 64 of them the system is asked to stop (what it has accepted
+    /// by then comes on top, and is no more than a completion queue holds), and to begin again when all are taken. What comes
+    /// meanwhile waits in the system, up to its backlog.
+    ///
+    /// Dropping the `Incoming` loses none: those that came are the next accept's. Dropping the listener closes what
+    /// nobody took.
     ///
     /// ```
     /// # kael_rt::block_on(async {
@@ -67,8 +78,8 @@ impl TcpListener {
     /// let listener = TcpListener::bind("127.0.0.1:0").await?;
     /// let _client = TcpStream::connect(listener.local_addr()?).await?;
     /// let mut incoming = listener.incoming();
-    /// let (_stream, peer) = incoming.next().await?;
-    /// assert!(peer.ip().is_loopback());
+    /// let stream = incoming.next().await?;
+    /// assert!(stream.peer_addr()?.ip().is_loopback());
     /// # Ok::<_, std::io::Error>(())
     /// # }).unwrap();
     /// ```
@@ -101,7 +112,7 @@ impl std::fmt::Debug for TcpListener {
 ///
 /// async fn greet(mut incoming: Incoming<'_>, guests: usize) -> std::io::Result<()> {
 ///     for _ in 0..guests {
-///         let (stream, _peer) = incoming.next().await?;
+///         let stream = incoming.next().await?;
 ///         stream.write_all("welcome").await.0?;
 ///     }
 ///     Ok(())
@@ -120,8 +131,27 @@ pub struct Incoming<'a> {
 }
 
 impl Incoming<'_> {
-    /// The next connection. Dropping the future loses none.
-    pub async fn next(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.listener.accept().await
+    /// The next connection. Whose it is, [`TcpStream::peer_addr`] says, with 1 system call: a system that
+    /// accepts by itself does not tell. A peer that has gone meanwhile has no address any more; reading says
+    /// how it went.
+    ///
+    /// Errors are those of [`TcpListener::accept`], which says what happens when no descriptor is free. After one the next
+    /// call asks again. Dropping the future loses no connection.
+    ///
+    #[doc = budget!(tcp_incoming)]
+    pub async fn next(&mut self) -> io::Result<TcpStream> {
+        Operation::new(AcceptNext { fd: self.listener.fd.clone() }).await
+    }
+}
+
+impl Drop for Incoming<'_> {
+    fn drop(&mut self) {
+        let fd = &self.listener.fd;
+        let stop = |backend: &mut Backend| -> io::Result<()> {
+            backend.stop_accepting(fd.number());
+            Ok(())
+        };
+        // After the end of its runtime there is nothing to stop.
+        let _ = fd.driver().control(stop);
     }
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod addr;
+mod datagrams;
 mod listener;
 mod receiving;
 mod split;
@@ -14,6 +15,7 @@ mod udp;
 pub mod windows;
 
 pub use addr::{ToSocketAddrs, lookup_host};
+pub use datagrams::{Datagram, RecvDatagrams};
 pub use listener::{Incoming, TcpListener};
 pub use receiving::{RecvPooled, RecvStream};
 pub use split::{OwnedReadHalf, OwnedWriteHalf};

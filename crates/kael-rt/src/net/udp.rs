@@ -1,10 +1,10 @@
 //! UDP.
 #![forbid(unsafe_code)]
 
-use super::{ToSocketAddrs, addr};
+use super::{RecvDatagrams, ToSocketAddrs, addr};
 use crate::{
     budget::budget,
-    buf::{IoBuf, IoBufMut},
+    buf::{BufferPool, IoBuf, IoBufMut},
     driver::{Fd, Kind},
     op::{Operation, Recv, RecvFrom, Send, SendTo, SendZc},
     sys::SocketOption,
@@ -138,6 +138,26 @@ impl UdpSocket {
     #[doc = budget!(udp_recv_from)]
     pub fn recv_from<B: IoBufMut>(&self, buf: B) -> Operation<RecvFrom<B>> {
         Operation::new(RecvFrom { fd: self.fd.clone(), buf })
+    }
+
+    /// The datagrams, one after the other, in buffers of `pool`, with the addresses of their senders. On io_uring that is one
+    /// request for all of them (a multishot), which the kernel keeps: see io_uring_enter(2), IORING_RECV_MULTISHOT; there
+    /// the address takes 44 bytes of a buffer, and what is left is the longest datagram that is not cut. Elsewhere each is
+    /// received by itself, as by [`recv_from`](Self::recv_from), with the whole buffer.
+    ///
+    /// At most a quarter of the pool's buffers, and 64, hold what was not read: then the kernel is asked to stop, and asked
+    /// again when they are read. When no buffer is free, it waits for one that comes back, behind those who waited before.
+    /// What comes meanwhile waits in the socket's queue, whose bound is the system's (SO_RCVBUF): what finds it full
+    /// is lost, as ever.
+    ///
+    /// Other receives of the socket wait while it has a request under way. Dropping it loses no datagram that it had
+    /// taken out of the socket's queue: they are copied out, and go to the next receives, in their order, each
+    /// cut as it would be by a buffer too short for it. (With half of all slots holding what was left like
+    /// that, the next ones are lost.)
+    ///
+    #[doc = budget!(udp_recv_stream)]
+    pub fn recv_stream(&self, pool: &BufferPool) -> RecvDatagrams {
+        RecvDatagrams::new(self.fd.clone(), pool.clone())
     }
 
     /// Lets the socket send to a broadcast address. 1 system call.

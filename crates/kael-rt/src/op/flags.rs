@@ -1,4 +1,4 @@
-//! How receives and sends differ from the plain ones.
+//! Small words of requests and operations: what a transfer is asked for besides its bytes, what an answer is made of, what follows it.
 #![forbid(unsafe_code)]
 
 /// How a receive differs from the plain one.
@@ -25,4 +25,38 @@ pub(crate) struct SendFlags {
     pub(crate) quiet: bool,
     /// It is quiet, but its answer ends a wait.
     pub(crate) heard: bool,
+}
+
+/// What a good answer is made of. It is noted before the request leaves for the kernel, so that
+/// no operation can take a count for a descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Gives {
+    Count,
+    /// Bytes that were taken out of a socket: they must not get lost.
+    Received,
+    /// A descriptor with a number of its own.
+    Handle,
+    /// A descriptor in the ring's table.
+    DirectHandle,
+    /// Nothing, but a descriptor is closed, whatever the answer: it must not be asked again.
+    Closed,
+}
+
+/// Which of a descriptor's gates a request passes: at most one request at a time is with the
+/// kernel on either side of a socket, and the others wait in the order of their first poll.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    Read,
+    Write,
+}
+
+/// What follows a completion.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// The operation is over: [`Op::complete`](super::Op::complete) reads this completion.
+    Done,
+    /// Ask again: [`Op::request`](super::Op::request) is called once more (a short write, a partial read).
+    Again,
+    /// Ask again after so many milliseconds (accepting while no descriptor is free).
+    Later(u32),
 }

@@ -11,6 +11,7 @@
 mod cancel;
 mod flags;
 mod fs;
+mod incoming;
 mod link;
 mod net;
 mod operation;
@@ -25,12 +26,13 @@ mod splice;
 mod zero_copy;
 
 pub use cancel::{CancelOn, CancelToken, Cancelled, WithTimeout};
-pub(crate) use flags::{RecvFlags, SendFlags};
+pub(crate) use flags::{Gives, RecvFlags, SendFlags, Side, Step};
 pub use fs::{
     Allocate, Change, Open, ReadAt, ReadExactAt, ReadVectoredAt, SetLen, Stat, StatPath, Sync,
     WriteAllAt, WriteAt, WriteVectoredAt,
 };
 pub(crate) use fs::{Changing, Close, KernelPath};
+pub(crate) use incoming::AcceptNext;
 pub use link::{Link, Linkable, Linked, Links, link};
 pub(crate) use net::Pass;
 pub use net::{
@@ -39,7 +41,7 @@ pub use net::{
 };
 pub use operation::Operation;
 pub(crate) use plain::{Plain, Span};
-pub(crate) use pooled::{Received, RecvOne, RecvShots};
+pub(crate) use pooled::{Received, RecvMessages, RecvOne, RecvShots};
 pub use queued::Queue;
 pub(crate) use read_ahead::{Ahead, ReadAhead};
 pub use send_file::SendFile;
@@ -140,6 +142,14 @@ pub(crate) enum Request<'a> {
         multishot: bool,
         bound: u8,
     },
+    /// Datagrams, again and again, each behind its sender's address into a buffer that the backend picks. Only who
+    /// `REPEATS_MESSAGES` is asked.
+    RecvMessages {
+        fd: &'a Descriptor,
+        group: u16,
+        bound: u8,
+        message: MessageMut<'a>,
+    },
     RecvVectored {
         fd: &'a Descriptor,
         message: MessageMut<'a>,
@@ -174,6 +184,12 @@ pub(crate) enum Request<'a> {
         fd: &'a Descriptor,
         peer: &'a mut PeerAddr,
         direct: bool,
+    },
+    /// A connection, after which others will be asked for: who can has the system accept them, too, and hand them over
+    /// when they are. There is room for the peer's address, which whoever asks does not look at.
+    AcceptNext {
+        fd: &'a Descriptor,
+        peer: &'a mut PeerAddr,
     },
     Connect {
         fd: &'a Descriptor,
@@ -241,29 +257,6 @@ pub(crate) enum Request<'a> {
     },
 }
 
-/// Which of a descriptor's gates a request passes: at most one request at a time is with the
-/// kernel on either side of a socket, and the others wait in the order of their first poll.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Side {
-    Read,
-    Write,
-}
-
-/// What a good answer is made of. It is noted before the request leaves for the kernel, so that
-/// no operation can take a count for a descriptor.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Gives {
-    Count,
-    /// Bytes that were taken out of a socket: they must not get lost.
-    Received,
-    /// A descriptor with a number of its own.
-    Handle,
-    /// A descriptor in the ring's table.
-    DirectHandle,
-    /// Nothing, but a descriptor is closed, whatever the answer: it must not be asked again.
-    Closed,
-}
-
 impl Request<'_> {
     pub(crate) fn gives(&self) -> Gives {
         match self {
@@ -274,8 +267,12 @@ impl Request<'_> {
                     Gives::Received
                 }
             }
-            Request::RecvVectored { .. } | Request::RecvPooled { .. } => Gives::Received,
-            Request::Open { .. } | Request::Accept { direct: false, .. } => Gives::Handle,
+            Request::RecvVectored { .. }
+            | Request::RecvPooled { .. }
+            | Request::RecvMessages { .. } => Gives::Received,
+            Request::Open { .. }
+            | Request::Accept { direct: false, .. }
+            | Request::AcceptNext { .. } => Gives::Handle,
             Request::Accept { direct: true, .. } => Gives::DirectHandle,
             Request::Close { .. } => Gives::Closed,
             Request::Nop
@@ -363,6 +360,7 @@ impl Request<'_> {
             | Request::Close { fd }
             | Request::Recv { fd, .. }
             | Request::RecvPooled { fd, .. }
+            | Request::RecvMessages { fd, .. }
             | Request::RecvVectored { fd, .. }
             | Request::RecvMessage { fd, .. }
             | Request::Send { fd, .. }
@@ -370,6 +368,7 @@ impl Request<'_> {
             | Request::SendMessage { fd, .. }
             | Request::SendMessageZeroCopy { fd, .. }
             | Request::Accept { fd, .. }
+            | Request::AcceptNext { fd, .. }
             | Request::Connect { fd, .. }
             | Request::Shutdown { fd, .. }
             | Request::Load { fd, .. }
@@ -391,17 +390,6 @@ impl Request<'_> {
     }
 }
 
-/// What follows a completion.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Step {
-    /// The operation is over: [`Op::complete`] reads this completion.
-    Done,
-    /// Ask again: [`Op::request`] is called once more (a short write, a partial read).
-    Again,
-    /// Ask again after so many milliseconds (accepting while no descriptor is free).
-    Later(u32),
-}
-
 /// How an operation behaves towards the slots and towards being dropped.
 #[derive(Clone, Copy)]
 pub(crate) struct Traits {
@@ -421,6 +409,8 @@ pub(crate) struct Traits {
     pub(crate) multishot: bool,
     /// It receives into buffers of a pool, which the backend picks.
     pub(crate) pooled: bool,
+    /// And what it receives are datagrams behind their senders' addresses.
+    pub(crate) framed: bool,
     /// It has bytes that were taken out of a stream: although nothing of it has begun, it is done when its future is dropped.
     pub(crate) owed: bool,
     /// What it mostly is: a transfer that goes the short way.
@@ -438,6 +428,7 @@ impl Traits {
         gives_more: false,
         multishot: false,
         pooled: false,
+        framed: false,
         owed: false,
         plain: None,
     };

@@ -509,19 +509,7 @@ impl Op for Accept {
     }
 
     fn advance(&mut self, completion: &Completion<'_>, orphan: bool) -> Step {
-        match completion.result() {
-            // At RLIMIT_NOFILE the kernel answers at once, even when nobody connects. The first
-            // time the caller is told; then accepting waits, or a loop around it would spin.
-            code if is_starved(code) => {
-                if orphan || !self.fd.starved.replace(true) {
-                    return Step::Done;
-                }
-                Step::Later(STARVED_MS)
-            }
-            // A connection that ended while it waited is no error of the listener.
-            code if code == -errno::ECONNABORTED => Step::Again,
-            _ => Step::Done,
-        }
+        after_accept(&self.fd, completion, orphan)
     }
 
     fn complete(self, completion: Completion<'_>) -> Self::Output {
@@ -529,9 +517,28 @@ impl Op for Accept {
         self.fd.starved.set(false);
         let peer = completion.peer().get();
         let fd = completion.into_fd(Kind::Stream)?;
-        let peer = peer.ok_or(io::ErrorKind::InvalidData)?;
         fd.enter_table();
-        Ok((TcpStream::from_fd(fd), peer))
+        let stream = TcpStream::from_fd(fd);
+        // One that was left by an accept that had not asked for it.
+        let peer = peer.map_or_else(|| stream.peer_addr(), Ok)?;
+        Ok((stream, peer))
+    }
+}
+
+/// What follows when an accept has not brought a connection.
+pub(super) fn after_accept(listener: &Fd, completion: &Completion<'_>, orphan: bool) -> Step {
+    match completion.result() {
+        // At RLIMIT_NOFILE the kernel answers at once, even when nobody connects. The first
+        // time the caller is told; then accepting waits, or a loop around it would spin.
+        code if is_starved(code) => {
+            if orphan || !listener.starved.replace(true) {
+                return Step::Done;
+            }
+            Step::Later(STARVED_MS)
+        }
+        // A connection that ended while it waited is no error of the listener.
+        code if code == -errno::ECONNABORTED => Step::Again,
+        _ => Step::Done,
     }
 }
 

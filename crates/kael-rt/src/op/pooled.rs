@@ -85,3 +85,23 @@ impl Op for RecvShots {
         Received::of(&self.pool, completion.result(), completion.buffer())
     }
 }
+
+/// Receives datagrams again and again.
+pub(crate) struct RecvMessages {
+    pub(crate) fd: Fd,
+    pub(crate) pool: BufferPool,
+}
+
+impl Op for RecvMessages {
+    type Output = Received;
+    const TRAITS: Traits = Traits { framed: true, ..RecvShots::TRAITS };
+
+    fn request<'a>(&'a mut self, scratch: &'a mut Scratch) -> Request<'a> {
+        let (group, bound) = (self.pool.shared().its_group(), self.pool.shared().bound());
+        Request::RecvMessages { fd: &self.fd, group, bound, message: scratch.message_named() }
+    }
+
+    fn complete(self, completion: Completion<'_>) -> Received {
+        Received::of(&self.pool, completion.result(), completion.buffer())
+    }
+}

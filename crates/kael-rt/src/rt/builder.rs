@@ -204,7 +204,7 @@ impl Builder {
     /// The ring may be asked for three operations more: sockets, numbers for what is in its table, and `IORING_OP_URING_CMD`,
     /// which sets options, and which the kernel would also carry out on devices that the process has open.
     ///
-    /// Listeners, UDP sockets and files are ordinary. Where the system cannot do that (Linux before 6.15, where the end of
+    /// Listeners, UDP sockets, files, and what [`TcpListener::incoming`](crate::net::TcpListener::incoming) accepts are ordinary. Where the system cannot do that (Linux before 6.15, where the end of
     /// such a socket may wait for another's operation; every other interface), all are ordinary, and the same program works.
     /// [`Granted`](super::Granted) has the flag "direct descriptors" where it is in force.
     ///

@@ -3,7 +3,7 @@
 //! * `Backend`: `new`, `start`, `read_at_once`, `cancel`, `turn`, `next_own`, `next`,
 //!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
 //!   `enter_table`, `leave_table`, `close`, `shut_down`, `lingers`, `let_go`, `may_let_go`, `provide`, `withdraw`, `buffer_at`,
-//!   `give_back`, `claim`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,
+//!   `give_back`, `claim`, `stop_accepting`, `ends_accepting`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,
 //!   `register_memory`, `unregister_memory`, `registered_transfers`, `syscalls`, `submitted`; and the
 //!   calls that never block: `socket`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
 //!   `duplicate`.
@@ -41,6 +41,7 @@ pub(crate) use budgets::uring as own_budgets;
 #[cfg(all(windows, not(feature = "rio")))]
 pub(crate) use budgets::windows as own_budgets;
 mod event;
+mod frames;
 mod options;
 #[cfg(not(windows))]
 mod packet;
@@ -161,6 +162,20 @@ mod call;
     all(target_os = "linux", not(any(kael_backend = "epoll", kael_backend = "kqueue")))
 ))]
 mod by_itself;
+
+// Who repeats accepts, and who is asked for each.
+#[cfg(any(
+    windows,
+    kael_backend = "epoll",
+    kael_backend = "kqueue",
+    not(any(target_os = "linux", kael_backend = "sim"))
+))]
+mod one_by_one;
+#[cfg(any(
+    kael_backend = "sim",
+    all(target_os = "linux", not(any(kael_backend = "epoll", kael_backend = "kqueue")))
+))]
+mod shots;
 
 // Whose sends are the system's when they are answered.
 #[cfg(not(all(windows, feature = "rio")))]
@@ -436,6 +451,7 @@ compile_error!(
 pub(crate) use event::{
     Buffers, COPIED, Event, LOOK, MORE, NOTIFICATION, PART, Region, Started, buffer_of,
 };
+pub(crate) use frames::{Frame, HEAD as FRAME_HEAD};
 pub(crate) use options::RingOptions;
 pub(crate) use packet::Packet;
 pub(crate) use scratch::{Message, MessageMut, PeerAddr, Scratch, Vectors, VectorsMut};

@@ -118,6 +118,21 @@ impl Scratch {
         MessageMut { header, room: PhantomData }
     }
 
+    /// Datagrams into buffers that the kernel picks, each behind the address of its sender.
+    pub(crate) fn message_named(&mut self) -> MessageMut<'_> {
+        self.aim(0);
+        let header = &mut self.header;
+        header.msg_name = self.peer.storage.as_mut_ptr().cast();
+        header.msg_namelen = super::frames::NAME as _;
+        MessageMut { header, room: PhantomData }
+    }
+
+    /// The sender of what is read instead of received.
+    pub(crate) fn set_message_peer(&mut self, peer: SocketAddr) {
+        self.peer.set(peer);
+        self.header.msg_namelen = self.peer.len;
+    }
+
     /// What a stream receives into several buffers.
     pub(crate) fn message_into<'a>(&'a mut self, bufs: &'a mut impl IoBufsMut) -> MessageMut<'a> {
         let n = self.vectors_mut(bufs).count();
@@ -289,6 +304,12 @@ impl PeerAddr {
 
     fn reset(&mut self) {
         self.len = size_of::<libc::sockaddr_storage>() as _;
+    }
+
+    /// It is nobody's.
+    #[allow(dead_code, reason = "only who repeats accepts has connections without an address")]
+    pub(super) fn forget(&mut self) {
+        *self = PeerAddr::unset();
     }
 
     pub(crate) fn set(&mut self, addr: SocketAddr) {

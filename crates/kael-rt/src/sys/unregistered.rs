@@ -23,7 +23,7 @@ impl Backend {
     pub(crate) fn leave_table(&mut self, _: u32) {}
 
     /// There is no table for what has no number.
-    pub(crate) fn reserve_direct(&mut self) -> bool {
+    pub(crate) fn reserve_direct(&mut self, _: i32) -> bool {
         false
     }
 

@@ -60,6 +60,7 @@ fn faults(ask: &Ask) -> Faults {
     faults.aborted = ask.one_of(&[0, 0, 0, 100]);
     faults.lost_datagrams = ask.one_of(&[0, 0, 200]);
     faults.stream_buffer = ask.one_of(&[1, 7, 300, 5_000, 65_536]);
+    faults.ended_shots = ask.one_of(&[0, 0, 50, 400]);
     faults.max_open = if ask.one_in(6) { FEW_DESCRIPTORS } else { 1 << 20 };
     faults.patience = Duration::ZERO;
     faults.max_turns = 400_000;

@@ -74,10 +74,11 @@ async fn serve(listener: TcpListener, ask: Ask, books: Rc<Books>) {
     let mut tasks = Vec::new();
     // What was connected before the end was accepted, if it is not lost.
     let mut patience = 0;
+    let mut incoming = None;
     while !books.clients_done.get() || patience < 3 {
-        let accepted = match ask.below(4) {
-            0 => once(listener.accept()).await,
-            1 => unless(listener.accept(), ask.moment()).await,
+        let accepted = match ask.below(6) {
+            0 => without_peer(once(listener.accept()).await),
+            1 => without_peer(unless(listener.accept(), ask.moment()).await),
             2 => {
                 let token = CancelToken::new();
                 let canceller = token.clone();
@@ -86,12 +87,23 @@ async fn serve(listener: TcpListener, ask: Ask, books: Rc<Books>) {
                     sleep(moment).await;
                     canceller.cancel();
                 });
-                Some(listener.accept().cancel_on(&token).await)
+                without_peer(Some(listener.accept().cancel_on(&token).await))
             }
-            _ => Some(listener.accept().timeout(Duration::from_millis(60)).await),
+            // The kernel accepts by itself.
+            way @ 3..5 => {
+                if ask.one_in(4) {
+                    incoming = None;
+                }
+                let next = incoming.get_or_insert_with(|| listener.incoming()).next();
+                match way {
+                    3 => once(next).await,
+                    _ => unless(next, ask.moment()).await,
+                }
+            }
+            _ => without_peer(Some(listener.accept().timeout(Duration::from_millis(60)).await)),
         };
         match accepted {
-            Some(Ok((stream, _))) => {
+            Some(Ok(stream)) => {
                 books.accepted.set(books.accepted.get() + 1);
                 tasks.push(kael_rt::spawn(talk(stream, ask.fork(), books.clone(), true)));
             }
@@ -105,10 +117,17 @@ async fn serve(listener: TcpListener, ask: Ask, books: Rc<Books>) {
             None => ask.pause().await,
         }
     }
+    drop(incoming);
     drop(listener);
     for task in tasks {
         join(task).await;
     }
+}
+
+fn without_peer(
+    accepted: Option<io::Result<(TcpStream, SocketAddr)>>,
+) -> Option<io::Result<TcpStream>> {
+    accepted.map(|accepted| accepted.map(|(stream, _)| stream))
 }
 
 const ECANCELED: i32 = 125;

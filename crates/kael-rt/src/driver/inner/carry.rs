@@ -11,9 +11,12 @@ use super::{
 };
 use crate::{
     op::{Gives, Side},
-    sys::PART,
+    sys::{Frame, PART},
 };
-use std::ptr::{self, NonNull};
+use std::{
+    ptr::{self, NonNull},
+    slice,
+};
 
 impl Inner {
     /// How many bytes an orphaned receive holds, from the start of its buffer on.
@@ -85,6 +88,19 @@ impl Inner {
             source.marks.gives,
             source.marks.flags,
         );
+        // Of several datagrams the first is read, without what stands before its bytes.
+        let (mut skip, mut end) = (offset, held);
+        if source.vtable.traits.framed {
+            // SAFETY: the copy that was made for the carry, of that length.
+            let left = unsafe { slice::from_raw_parts(start.as_ptr().add(offset), held - offset) };
+            if let Some((frame, from, to)) = Frame::first(left) {
+                (skip, end) = (offset + from, offset + to);
+                if let Some(peer) = frame.peer {
+                    to_scratch.set_message_peer(peer);
+                }
+            }
+        }
+        let begin = skip;
         let head = self.slots.head(index);
         head.marks.state = State::Done;
         if gives != Gives::Received {
@@ -103,8 +119,7 @@ impl Inner {
             let sources = regions(plain_from, from_scratch.regions(from_n), from_n);
             let mut targets = regions(plain_to, to_scratch.regions(to_n), to_n);
             let (mut at, mut room) = targets.next().unwrap_or((ptr::null_mut(), 0));
-            let mut skip = offset;
-            let mut rest = held;
+            let mut rest = end;
             for (source, len) in sources {
                 let len = len.min(rest);
                 rest -= len;
@@ -130,11 +145,11 @@ impl Inner {
                 }
             }
         }
-        let rest = offset + copied < held;
+        let rest = begin + copied < end;
         head.result = copied as i32;
         head.marks.flags = if rest { PART } else { source_flags & PART };
         if !peek {
-            offset = if fd.kind() == Kind::Datagram { held } else { offset + copied };
+            offset = if fd.kind() == Kind::Datagram { end } else { offset + copied };
             self.slots.head(carry).offset = offset as u32;
             if offset == held {
                 self.spend(carry, fd);
@@ -183,7 +198,7 @@ impl Inner {
             skip -= skipped;
             // SAFETY: the kernel filled the first `held` bytes of the carry's regions.
             bytes.extend_from_slice(unsafe {
-                std::slice::from_raw_parts(at.wrapping_add(skipped), len - skipped)
+                slice::from_raw_parts(at.wrapping_add(skipped), len - skipped)
             });
         }
         self.spend(carry, fd);

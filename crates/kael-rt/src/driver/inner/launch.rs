@@ -179,7 +179,10 @@ impl Inner {
         }
         let passes = matches!(request, Request::Pass { .. });
         if side == Side::Read && gate.carry.get() != NONE && !passes {
-            if let Request::RecvPooled { .. } | Request::Ready { .. } = request {
+            if let Request::RecvPooled { .. }
+            | Request::RecvMessages { .. }
+            | Request::Ready { .. } = request
+            {
                 // What was left lies neither in its pool nor in the socket. It takes a buffer, and reads it as others do.
                 return Some(self.answer(slot, Fault::CarryFirst.code()));
             }
@@ -215,7 +218,9 @@ impl Inner {
         head.region = region.at;
         head.region_len = region.len;
         head.asked = region.asked;
-        if let Request::RecvPooled { group, bound, .. } = request {
+        if let Request::RecvPooled { group, bound, .. }
+        | Request::RecvMessages { group, bound, .. } = request
+        {
             head.held = pooled_note(*group, *bound);
         }
     }
@@ -279,7 +284,8 @@ impl Inner {
     /// kernel would find out that there is none when it has taken a connection, and end it. Else it gets a number.
     #[cold]
     fn choose_table(&mut self, slot: NonNull<Slot>, request: &mut Request<'static>) {
-        if !self.backend.reserve_direct() {
+        let asked = request.fd().map_or(-1, Descriptor::number);
+        if !self.backend.reserve_direct(asked) {
             request.set_ordinary();
             self.slots.head_at(slot).marks.gives = request.gives();
         }

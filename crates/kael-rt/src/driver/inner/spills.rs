@@ -2,7 +2,7 @@
 //! buffers go back at once, whenever it will be read.
 
 use super::{Inner, items::group_of};
-use crate::sys::buffer_of;
+use crate::sys::{Frame, buffer_of};
 use std::{ptr::NonNull, slice};
 
 /// How many emptied copies are kept for the next ones.
@@ -16,11 +16,11 @@ impl Inner {
         if !head.vtable.traits.pooled {
             return None;
         }
-        let group = group_of(head.held);
+        let (group, framed) = (group_of(head.held), head.vtable.traits.framed);
         let mut bytes = self.spare_spills.pop().unwrap_or_default();
         while let Some((result, flags)) = self.pop_item(index) {
             match buffer_of(flags) {
-                Some(buffer) => self.copy_out(group, buffer, result, &mut bytes),
+                Some(buffer) => self.copy_out(group, buffer, result, framed, &mut bytes),
                 // An error among them is for whoever reads what came before it.
                 None => self.slots.head(index).result = result,
             }
@@ -29,7 +29,7 @@ impl Inner {
         let (result, last) = (head.result, buffer_of(head.marks.flags));
         head.marks.flags = 0;
         if let Some(buffer) = last {
-            self.copy_out(group, buffer, result, &mut bytes);
+            self.copy_out(group, buffer, result, framed, &mut bytes);
         }
         let len = bytes.len();
         if len == 0 {
@@ -43,12 +43,24 @@ impl Inner {
         Some(len)
     }
 
-    fn copy_out(&mut self, group: u16, buffer: u16, result: i32, bytes: &mut Vec<u8>) {
+    fn copy_out(
+        &mut self,
+        group: u16,
+        buffer: u16,
+        result: i32,
+        framed: bool,
+        bytes: &mut Vec<u8>,
+    ) {
         let at = self.backend.buffer_at(group, buffer);
         let len = result.max(0) as usize;
         // SAFETY: the kernel filled that many bytes of the buffer (`claim` has compared them with its
         // size), and the buffer is nobody's but the completion's.
-        bytes.extend_from_slice(unsafe { slice::from_raw_parts(at.as_ptr(), len) });
+        let filled = unsafe { slice::from_raw_parts(at.as_ptr(), len) };
+        if framed {
+            Frame::keep(filled, bytes);
+        } else {
+            bytes.extend_from_slice(filled);
+        }
         self.returned.push((group, buffer));
     }
 

@@ -52,7 +52,7 @@ budgets! {
     tcp_bind: Socket "TcpListener::bind", at_most 5.05, 5.05, 0.0, "socket(2), setsockopt(2), bind(2), listen(2), and the close of the dropped one";
     tcp_connect: Socket "TcpStream::connect", at_most 8.0, 6.0, 0.0, "socket(2), connect(2), the wait, which carries what is to be watched, two to ask what became of it, and the close of the dropped stream";
     tcp_accept: Socket "TcpListener::accept", at_most 1.05, 1.05, 0.0, "accept4(2), or accept(2) and what makes the socket ours, counted as one";
-    tcp_incoming: Socket "TcpListener::incoming", at_most 1.05, 1.05, 0.0, "as accept";
+    tcp_incoming: Socket "TcpListener::incoming (16 connections)", at_most 16.5, 1.05, 0.0, "accept4(2) for each, or accept(2) and what makes the socket ours, counted as one; with 64 in flight 64 listeners take one each";
     udp_bind: Socket "UdpSocket::bind", at_most 3.05, 3.05, 0.0, "socket(2), bind(2), and the close of the dropped one";
     udp_connect: Socket "UdpSocket::connect", at_most 1.05, 1.05, 0.0, "connect(2), which does not wait";
     udp_send: Socket "UdpSocket::send", at_most 1.05, 1.05, 0.0, "send(2)";
@@ -60,6 +60,7 @@ budgets! {
     udp_send_to: Socket "UdpSocket::send_to", at_most 1.05, 1.05, 0.0, "sendmsg(2)";
     udp_recv: Socket "UdpSocket::recv", at_most 1.05, 1.05, 0.0, "recvmsg(2)";
     udp_recv_from: Socket "UdpSocket::recv_from", at_most 1.05, 1.05, 0.0, "recvmsg(2)";
+    udp_recv_stream: Socket "RecvDatagrams::next", at_most 1.05, 1.05, 0.0, "recvmsg(2)";
     udp_round_trip: Socket "UdpSocket round trip", at_most 4.0, 6.1, 0.0, "the send, the receive that finds nothing, the wait, the receive";
     pool_get: Buffer "BufferPool::get", at_most 0.05, 0.05, 0.0, "a list in plain memory";
     file_read_pooled: Buffer "File::read_at (BufferPool)", at_most 2.05, 2.05, 0.0, "as read_at";

@@ -39,6 +39,7 @@ budgets! {
     udp_send_to: Socket "UdpSocket::send_to", at_most 3.05, 1.1, 0.0, "as send";
     udp_recv: Socket "UdpSocket::recv", at_most 2.1, 1.1, 0.0, "if nothing is there, RIONotify and the wait; a commit for each 32 datagrams";
     udp_recv_from: Socket "UdpSocket::recv_from", at_most 2.1, 1.1, 0.0, "as recv";
+    udp_recv_stream: Socket "RecvDatagrams::next", at_most 2.1, 1.1, 0.0, "as recv";
     udp_round_trip: Socket "UdpSocket round trip", at_most 5.1, 6.1, 0.0, "a commit for the send, RIONotify and a wait for either, three where the send is over at once; a commit for each 32 receives";
     operation_timeout: Timer "Operation::timeout (not reached)", at_most 3.05, 1.1, 0.0, "the operation's own calls";
     operation_cancel_on: Timer "Operation::cancel_on (not cancelled)", at_most 3.05, 1.1, 0.0, "the operation's own calls";

@@ -49,7 +49,7 @@ budgets! {
     tcp_bind: Socket "TcpListener::bind", exact 4.0, 4.05, 0.0, "socket(2), setsockopt(2), bind(2), listen(2); the close of a dropped one rides along with a later enter";
     tcp_connect: Socket "TcpStream::connect", exact 2.0, 1.05, 0.0, "socket(2) and one enter; the close of a dropped stream rides along with a later enter";
     tcp_accept: Socket "TcpListener::accept", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
-    tcp_incoming: Socket "TcpListener::incoming", exact 1.0, 0.05, 0.0, "as accept";
+    tcp_incoming: Socket "TcpListener::incoming (16 connections)", exact 1.0, 0.05, 0.0, "one enter waits and reaps for all of them; with 64 in flight 64 listeners take one each";
     udp_bind: Socket "UdpSocket::bind", exact 2.0, 2.05, 0.0, "socket(2) and bind(2); the close of a dropped one rides along with a later enter";
     udp_connect: Socket "UdpSocket::connect", exact 1.0, 1.0, 0.0, "connect(2), which does not wait";
     udp_send: Socket "UdpSocket::send", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
@@ -57,6 +57,7 @@ budgets! {
     udp_send_to: Socket "UdpSocket::send_to", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     udp_recv: Socket "UdpSocket::recv", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
     udp_recv_from: Socket "UdpSocket::recv_from", exact 1.0, 0.05, 0.0, "one enter submits, waits and reaps";
+    udp_recv_stream: Socket "RecvDatagrams::next", exact 1.0, 0.1, 0.0, "one enter waits and reaps, and nothing is submitted";
     udp_round_trip: Socket "UdpSocket round trip", exact 2.0, 0.1, 0.0, "the send's enter and the receive's enter of one side; with 64 in flight both sides are on the core";
     pool_get: Buffer "BufferPool::get", exact 0.0, 0.0, 0.0, "a list in plain memory";
     file_read_pooled: Buffer "File::read_at (BufferPool)", exact 1.0, 0.05, 0.0, "as read_at, without looking up and pinning pages";

@@ -91,7 +91,9 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             // SAFETY: see above.
             again(|| unsafe { libc::recv(number, room, len, flags) })
         }
-        Request::RecvPooled { .. } => unreachable!("a backend picks the buffer first"),
+        Request::RecvPooled { .. } | Request::RecvMessages { .. } => {
+            unreachable!("a backend picks the buffer first")
+        }
         Request::RecvVectored { fd, message } => {
             let number = fd.number();
             // SAFETY: see above.
@@ -115,7 +117,7 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             // SAFETY: see above.
             again(|| unsafe { libc::sendmsg(number, message.header, own::SEND_FLAGS) })
         }
-        Request::Accept { fd, peer, .. } => {
+        Request::Accept { fd, peer, .. } | Request::AcceptNext { fd, peer } => {
             let number = fd.number();
             again(|| own::accept(number, peer))
         }

@@ -33,6 +33,7 @@ impl Try {
     #[inline]
     pub(super) fn make(request: &mut Request<'_>, groups: &mut Groups, again: bool) -> Try {
         match request {
+            Request::RecvMessages { .. } => unreachable!("datagrams come one by one"),
             Request::RecvPooled { fd, group, .. } => receive_pooled(fd.number(), *group, groups),
             Request::Connect { fd, .. } if again => {
                 Try { calls: 2, ..Try::of(calls::connected(fd.number())) }

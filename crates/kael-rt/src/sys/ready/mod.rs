@@ -98,9 +98,11 @@ fn way(request: &Request<'_>) -> Way {
     match request {
         Request::Recv { fd, .. }
         | Request::RecvPooled { fd, .. }
+        | Request::RecvMessages { fd, .. }
         | Request::RecvVectored { fd, .. }
         | Request::RecvMessage { fd, .. }
-        | Request::Accept { fd, .. } => Way::Socket(fd.number(), Side::Read),
+        | Request::Accept { fd, .. }
+        | Request::AcceptNext { fd, .. } => Way::Socket(fd.number(), Side::Read),
         Request::Send { fd, .. }
         | Request::SendZeroCopy { fd, .. }
         | Request::SendMessage { fd, .. }

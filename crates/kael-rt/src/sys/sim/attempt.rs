@@ -43,7 +43,7 @@ impl Outcome {
         Outcome::of(result.map(|()| 0))
     }
 
-    fn error(errno: i32) -> Outcome {
+    pub(super) fn error(errno: i32) -> Outcome {
         Outcome::of(Err(errno))
     }
 
@@ -154,6 +154,7 @@ impl Backend {
                 let direct = *direct;
                 self.accept(user, op, direct)
             }
+            Request::AcceptNext { .. } | Request::RecvMessages { .. } => unreachable!("not here"),
             Request::Connect { .. } => self.connect(user, op),
             Request::Shutdown { how, .. } => Outcome::done(shut_down(op.object.as_deref(), *how)),
             #[cfg(test)]
@@ -392,7 +393,7 @@ impl Backend {
         Outcome::Parked
     }
 
-    fn accept(&mut self, user: u64, op: &mut Op, direct: bool) -> Outcome {
+    pub(super) fn accept(&mut self, user: u64, op: &mut Op, direct: bool) -> Outcome {
         let Some(Object::Listener(listener)) = op.object.as_deref() else {
             return Outcome::error(libc::EINVAL);
         };

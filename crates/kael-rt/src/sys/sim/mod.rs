@@ -16,6 +16,7 @@
 //! L1 (memory that a request names is not free), L2 (each descriptor is closed once), and that
 //! nothing stands still for ever.
 
+mod accepting;
 mod attempt;
 mod buffers;
 mod calls;
@@ -32,6 +33,7 @@ mod world;
 use super::{
     event::{Buffers, Event, Started},
     packet::PacketAt,
+    shots::{self, Shots},
 };
 use crate::{
     driver::{Descriptor, DriverConfig, NONE, SlotId, Wait},
@@ -78,6 +80,7 @@ pub(crate) struct Backend {
     /// What was given in the last turn.
     answers: VecDeque<Event>,
     groups: Vec<Option<Group>>,
+    shots: Shots,
     unpark: Unpark,
     pool: Arc<BlockingPool>,
     /// Jobs that are with the pool.
@@ -153,6 +156,7 @@ impl Backend {
             woken: Woken::default(),
             answers: VecDeque::new(),
             groups: Vec::new(),
+            shots: Shots::new(shots::LISTENERS),
             unpark: Unpark::new(),
             pool,
             jobs: 0,
@@ -179,6 +183,13 @@ impl Backend {
         }
         let (kind, detail) = work::describe(&request);
         control::note(kind, id.0, detail);
+        let request = match self.start_accept(id, request) {
+            Ok(started) => return started,
+            Err(request) => request,
+        };
+        if let Request::Close { fd } = &request {
+            self.forget_listener(fd.number());
+        }
         self.take_in(id, request, Stage::Queued);
         self.queue.push_back(Submission::Start(id.0));
         Started::Queued
@@ -227,6 +238,10 @@ impl Backend {
             self.put(self.now, work::What::Answer(id.0, Answer::error(libc::ECANCELED)));
             return Ok(());
         }
+        if self.shots.give_up(id) {
+            self.put(self.now, work::What::Answer(id.0, Answer::error(libc::ECANCELED)));
+            return Ok(());
+        }
         if !self.has_room() || self.random.chance(self.faults.full) {
             return Err(());
         }
@@ -239,6 +254,9 @@ impl Backend {
         if !direct && number < world::FIRST {
             close_real(number);
         } else if self.has_room() {
+            if !direct {
+                self.forget_listener(number);
+            }
             self.queue.push_back(Submission::Close(number, direct));
         }
     }
@@ -253,7 +271,9 @@ impl Backend {
     }
 
     /// Somebody else owns a number from here on.
-    pub(crate) fn let_go(&mut self, _: i32) {}
+    pub(crate) fn let_go(&mut self, number: i32) {
+        self.forget_listener(number);
+    }
 
     /// Ends a stream in both directions; its descriptor stays.
     pub(crate) fn shut_down(&mut self, fd: &Descriptor) {
@@ -274,6 +294,7 @@ impl Backend {
         let looks = self.looks.get().saturating_add(1);
         self.looks.set(looks);
         !self.queue.is_empty()
+            || self.shots.are_leaving()
             || !self.due.is_empty()
             || !self.woken.borrow().is_empty()
             || looks > PATIENT_LOOKS
@@ -290,6 +311,7 @@ impl Backend {
         if control::is_violated() && !mem::replace(&mut self.failed, true) {
             panic!("simulation: a law is violated");
         }
+        self.stop_repeating();
         if !self.queue.is_empty() || wait != Wait::No {
             self.calls += 1;
         }
@@ -439,8 +461,8 @@ impl Backend {
     }
 
     /// There is a table only in tests.
-    pub(crate) fn reserve_direct(&mut self) -> bool {
-        self.world.borrow().has_direct_room().is_ok()
+    pub(crate) fn reserve_direct(&mut self, listener: i32) -> bool {
+        !self.shots.has(listener) && self.world.borrow().has_direct_room().is_ok()
     }
 
     pub(crate) fn unreserve_direct(&mut self) {}

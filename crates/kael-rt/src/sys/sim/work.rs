@@ -11,7 +11,10 @@ use super::{
 use crate::{
     driver::Descriptor,
     op::Request,
-    sys::event::{MORE, Region},
+    sys::{
+        event::{MORE, Region},
+        shots,
+    },
 };
 use std::{cmp::Ordering, mem, net::Shutdown};
 
@@ -94,8 +97,10 @@ pub(super) fn describe(request: &Request<'_>) -> (u64, u64) {
         Request::SendMessage { fd, .. } => (23, on(fd)),
         Request::SendMessageZeroCopy { fd, .. } => (28, on(fd)),
         Request::Accept { fd, .. } => (24, fd.number() as u64),
+        Request::AcceptNext { fd, .. } => (30, fd.number() as u64),
         Request::Connect { fd, .. } => (25, fd.number() as u64),
         Request::Shutdown { how, .. } => (26, *how as u64),
+        Request::RecvMessages { fd, .. } => (31, on(fd)),
         Request::Load { into, at, .. } => (29, *at << 24 ^ into.len() as u64),
         Request::Fill { .. }
         | Request::Take { .. }
@@ -245,7 +250,10 @@ impl Backend {
             return;
         }
         let Some(mut op) = self.ops.remove(&user) else { return };
-        let outcome = self.attempt(user, &mut op);
+        let outcome = match user >= shots::FIRST {
+            true => self.accept_again(user, &mut op),
+            false => self.attempt(user, &mut op),
+        };
         if matches!(outcome, Outcome::Parked) {
             op.stage = Stage::Parked;
         }
@@ -280,6 +288,9 @@ impl Backend {
         };
         memory::check(&mut op.request);
         memory::write(&mut op.request, &answer.payload);
+        if user >= shots::FIRST {
+            return self.accepted(user, answer.result, !last);
+        }
         self.answers.push_back(to_event(user, answer));
         if last {
             let op = self.ops.remove(&user);
@@ -303,7 +314,7 @@ impl Backend {
             Stage::Queued | Stage::Settled => {}
             Stage::Linked => self.settle(user, Answer::error(libc::ECANCELED)),
             // What does not wait for a peer may be beyond stopping.
-            Stage::Begun if !waits(&op.request) && self.random.chance(500) => {}
+            Stage::Begun if !waits(user, &op.request) && self.random.chance(500) => {}
             Stage::Begun | Stage::Parked => {
                 if self.random.chance(250) {
                     // The race is lost: it gets what there is.
@@ -340,8 +351,8 @@ fn cancelled(op: &mut Op) -> Answer {
 }
 
 /// A request that waits for a peer can always be stopped.
-fn waits(request: &Request<'_>) -> bool {
-    matches!(
+fn waits(user: u64, request: &Request<'_>) -> bool {
+    let waits = matches!(
         request,
         Request::Recv { .. }
             | Request::RecvVectored { .. }
@@ -353,7 +364,8 @@ fn waits(request: &Request<'_>) -> bool {
             | Request::SendMessage { .. }
             | Request::SendZeroCopy { .. }
             | Request::SendMessageZeroCopy { .. }
-    )
+    );
+    waits || user >= shots::FIRST
 }
 
 fn is_zero_copy(request: &Request<'_>) -> bool {

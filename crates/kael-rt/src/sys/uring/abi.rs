@@ -278,6 +278,7 @@ pub(super) const CQE_MORE: u32 = 1 << 1;
 pub(super) const CQE_SOCK_NONEMPTY: u32 = 1 << 2;
 pub(super) const CQE_NOTIF: u32 = 1 << 3;
 
+pub(super) const ACCEPT_MULTISHOT: u16 = 1 << 0;
 pub(super) const RECV_MULTISHOT: u16 = 1 << 1;
 pub(super) const SEND_ZC_FIXED_BUF: u16 = 1 << 2;
 pub(super) const SEND_ZC_REPORT_USAGE: u16 = 1 << 3;

@@ -72,8 +72,13 @@ impl Direct {
 }
 
 impl Backend {
-    /// Keeps a place for a descriptor. False: none is free.
-    pub(crate) fn reserve_direct(&mut self) -> bool {
+    /// Keeps a place for a connection of a listener. False: none is free, or the kernel accepts for the listener by itself, and
+    /// its connections have numbers.
+    pub(crate) fn reserve_direct(&mut self, listener: i32) -> bool {
+        !self.shots.has(listener) && self.reserve_place()
+    }
+
+    fn reserve_place(&mut self) -> bool {
         let is_free = self.direct.free > 0;
         self.direct.free -= u32::from(is_free);
         is_free
@@ -146,7 +151,7 @@ impl Backend {
 
     /// A stream socket in the table, to connect with. `None`: it has no place, or there is no table. 1 system call.
     pub(crate) fn direct_stream_socket(&mut self, to: SocketAddr) -> Option<io::Result<i32>> {
-        if !self.direct.makes_sockets || !self.reserve_direct() {
+        if !self.direct.makes_sockets || !self.reserve_place() {
             return None;
         }
         let family = if to.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };

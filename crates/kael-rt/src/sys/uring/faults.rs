@@ -15,6 +15,8 @@ pub(super) enum Fault {
     AnswerNaming(i32, u16),
     /// It transfers at most so many bytes (or vectors).
     Shorten(u32),
+    /// A multishot ends with its first result.
+    Once,
 }
 
 #[derive(Default)]
@@ -122,6 +124,10 @@ pub(super) fn starting(sqe: &mut Sqe) -> Option<(i32, u32)> {
             Fault::AnswerNaming(result, buffer) => Some((result, naming(buffer))),
             Fault::Shorten(most) => {
                 sqe.len = sqe.len.min(most);
+                None
+            }
+            Fault::Once => {
+                sqe.ioprio = 0;
                 None
             }
         }

@@ -1,4 +1,5 @@
-//! What is no submission: plain calls that do not block, and requests for the blocking pool.
+//! What is no submission of its own: plain calls that do not block, requests for the blocking pool, and accepts that the
+//! kernel repeats.
 #![forbid(unsafe_code)]
 
 use super::Backend;
@@ -11,6 +12,9 @@ use crate::{
 impl Backend {
     #[cold]
     pub(super) fn start_job(&mut self, id: SlotId, request: Request<'static>) -> Started {
+        if let Request::Accept { .. } | Request::AcceptNext { .. } = request {
+            return self.start_accept(id, request);
+        }
         if !matches!(request, Request::Fill { may_wait: true, .. })
             && let Some(result) = splice::call(&request, &mut self.calls)
         {

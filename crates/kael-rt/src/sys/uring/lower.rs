@@ -1,19 +1,20 @@
 //! Each request as a submission: one arm an operation. A table; no logic beyond it.
 
-use super::{abi::*, buffers, files::FileTable, fixed::Fixed, ring::Probe};
+use super::{abi::*, buffers, files::FileTable, fixed::Fixed, ring::Probe, shots::Shots};
 use crate::{
     driver::Descriptor,
     op::{RecvFlags, Request, SendFlags, Side},
-    sys::{event::clamp, own::STAT_MASK},
+    sys::{PeerAddr, event::clamp, own::STAT_MASK},
 };
 use std::net::Shutdown;
 
-/// The submission, or the request back if it is none: a plain call, or one for the pool.
+/// The submission, or the request back if it is none: a plain call, one for the pool, or an accept that is repeated.
 #[inline(always)]
 pub(super) fn lower(
     request: Request<'static>,
     files: &FileTable,
     fixed: &Fixed,
+    shots: &Shots,
     probe: &Probe,
 ) -> Result<Sqe, Request<'static>> {
     let none = Sqe { fd: -1, ..Sqe::default() };
@@ -130,6 +131,18 @@ pub(super) fn lower(
             sqe.ioprio = if multishot { RECV_MULTISHOT } else { 0 };
             sqe
         }
+        Request::RecvMessages { fd, group, message, .. } => {
+            let mut sqe = Sqe {
+                opcode: OP_RECVMSG,
+                buf_group: buffers::number(group),
+                addr: message.header as *mut _ as u64,
+                len: 1,
+                ioprio: RECV_MULTISHOT,
+                ..file(fd, files)
+            };
+            sqe.flags |= SQE_BUFFER_SELECT;
+            sqe
+        }
         Request::RecvVectored { fd, message } => Sqe {
             opcode: OP_RECVMSG,
             addr: message.header as *mut _ as u64,
@@ -178,14 +191,12 @@ pub(super) fn lower(
             op_flags: send_flags(SendFlags::default()),
             ..file(fd, files)
         },
-        Request::Accept { fd, peer, direct } => Sqe {
-            opcode: OP_ACCEPT,
-            addr: peer.storage.as_mut_ptr() as u64,
-            off: &raw mut peer.len as u64,
-            op_flags: if direct { 0 } else { libc::SOCK_CLOEXEC as u32 },
-            file_index: if direct { FILE_INDEX_ALLOC } else { 0 },
-            ..on(fd)
-        },
+        Request::AcceptNext { .. } => return Err(request),
+        Request::Accept { fd, direct: false, .. } if shots.has(fd.number()) => return Err(request),
+        Request::Accept { fd, peer, direct: false } => accept(fd, peer),
+        Request::Accept { fd, peer, direct: true } => {
+            Sqe { op_flags: 0, file_index: FILE_INDEX_ALLOC, ..accept(fd, peer) }
+        }
         Request::Connect { fd, peer } => Sqe {
             opcode: OP_CONNECT,
             addr: peer.storage.as_ptr() as u64,
@@ -225,6 +236,18 @@ pub(super) fn lower(
         #[cfg(test)]
         Request::Stall { .. } => return Err(request),
     })
+}
+
+/// One connection, with the address of its peer.
+#[inline(always)]
+pub(super) fn accept(fd: &Descriptor, peer: &mut PeerAddr) -> Sqe {
+    Sqe {
+        opcode: OP_ACCEPT,
+        addr: peer.storage.as_mut_ptr() as u64,
+        off: &raw mut peer.len as u64,
+        op_flags: libc::SOCK_CLOEXEC as u32,
+        ..on(fd)
+    }
 }
 
 #[inline(always)]

@@ -4,6 +4,7 @@
 //! ordinary events here: the first makes the driver try again later, the others end the turn early.
 
 mod abi;
+mod accepting;
 mod buffers;
 mod cached;
 mod chain;
@@ -16,6 +17,7 @@ mod growth;
 mod jobs;
 mod lower;
 mod memory;
+mod own;
 mod refusal;
 mod remarks;
 mod restrict;
@@ -29,6 +31,7 @@ use super::{
     event::{Event, MORE, NOTIFICATION, Started, buffer_flags},
     jobs::Jobs,
     packet::PacketAt,
+    shots::{self, Shots},
 };
 use crate::{
     driver::{Descriptor, DriverConfig, SlotId, Wait},
@@ -75,6 +78,7 @@ pub(crate) struct Backend {
     direct: Direct,
     fixed: Fixed,
     cached: Cached,
+    shots: Shots,
     jobs: Jobs,
     /// Events that did not come from the ring.
     own: Vec<Event>,
@@ -162,6 +166,7 @@ impl Backend {
             direct,
             fixed,
             cached: Cached::new(),
+            shots: accepting::shots(),
             jobs,
             own: Vec::with_capacity(16),
             calls: 1,
@@ -179,12 +184,15 @@ impl Backend {
         if let Request::Close { fd } = &request {
             self.leave_table(fd.take_place());
             self.begins_close(fd);
+            if !fd.is_direct() {
+                self.forget_listener(fd.number());
+            }
         }
         if self.ring.room() == 0 && !self.make_room() {
             return Started::Full;
         }
         let ends_no_wait = ends_no_wait(&request);
-        match lower::lower(request, &self.files, &self.fixed, &self.probe) {
+        match lower::lower(request, &self.files, &self.fixed, &self.shots, &self.probe) {
             Ok(sqe) => {
                 #[cfg(test)]
                 let mut sqe = sqe;
@@ -233,7 +241,7 @@ impl Backend {
 
     /// Asks the kernel to stop an operation. `Err`: there is no room now.
     pub(crate) fn cancel(&mut self, id: SlotId, _: PacketAt) -> Result<(), ()> {
-        if self.jobs.remove(id) {
+        if self.jobs.remove(id) || self.shots.give_up(id) {
             self.own.push(Event { user: id.0, result: -libc::ECANCELED, flags: 0 });
             return Ok(());
         }
@@ -254,6 +262,9 @@ impl Backend {
     /// Ends a descriptor that nobody uses. It is closed by the ring, with whatever is submitted
     /// next; what was queued before it about the same number comes first.
     pub(crate) fn close(&mut self, number: i32, direct: bool) {
+        if !direct {
+            self.forget_listener(number);
+        }
         match (self.push_own(lower::close(number, direct)), direct) {
             (Ok(()), true) => self.unreserve_direct(),
             (Err(()), true) => self.files.close_later(number),
@@ -275,7 +286,9 @@ impl Backend {
     }
 
     /// Somebody else owns a number from here on.
-    pub(crate) fn let_go(&mut self, _: i32) {}
+    pub(crate) fn let_go(&mut self, number: i32) {
+        self.forget_listener(number);
+    }
 
     /// Ends a stream in both directions; its descriptor stays.
     pub(crate) fn shut_down(&mut self, fd: &Descriptor) {
@@ -296,6 +309,7 @@ impl Backend {
             || self.ring.unsubmitted() > 0
             || self.ring.wants_entry()
             || !self.own.is_empty()
+            || self.shots.are_leaving()
             || self.jobs.has_work()
     }
 
@@ -309,6 +323,9 @@ impl Backend {
             self.empty_places();
         }
         self.cached.turn(self.ring.unsubmitted());
+        if self.shots.are_leaving() {
+            self.stop_repeating();
+        }
         #[cfg(test)]
         self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.jobs.is_done();
@@ -360,9 +377,11 @@ impl Backend {
         loop {
             let cqe = self.ring.next()?;
             // One comparison for all values that belong to no slot.
-            if cqe.user_data >= files::FIRST {
-                self.note_own(cqe);
-                continue;
+            if cqe.user_data >= shots::FIRST {
+                match self.note_own(cqe) {
+                    Some(event) => return Some(event),
+                    None => continue,
+                }
             }
             // That there is more in a socket concerns nobody.
             let flags = cqe.flags & !CQE_SOCK_NONEMPTY;
@@ -370,16 +389,6 @@ impl Backend {
             #[cfg(test)]
             faults::note(Event { flags: self.flags(event), ..event });
             return Some(event);
-        }
-    }
-
-    /// A completion that belongs to no slot.
-    #[cold]
-    fn note_own(&mut self, cqe: Cqe) {
-        match cqe.user_data {
-            WAKE => self.wake_armed = cqe.flags & CQE_MORE != 0,
-            NOBODY | COMMAND => {}
-            change => self.files.answered(change, cqe.res),
         }
     }
 
@@ -398,24 +407,6 @@ impl Backend {
             flags |= buffer_flags((event.flags >> 16) as u16);
         }
         flags
-    }
-
-    /// A multishot poll of the wake descriptor: each write to it makes one completion, and
-    /// nothing has to be read back.
-    fn arm_wake(&mut self) {
-        if self.has_room() {
-            let sqe = Sqe {
-                opcode: OP_POLL_ADD,
-                fd: self.unpark.descriptor(),
-                len: POLL_ADD_MULTI,
-                op_flags: libc::POLLIN as u32,
-                user_data: WAKE,
-                ..Sqe::default()
-            };
-            // SAFETY: a poll points at no memory.
-            unsafe { self.ring.push(sqe) };
-            self.wake_armed = true;
-        }
     }
 
     pub(crate) fn unpark(&self) -> Unpark {

@@ -1,10 +1,12 @@
 //! The backend under faults, through the public API. The plan of faults belongs to a thread, and so does a runtime: the
 //! tests may run side by side.
 
+mod accepting;
 mod enter;
 mod files;
 mod forged;
 mod measured;
+mod messages;
 mod pooled;
 mod resized;
 mod restricted;

@@ -80,6 +80,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> i32 {
         }
         Request::Recv { .. }
         | Request::RecvPooled { .. }
+        | Request::RecvMessages { .. }
         | Request::RecvVectored { .. }
         | Request::RecvMessage { .. }
         | Request::Send { .. }
@@ -87,6 +88,7 @@ pub(crate) fn call(request: &mut Request<'_>) -> i32 {
         | Request::SendMessage { .. }
         | Request::SendMessageZeroCopy { .. }
         | Request::Accept { .. }
+        | Request::AcceptNext { .. }
         | Request::Connect { .. }
         | Request::Shutdown { .. }
         | Request::Fill { .. }

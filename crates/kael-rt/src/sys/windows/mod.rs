@@ -174,6 +174,7 @@ impl Backend {
             Request::AwaitClient { .. } => Started::Done(-errno::EINVAL),
             Request::Recv { .. }
             | Request::RecvPooled { .. }
+            | Request::RecvMessages { .. }
             | Request::RecvVectored { .. }
             | Request::RecvMessage { .. }
             | Request::Send { .. }
@@ -181,6 +182,7 @@ impl Backend {
             | Request::SendMessage { .. }
             | Request::SendMessageZeroCopy { .. }
             | Request::Accept { .. }
+            | Request::AcceptNext { .. }
             | Request::Connect { .. } => {
                 if let Some(way) = self.registered_way(&request) {
                     return self.start_registered(way, packet, request);

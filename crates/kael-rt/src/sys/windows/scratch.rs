@@ -133,6 +133,16 @@ impl Scratch {
         Message { vectors: &vectors[..1], peer: Some(&self.peer), bytes: PhantomData }
     }
 
+    /// Datagrams are received one by one.
+    pub(crate) fn message_named(&mut self) -> MessageMut<'_> {
+        self.message_mut(&mut [], false)
+    }
+
+    /// The sender of what is read instead of received.
+    pub(crate) fn set_message_peer(&mut self, peer: SocketAddr) {
+        self.peer.set(peer);
+    }
+
     /// After a received message: the address has its length already.
     pub(crate) fn settle_message(&mut self) {}
 

@@ -73,7 +73,9 @@ impl Backend {
                 packet.kind = Answered::ZeroCopy;
                 self.send(packet, message.vectors, message.peer, skips)
             }
-            Request::Accept { peer, .. } => self.accept(packet, peer, place),
+            Request::Accept { peer, .. } | Request::AcceptNext { peer, .. } => {
+                self.accept(packet, peer, place)
+            }
             Request::Connect { peer, .. } => self.connect(packet, peer, skips),
             _ => unreachable!("another request"),
         }

@@ -1,0 +1,37 @@
+//! Submissions of the backend's own, and completions that belong to no slot.
+
+use super::{Backend, COMMAND, NOBODY, WAKE, abi::*, files};
+use crate::sys::event::Event;
+
+impl Backend {
+    /// A multishot poll of the wake descriptor: each write to it makes one completion, and
+    /// nothing has to be read back.
+    pub(super) fn arm_wake(&mut self) {
+        if self.has_room() {
+            let sqe = Sqe {
+                opcode: OP_POLL_ADD,
+                fd: self.unpark.descriptor(),
+                len: POLL_ADD_MULTI,
+                op_flags: libc::POLLIN as u32,
+                user_data: WAKE,
+                ..Sqe::default()
+            };
+            // SAFETY: a poll points at no memory.
+            unsafe { self.ring.push(sqe) };
+            self.wake_armed = true;
+        }
+    }
+
+    /// A completion that belongs to no slot. Some: what it is for one that waits.
+    #[cold]
+    pub(super) fn note_own(&mut self, cqe: Cqe) -> Option<Event> {
+        let more = cqe.flags & CQE_MORE != 0;
+        match cqe.user_data {
+            WAKE => self.wake_armed = more,
+            NOBODY | COMMAND => {}
+            change @ files::FIRST.. => self.files.answered(change, cqe.res),
+            accept => return self.accepted(accept, cqe.res, more),
+        }
+        None
+    }
+}
