@@ -315,5 +315,5 @@ pub(super) const OP_MKDIRAT: u8 = 37;
 pub(super) const OP_SEND_ZC: u8 = 47;
 pub(super) const OP_SENDMSG_ZC: u8 = 48;
 pub(super) const OP_FTRUNCATE: u8 = 55;
-/// IORING_OP_READV_FIXED: only asked for, see `FileTable::new`.
-pub(super) const PROBED_READV_FIXED: u8 = 60;
+pub(super) const OP_READV_FIXED: u8 = 60;
+pub(super) const OP_WRITEV_FIXED: u8 = 61;

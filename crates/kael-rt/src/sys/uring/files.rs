@@ -52,7 +52,7 @@ impl FileTable {
     /// while after its close a program could not be run (ETXTBSY), a lock was still held, a pipe still
     /// open. There is no sign of that change but an operation that came soon after, in 6.15.
     pub(super) fn new(ring: &mut Ring, probe: &Probe) -> FileTable {
-        let empties_at_once = probe.has(PROBED_READV_FIXED);
+        let empties_at_once = probe.has(OP_READV_FIXED);
         // Tests have the kernel put direct descriptors into it, which needs no more than a table.
         let wanted = empties_at_once || cfg!(test);
         let places = if wanted { PLACES.min(descriptors()) } else { 0 };

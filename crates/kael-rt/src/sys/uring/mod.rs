@@ -131,7 +131,7 @@ impl Backend {
         ring.restrict(&restrict::allowed(&probe, can_grow));
         ring.register_limit();
         let files = FileTable::new(&mut ring, &probe);
-        let fixed = Fixed::new(&mut ring);
+        let fixed = Fixed::new(&mut ring, &probe);
         let busy_poll_us = config.ring.busy_poll_us;
         let busy_polls = busy_poll_us > 0 && ring.busy_poll(busy_poll_us);
         ring.enable().map_err(|errno| {

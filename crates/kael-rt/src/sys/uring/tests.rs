@@ -3,6 +3,7 @@
 
 mod enter;
 mod files;
+mod fixed;
 mod forged;
 mod measured;
 mod pooled;
