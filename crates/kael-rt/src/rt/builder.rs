@@ -50,6 +50,7 @@ pub struct Builder {
     queue_limit: Option<u32>,
     batch_wait: Duration,
     busy_poll: Duration,
+    submission_thread: Duration,
     pub(super) max_in_flight: u32,
     pub(super) blocking_threads: usize,
     pub(super) shutdown_timeout: Duration,
@@ -72,6 +73,7 @@ impl Builder {
             queue_limit: None,
             batch_wait: Duration::ZERO,
             busy_poll: Duration::ZERO,
+            submission_thread: Duration::ZERO,
             max_in_flight: 65_536,
             blocking_threads: 64,
             shutdown_timeout: Duration::from_secs(10),
@@ -184,6 +186,38 @@ impl Builder {
         self
     }
 
+    /// A thread of the kernel takes each core's submissions (io_uring_setup(2), SQPOLL), so that a core with something to do
+    /// hands operations over, and finds their results, without a system call. `idle` is how long the thread looks for
+    /// work in vain before it sleeps, rounded up to whole milliseconds, up to 1 second. Default: zero, there is no such
+    /// thread.
+    ///
+    /// It costs a CPU: while there is work, and for `idle` after it, the thread polls without pause, also when nothing
+    /// comes. So it pays only where each core has a second CPU to itself and is busy enough to wait seldom: a core that waits
+    /// still calls the kernel, and after an idle time once more to wake the thread. It is worse than none where CPUs are scarce (the
+    /// thread takes the core's own time, and operations wait until it runs), where a core mostly waits (each operation
+    /// crosses two CPUs before its answer), and for [`write_queued`](crate::net::TcpStream::write_queued), whose
+    /// answers then end waits as any other's do. Measure both.
+    ///
+    /// A close is answered when the thread has begun it, and the file may stay open for some microseconds more: a program that was
+    /// just written may still be busy. The queue does not grow ([`queue_limit`](Builder::queue_limit) has no effect). Where the kernel refuses the thread,
+    /// or there is no such thing, everything works without; [`Granted`](super::Granted) has the flag "submission thread"
+    /// where it is in force. The thread counts towards RLIMIT_NPROC, and ends with the runtime.
+    ///
+    /// ```
+    /// use kael_rt::{runtime::Builder, time::Duration};
+    ///
+    /// let runtime = Builder::new().submission_thread(Duration::from_millis(2)).build()?;
+    /// if !runtime.granted().flags.contains(&"submission thread") {
+    ///     println!("submissions are handed over by calls");
+    /// }
+    /// assert!(runtime.block_on(kael_rt::fs::metadata("/"))?.is_dir());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn submission_thread(mut self, idle: Duration) -> Builder {
+        self.submission_thread = idle;
+        self
+    }
+
     /// Operations in flight at a time, from 16 to 1,048,576. Default: 65,536. Further ones wait for their turn.
     pub fn max_in_flight(mut self, operations: u32) -> Builder {
         self.max_in_flight = operations;
@@ -234,6 +268,7 @@ impl Builder {
         check("queue_limit", self.queue_limit.unwrap_or(0), 0..=*QUEUE_DEPTHS.end())?;
         check_wait("batch_wait", self.batch_wait)?;
         check_wait("busy_poll", self.busy_poll)?;
+        check_wait("submission_thread", self.submission_thread)?;
         check("max_in_flight", self.max_in_flight, MAX_IN_FLIGHTS)?;
         check("blocking_threads", self.blocking_threads, BLOCKING_THREADS)?;
         Runtime::new(self)
@@ -248,6 +283,7 @@ impl Builder {
             queue_limit: self.queue_limit.unwrap_or(eightfold),
             batch_wait_us: micros(self.batch_wait),
             busy_poll_us: micros(self.busy_poll),
+            thread_idle_ms: micros(self.submission_thread).div_ceil(1_000),
         }
     }
 }

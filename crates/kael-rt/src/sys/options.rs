@@ -10,4 +10,6 @@ pub(crate) struct RingOptions {
     pub(crate) batch_wait_us: u32,
     /// How long a wait polls the network cards before it sleeps; 0: not at all.
     pub(crate) busy_poll_us: u32,
+    /// After how long without work a thread of the kernel that takes submissions sleeps; 0: there is none.
+    pub(crate) thread_idle_ms: u32,
 }

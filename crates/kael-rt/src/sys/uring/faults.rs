@@ -24,6 +24,8 @@ struct Plan {
     failing: Option<(u32, u32, i32)>,
     /// Only calls that would submit something fail, and count.
     submitting: bool,
+    /// The kernel refuses a thread for submissions so.
+    no_thread: Option<i32>,
     /// (opcode, what, how often).
     rules: Vec<(u8, Fault, u32)>,
     hits: u32,
@@ -57,6 +59,19 @@ pub(super) fn fail_enter(nth: u32, count: u32, errno: i32) {
 pub(super) fn fail_submitting(nth: u32, count: u32, errno: i32) {
     fail_enter(nth, count, errno);
     plan(|plan| plan.submitting = true);
+}
+
+/// The kernel refuses a thread for submissions.
+pub(super) fn refuse_threads(errno: i32) {
+    plan(|plan| plan.no_thread = Some(errno));
+}
+
+/// Asked before a ring with a thread is made: the errno that the kernel shall answer.
+pub(super) fn refusing_threads() -> Option<i32> {
+    plan(|plan| {
+        plan.hits += u32::from(plan.no_thread.is_some());
+        plan.no_thread
+    })
 }
 
 /// The next `times` submissions of that opcode meet the fault.

@@ -80,11 +80,17 @@ const TRIES: u32 = 10;
 
 /// Makes a ring. The kernel frees an ended one only after close(2) has returned, and until then
 /// its memory counts against the user's RLIMIT_MEMLOCK; so a refusal for want of memory may be
-/// over in a moment. It is taken for final after 0.5 s.
-fn make_ring(entries: u32) -> io::Result<Ring> {
+/// over in a moment. It is taken for final after 0.5 s. A thread that the kernel refuses is done without.
+fn make_ring(entries: u32, thread_idle_ms: u32) -> io::Result<Ring> {
+    let cq_entries = (entries * 4).min(MAX_CQ_ENTRIES);
+    if thread_idle_ms > 0
+        && let Ok(ring) = Ring::with_thread(entries, cq_entries, thread_idle_ms)
+    {
+        return Ok(ring);
+    }
     let mut tries = 0;
     loop {
-        match Ring::new(entries, (entries * 4).min(MAX_CQ_ENTRIES)) {
+        match Ring::new(entries, cq_entries) {
             Err((libc::ENOMEM, _)) if tries < TRIES - 1 => {
                 std::thread::sleep(Duration::from_millis(1 << tries));
                 tries += 1;
@@ -121,12 +127,14 @@ impl Backend {
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
-        let mut ring = make_ring(entries)?;
+        let mut ring = make_ring(entries, config.ring.thread_idle_ms)?;
         let probe = ring.probe().map_err(|errno| refusal::explain(errno, "io_uring_register"))?;
         if !probe.has(OP_SENDMSG_ZC) {
             return Err(refusal::explain(libc::EINVAL, "io_uring_register(IORING_REGISTER_PROBE)"));
         }
-        let can_grow = config.ring.queue_limit >= entries * 2 && ring::resizes_soundly();
+        // The kernel resizes no ring with a thread.
+        let can_grow =
+            !ring.has_thread() && config.ring.queue_limit >= entries * 2 && ring::resizes_soundly();
         let growth = Growth::new(if can_grow { config.ring.queue_limit } else { 0 });
         ring.restrict(&restrict::allowed(&probe, can_grow));
         ring.register_limit();
@@ -199,6 +207,10 @@ impl Backend {
 
     #[cold]
     fn make_room(&mut self) -> bool {
+        if self.ring.has_thread() {
+            self.ring.wait_for_room();
+            return self.ring.room() > 0;
+        }
         self.growth.was_full();
         self.flush();
         self.ring.room() > 0
@@ -296,7 +308,9 @@ impl Backend {
         #[cfg(test)]
         self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.jobs.is_done();
-        let unheard = if patient { self.quiet } else { 0 };
+        // A thread sends when it comes to it: then no answer is known to be there when a wait begins.
+        let has_thread = self.ring.has_thread();
+        let unheard = if patient && !has_thread { self.quiet } else { 0 };
         let (mut want, mut until) = match wait {
             // The answers to changes of the table come at once, and are not what is waited for.
             Wait::Until(until) if !ready => (1 + unheard + self.files.outstanding(), until),
@@ -305,7 +319,7 @@ impl Backend {
         if self.batch_wait_us > 0 && want > 0 {
             (want, until) = self.ring.gather(until, self.now_ns(), self.batch_wait_us);
         }
-        if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
+        if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() || has_thread {
             let mut timeout = until.map(|until| until.saturating_sub(self.now_ns()));
             if unheard > 0 {
                 timeout = Some(timeout.map_or(UNHEARD_NS, |timeout| timeout.min(UNHEARD_NS)));
@@ -423,6 +437,7 @@ impl Backend {
     /// What the ring was granted, for reports.
     pub(crate) fn describe(&self) -> super::Granted {
         let setup = [
+            (SETUP_SQPOLL, "submission thread"),
             (SETUP_SINGLE_ISSUER, "SINGLE_ISSUER"),
             (SETUP_DEFER_TASKRUN, "DEFER_TASKRUN"),
             (SETUP_TASKRUN_FLAG, "TASKRUN_FLAG"),
@@ -476,6 +491,9 @@ impl Drop for Backend {
     /// What was to be closed with the next submission is closed without one.
     fn drop(&mut self) {
         self.leave_nothing();
+        if self.ring.has_thread() {
+            self.ring.settle();
+        }
         while let Some(sqe) = self.ring.take_back() {
             if sqe.opcode == OP_CLOSE && sqe.file_index == 0 {
                 super::close_now(sqe.fd);

@@ -10,6 +10,7 @@ mod pooled;
 mod resized;
 mod restricted;
 mod results;
+mod submission;
 mod zero_copy;
 
 use super::{abi::*, faults, syscall};
