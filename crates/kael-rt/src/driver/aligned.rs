@@ -1,7 +1,7 @@
 //! What direct I/O wants: memory, offsets and lengths in steps of the file's. A transfer that is not aligned is refused
 //! here, before a system call is spent on it, since the kernel's EINVAL says neither what is wrong nor what to do.
 
-use super::descriptor::Fd;
+use super::descriptor::{Descriptor, Fd};
 use crate::{
     error::{Fault, Unaligned},
     op::Request,
@@ -63,6 +63,14 @@ impl Alignment {
     }
 }
 
+impl Descriptor {
+    /// In bytes: of memory, and of offsets and lengths; `None` if it is not known or not direct I/O.
+    pub(crate) fn direct_alignment(&self) -> Option<(u32, u32)> {
+        let alignment = self.alignment.get();
+        (alignment != Alignment::ANY).then(|| (alignment.memory(), alignment.offset()))
+    }
+}
+
 impl Fd {
     /// Asks what direct I/O on this file wants.
     pub(crate) fn learn_alignment(&self) {
@@ -71,12 +79,6 @@ impl Fd {
         if let Some(alignment) = known.and_then(|(memory, offset)| Alignment::of(memory, offset)) {
             self.alignment.set(alignment);
         }
-    }
-
-    /// In bytes: of memory, and of offsets and lengths; `None` if it is not known or not direct I/O.
-    pub(crate) fn direct_alignment(&self) -> Option<(u32, u32)> {
-        let alignment = self.alignment.get();
-        (alignment != Alignment::ANY).then(|| (alignment.memory(), alignment.offset()))
     }
 
     /// A read of so many bytes, fewer than were asked for, has met the end of the file: past the page cache there is no

@@ -51,6 +51,7 @@ pub struct Builder {
     batch_wait: Duration,
     busy_poll: Duration,
     submission_thread: Duration,
+    poll_direct_io: bool,
     pub(super) max_in_flight: u32,
     pub(super) blocking_threads: usize,
     pub(super) shutdown_timeout: Duration,
@@ -74,6 +75,7 @@ impl Builder {
             batch_wait: Duration::ZERO,
             busy_poll: Duration::ZERO,
             submission_thread: Duration::ZERO,
+            poll_direct_io: false,
             max_in_flight: 65_536,
             blocking_threads: 64,
             shutdown_timeout: Duration::from_secs(10),
@@ -218,6 +220,45 @@ impl Builder {
         self
     }
 
+    /// Whether a core looks for the end of its direct I/O at the device instead of being told (io_uring_setup(2), IOPOLL). It is for
+    /// reads and writes by their offset of files that were opened with [`direct(true)`](crate::fs::OpenOptions::direct), on devices
+    /// with queues for that: NVMe with the kernel's parameter `nvme.poll_queues`, say. Default: no.
+    ///
+    /// It saves each transfer the interrupt and the wake of the thread, some microseconds, and costs CPU time: while one is
+    /// under way the core does not sleep, and calls the kernel once a turn. It is worse than none where a transfer takes longer than
+    /// those microseconds, or where the CPU has anything else to do. As many transfers as the
+    /// [`queue_depth`](Builder::queue_depth) are polled at a time; more, and those of chains, are not. Pools' registered memory is plain memory to them.
+    ///
+    /// A device says that it cannot only when it is asked, and that may take some milliseconds. Then, and where the kernel makes no such
+    /// ring, everything works as without; the first refusal ends it for all files of the runtime. [`Granted`](super::Granted) has the flag
+    /// "polled direct I/O" as long as it is in force.
+    ///
+    /// ```
+    /// use kael_rt::{fs::File, runtime::Builder};
+    ///
+    /// let runtime = Builder::new().poll_direct_io(true).build()?;
+    /// # let path = std::env::temp_dir().join(format!("kael-doc-poll-direct-{}", std::process::id()));
+    /// # std::fs::write(&path, [7; 4096])?;
+    /// runtime.block_on(async {
+    ///     // Some file systems have no direct I/O.
+    ///     if let Ok(file) = File::options().read(true).direct(true).open(&path).await {
+    ///         let pool = kael_rt::buf::BufferPool::new(1, 4096)?;
+    ///         let (n, buf) = file.read_at(pool.get().await, 0).await;
+    ///         assert_eq!((n?, buf[0]), (4096, 7));
+    ///     }
+    ///     Ok::<_, std::io::Error>(())
+    /// })?;
+    /// if !runtime.granted().flags.contains(&"polled direct I/O") {
+    ///     println!("the device tells when it is done");
+    /// }
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn poll_direct_io(mut self, poll: bool) -> Builder {
+        self.poll_direct_io = poll;
+        self
+    }
+
     /// Operations in flight at a time, from 16 to 1,048,576. Default: 65,536. Further ones wait for their turn.
     pub fn max_in_flight(mut self, operations: u32) -> Builder {
         self.max_in_flight = operations;
@@ -284,6 +325,7 @@ impl Builder {
             batch_wait_us: micros(self.batch_wait),
             busy_poll_us: micros(self.busy_poll),
             thread_idle_ms: micros(self.submission_thread).div_ceil(1_000),
+            poll_direct_io: self.poll_direct_io,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The one place that knows the platform. A platform exports:
 //!
-//! * `Backend`: `new`, `start`, `cancel`, `turn`, `next_own`, `next`,
+//! * `Backend`: `new`, `start`, `start_by_kind`, `cancel`, `turn`, `next_own`, `next`,
 //!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
 //!   `enter_table`, `leave_table`, `close`, `shut_down`, `lingers`, `let_go`, `may_let_go`, `provide`, `withdraw`, `buffer_at`,
 //!   `give_back`, `claim`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,
@@ -161,6 +161,15 @@ mod call;
     all(target_os = "linux", not(any(kael_backend = "epoll", kael_backend = "kqueue")))
 ))]
 mod by_itself;
+
+// Who has one way to the system for all operations.
+#[cfg(any(
+    not(target_os = "linux"),
+    kael_backend = "sim",
+    kael_backend = "epoll",
+    kael_backend = "kqueue"
+))]
+mod unpolled;
 
 // Whose sends are the system's when they are answered.
 #[cfg(not(all(windows, feature = "rio")))]

@@ -221,6 +221,7 @@ pub(super) const SYS_SETUP: usize = 425;
 pub(super) const SYS_ENTER: usize = 426;
 pub(super) const SYS_REGISTER: usize = 427;
 
+pub(super) const SETUP_IOPOLL: u32 = 1 << 0;
 pub(super) const SETUP_SQPOLL: u32 = 1 << 1;
 pub(super) const SETUP_CQSIZE: u32 = 1 << 3;
 pub(super) const SETUP_R_DISABLED: u32 = 1 << 6;

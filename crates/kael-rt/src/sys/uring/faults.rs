@@ -26,6 +26,8 @@ struct Plan {
     submitting: bool,
     /// The kernel refuses a thread for submissions so.
     no_thread: Option<i32>,
+    /// No device can be polled, and says so.
+    no_polls: Option<i32>,
     /// (opcode, what, how often).
     rules: Vec<(u8, Fault, u32)>,
     hits: u32,
@@ -71,6 +73,19 @@ pub(super) fn refusing_threads() -> Option<i32> {
     plan(|plan| {
         plan.hits += u32::from(plan.no_thread.is_some());
         plan.no_thread
+    })
+}
+
+/// No device can be polled.
+pub(super) fn refuse_polls(errno: i32) {
+    plan(|plan| plan.no_polls = Some(errno));
+}
+
+/// Asked for each answer of a device that is polled: the errno that takes its place.
+pub(super) fn refusing_polls() -> Option<i32> {
+    plan(|plan| {
+        plan.hits += u32::from(plan.no_polls.is_some());
+        plan.no_polls
     })
 }
 

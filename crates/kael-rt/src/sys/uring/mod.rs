@@ -14,6 +14,7 @@ mod growth;
 mod jobs;
 mod lower;
 mod memory;
+mod polled;
 mod refusal;
 mod remarks;
 mod restrict;
@@ -38,6 +39,7 @@ use buffers::Group;
 use files::FileTable;
 use fixed::Fixed;
 use growth::Growth;
+use polled::Polled;
 use ring::{Probe, Ring};
 use std::{io, ptr::NonNull, sync::Arc, time::Duration};
 
@@ -69,6 +71,8 @@ pub(crate) struct Backend {
     files: FileTable,
     fixed: Fixed,
     jobs: Jobs,
+    /// Where direct I/O is polled.
+    polled: Option<Box<Polled>>,
     /// Events that did not come from the ring.
     own: Vec<Event>,
     /// Calls outside the ring.
@@ -162,6 +166,11 @@ impl Backend {
             files,
             fixed,
             jobs,
+            polled: if config.ring.poll_direct_io {
+                Polled::new(entries).map(Box::new)
+            } else {
+                None
+            },
             own: Vec::with_capacity(16),
             calls: 1,
         })
@@ -294,6 +303,7 @@ impl Backend {
             || self.ring.wants_entry()
             || !self.own.is_empty()
             || self.jobs.has_work()
+            || self.is_polling()
     }
 
     /// Hands over what is queued, and waits as told; a patient wait is for an answer that is not a quiet send's.
@@ -311,9 +321,12 @@ impl Backend {
         // A thread sends when it comes to it: then no answer is known to be there when a wait begins.
         let has_thread = self.ring.has_thread();
         let unheard = if patient && !has_thread { self.quiet } else { 0 };
+        let polling = self.is_polling();
         let (mut want, mut until) = match wait {
             // The answers to changes of the table come at once, and are not what is waited for.
-            Wait::Until(until) if !ready => (1 + unheard + self.files.outstanding(), until),
+            Wait::Until(until) if !ready && !polling => {
+                (1 + unheard + self.files.outstanding(), until)
+            }
             _ => (0, None),
         };
         if self.batch_wait_us > 0 && want > 0 {
@@ -336,6 +349,9 @@ impl Backend {
                 }
                 Err(errno) => return Err(io::Error::from_raw_os_error(errno)),
             }
+        }
+        if polling {
+            self.look_at_devices();
         }
         while let Some(event) = self.jobs.next() {
             self.own.push(event);
@@ -421,11 +437,12 @@ impl Backend {
     }
 
     pub(crate) fn syscalls(&self) -> u64 {
-        self.ring.syscalls + self.calls + self.unpark.writes()
+        let polled = self.polled.as_ref().map_or(0, |polled| polled.calls());
+        self.ring.syscalls + self.calls + self.unpark.writes() + polled
     }
 
     pub(crate) fn submitted(&self) -> u64 {
-        self.ring.submitted
+        self.ring.submitted + self.polled.as_ref().map_or(0, |polled| polled.submitted())
     }
 
     /// Behaves as a kernel that lacks ftruncate in the ring (before 6.9).
@@ -466,6 +483,9 @@ impl Backend {
         }
         if self.busy_polls {
             flags.push("busy poll");
+        }
+        if self.polled.as_ref().is_some_and(|polled| !polled.is_over()) {
+            flags.push("polled direct I/O");
         }
         if self.ring.features & FEATURE_NO_IOWAIT != 0 {
             flags.push("NO_IOWAIT");

@@ -93,6 +93,12 @@ impl Ring {
         Ring::made_as(entries, Params { flags, cq_entries, ..idle })
     }
 
+    /// One whose operations are looked for at their device, and of which nobody is told.
+    pub(super) fn polling(entries: u32) -> Result<Ring, (i32, &'static str)> {
+        let flags = SETUP_IOPOLL | SETUP_DEFER_TASKRUN | SETUP_TASKRUN_FLAG;
+        Ring::made_as(entries, Params { flags, cq_entries: entries * 2, ..Params::default() })
+    }
+
     fn made_as(entries: u32, asked: Params) -> Result<Ring, (i32, &'static str)> {
         let base = SETUP_SINGLE_ISSUER | SETUP_SUBMIT_ALL | SETUP_R_DISABLED | SETUP_CQSIZE;
         let base = Params { flags: asked.flags | base, ..asked };

@@ -6,6 +6,7 @@ mod files;
 mod fixed;
 mod forged;
 mod measured;
+mod polled;
 mod pooled;
 mod resized;
 mod restricted;
