@@ -14,7 +14,7 @@ mod sequence;
 use kael_rt::buf::{BufferPool, PoolBuf};
 use kael_rt::fs::File;
 use kael_rt::runtime::{Builder, Handle, Runtime};
-use kael_rt::time::{Duration, sleep};
+use kael_rt::time::{Duration, sleep, timeout};
 use rig::{TempFile, pair, size, within_limit};
 use sequence::{expect_piece, sequence};
 use std::future::Future;
@@ -164,6 +164,20 @@ fn v03_dropped_reads_give_their_buffers_back() {
         let mut all = Vec::new();
         for _ in 0..8 {
             all.push(pool.get().await);
+        }
+    });
+}
+
+/// Nothing else happens that would end a wait, and nobody is told that the transfer is done.
+#[test]
+fn v03_a_core_does_not_wait_for_what_it_is_not_told() {
+    with_files("polled-alone", |file, _| async move {
+        let pool = BufferPool::new(1, PAGE).unwrap();
+        for _ in 0..20 {
+            let read = file.read_at(pool.get().await, 0);
+            let ended = timeout(Duration::from_secs(20), read).await;
+            let (n, _) = ended.expect("the core waits instead of looking");
+            assert_eq!(n.unwrap(), PAGE);
         }
     });
 }
