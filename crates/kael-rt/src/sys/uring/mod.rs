@@ -73,6 +73,8 @@ pub(crate) struct Backend {
     jobs: Jobs,
     /// Where direct I/O is polled.
     polled: Option<Box<Polled>>,
+    /// One ring without a thread, as it is unless something else was asked for.
+    is_plain: bool,
     /// Events that did not come from the ring.
     own: Vec<Event>,
     /// Calls outside the ring.
@@ -153,7 +155,11 @@ impl Backend {
         let unpark = Unpark::new()
             .map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
         let jobs = Jobs::new(pool, unpark.clone());
+        let polls = config.ring.poll_direct_io;
+        let polled = if polls { Polled::new(entries).map(Box::new) } else { None };
         Ok(Backend {
+            is_plain: !ring.has_thread() && polled.is_none(),
+            polled,
             ring,
             probe,
             unpark,
@@ -166,11 +172,6 @@ impl Backend {
             files,
             fixed,
             jobs,
-            polled: if config.ring.poll_direct_io {
-                Polled::new(entries).map(Box::new)
-            } else {
-                None
-            },
             own: Vec::with_capacity(16),
             calls: 1,
         })
@@ -230,12 +231,21 @@ impl Backend {
     pub(crate) fn flush(&mut self) {
         if self.ring.unsubmitted() > 0 {
             // What the kernel does not take stays queued, and the next turn tries again.
-            let _ = self.hand_over(0, None);
+            let _ = self.hand_over::<false>(0, None);
         }
     }
 
-    fn hand_over(&mut self, want: u32, timeout_ns: Option<u64>) -> Result<u32, i32> {
-        let result = self.ring.enter(true, want, timeout_ns);
+    #[inline(always)]
+    fn hand_over<const PLAIN: bool>(
+        &mut self,
+        want: u32,
+        timeout_ns: Option<u64>,
+    ) -> Result<u32, i32> {
+        let result = if PLAIN {
+            self.ring.enter_alone(true, want, timeout_ns)
+        } else {
+            self.ring.enter(true, want, timeout_ns)
+        };
         if self.ring.unsubmitted() == 0 {
             self.quiet = 0;
         }
@@ -303,12 +313,28 @@ impl Backend {
             || self.ring.wants_entry()
             || !self.own.is_empty()
             || self.jobs.has_work()
-            || self.is_polling()
+            || (!self.is_plain && self.is_polling())
     }
 
     /// Hands over what is queued, and waits as told; a patient wait is for an answer that is not a quiet send's.
     #[inline]
     pub(crate) fn turn(&mut self, wait: Wait, patient: bool) -> io::Result<()> {
+        if self.is_plain {
+            self.turn_as::<true>(wait, patient)
+        } else {
+            self.turn_beside(wait, patient)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn turn_beside(&mut self, wait: Wait, patient: bool) -> io::Result<()> {
+        self.turn_as::<false>(wait, patient)
+    }
+
+    /// A turn of one ring without a thread does not pay for what others need.
+    #[inline(always)]
+    fn turn_as<const PLAIN: bool>(&mut self, wait: Wait, patient: bool) -> io::Result<()> {
         if !self.wake_armed {
             self.arm_wake();
         }
@@ -319,9 +345,9 @@ impl Backend {
         self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.jobs.is_done();
         // A thread sends when it comes to it: then no answer is known to be there when a wait begins.
-        let has_thread = self.ring.has_thread();
+        let has_thread = !PLAIN && self.ring.has_thread();
+        let polling = !PLAIN && self.is_polling();
         let unheard = if patient && !has_thread { self.quiet } else { 0 };
-        let polling = self.is_polling();
         let (mut want, mut until) = match wait {
             // The answers to changes of the table come at once, and are not what is waited for.
             Wait::Until(until) if !ready && !polling => {
@@ -337,7 +363,7 @@ impl Backend {
             if unheard > 0 {
                 timeout = Some(timeout.map_or(UNHEARD_NS, |timeout| timeout.min(UNHEARD_NS)));
             }
-            match self.hand_over(want, timeout) {
+            match self.hand_over::<PLAIN>(want, timeout) {
                 Ok(_) | Err(libc::EINTR | libc::ETIME) => {}
                 Err(libc::EAGAIN | libc::EBUSY | libc::ENOMEM) => {
                     // The kernel could not take a submission. What is in flight may free memory:

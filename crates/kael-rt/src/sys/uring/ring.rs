@@ -166,11 +166,7 @@ impl Ring {
 
     /// The kernel may have taken entries, or the queue has changed.
     fn look_for_room(&mut self) {
-        let head = self.load(self.sq.head);
-        self.sq_limit = head.wrapping_add(self.sq.entries);
-        if !self.has_thread() {
-            self.sq_taken = head;
-        }
+        self.sq_limit = self.load(self.sq.head).wrapping_add(self.sq.entries);
     }
 
     /// Entries that the kernel has not taken yet, or that its thread has not been shown.
@@ -223,7 +219,6 @@ impl Ring {
 
     /// Hands over what is queued, lets the kernel do its half, and waits for `want` completions,
     /// for at most `timeout_ns` if that is given.
-    #[inline]
     pub(super) fn enter(
         &mut self,
         submit: bool,
@@ -233,6 +228,17 @@ impl Ring {
         if self.has_thread() {
             return self.enter_beside_thread(submit, want, timeout_ns);
         }
+        self.enter_alone(submit, want, timeout_ns)
+    }
+
+    /// The same on a ring that is known to have no thread.
+    #[inline]
+    pub(super) fn enter_alone(
+        &mut self,
+        submit: bool,
+        want: u32,
+        timeout_ns: Option<u64>,
+    ) -> Result<u32, i32> {
         let count = if submit { self.unsubmitted() } else { 0 };
         // SAFETY: as in `load`; only we write the tail. Release: the entries come before it.
         unsafe { self.sq.tail.as_ref() }.store(self.sq_tail, Release);
@@ -254,6 +260,7 @@ impl Ring {
             self.submitted += u64::from(n);
         }
         self.look_for_room();
+        self.sq_taken = self.sq_limit.wrapping_sub(self.sq.entries);
         result
     }
 

@@ -39,6 +39,8 @@ impl Ring {
     }
 
     /// As `enter`, where submitting is showing. Nothing is called unless there is something to wait for or to wake.
+    #[cold]
+    #[inline(never)]
     pub(super) fn enter_beside_thread(
         &mut self,
         submit: bool,
