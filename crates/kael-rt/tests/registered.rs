@@ -9,7 +9,7 @@
 
 mod rig;
 
-use kael_rt::buf::{BufferPool, IoBuf};
+use kael_rt::buf::{BufferPool, IoBuf, PoolBuf};
 use kael_rt::fs::File;
 use kael_rt::runtime::{Builder, CoreMetrics, Runtime};
 use rig::{TempFile, in_own_process, is_emulated_without, pair, size, within_limit};
@@ -196,6 +196,144 @@ fn f01_zero_copy_sends_use_registered_memory() {
         let counted = core(&runtime).registered_transfers;
         if !is_emulated_without("the number of registered sends") {
             assert_eq!(counted as usize, size(200, 10_000));
+        }
+    });
+}
+
+/// Whether this kernel has operations for several registered buffers (Linux 6.15); known by another thing of that version.
+fn has_several(runtime: &Runtime) -> bool {
+    let has = runtime.granted().flags.contains(&"NO_IOWAIT");
+    if !has {
+        println!("not checked: the number of transfers, this kernel registers single buffers only");
+    }
+    has
+}
+
+/// Several buffers of one pool, through the page cache and past it, and each mixture that is not in one region.
+async fn write_and_read_several(file: &File, count: impl Fn() -> u64, has: bool) {
+    let pool = BufferPool::new(8, 4096).unwrap();
+    let other = BufferPool::new(4, 4096).unwrap();
+    assert!(pool.is_registered() && other.is_registered());
+    let expect = |transfers: u64| {
+        if has {
+            assert_eq!(count(), transfers);
+        }
+    };
+    let began = count();
+    for round in 0..8u8 {
+        let mut bufs = [pool.get().await, pool.get().await, pool.get().await];
+        for (i, buf) in bufs.iter_mut().enumerate() {
+            buf.put(&[round * 3 + i as u8; 4096]);
+        }
+        // Not in the order of their addresses.
+        bufs.swap(0, 2);
+        let (n, mut bufs) = file.write_vectored_at(bufs, u64::from(round) * 12_288).await;
+        assert_eq!(n.unwrap(), 12_288);
+        // What is ours again may be used.
+        bufs.iter_mut().for_each(|buf| buf.fill(255));
+        drop(bufs);
+        let bufs = [pool.get().await, pool.get().await, pool.get().await];
+        let (n, bufs) = file.read_vectored_at(bufs, u64::from(round) * 12_288).await;
+        assert_eq!(n.unwrap(), 12_288);
+        for (i, buf) in bufs.iter().enumerate() {
+            assert_eq!(buf[..], [round * 3 + 2 - i as u8; 4096], "buffer {i} in round {round}");
+        }
+    }
+    expect(began + 16);
+    // One of another region.
+    let bufs = [pool.get().await, other.get().await];
+    let (n, bufs) = file.read_vectored_at(bufs, 12_288).await;
+    assert_eq!((n.unwrap(), &bufs[0][..], &bufs[1][..]), (8192, &[5; 4096][..], &[4; 4096][..]));
+    let (n, _bufs) = file.write_vectored_at(bufs, 0).await;
+    assert_eq!(n.unwrap(), 8192);
+    expect(began + 16);
+    assert_eq!(file.read_at(pool.get().await, 4096).await.1[..], [4; 4096]);
+}
+
+#[test]
+fn v01_several_buffers_of_a_pool_go_by_its_place() {
+    within_limit(|| {
+        let temp = TempFile::new("several", &[0; 98_304]);
+        let runtime = Builder::new().build().unwrap();
+        let (handle, has) = (runtime.handle(), has_several(&runtime));
+        let count = || handle.metrics().cores[0].registered_transfers;
+        runtime.block_on(async {
+            let file = File::options().read(true).write(true).open(&temp.0).await.unwrap();
+            write_and_read_several(&file, count, has).await;
+            let pool = BufferPool::new(4, 4096).unwrap();
+            let before = count();
+            // One that is the program's own, behind one of the pool.
+            let mut head = pool.get().await;
+            head.put(&[77; 4096]);
+            let (n, _) = file.write_vectored_at((head, vec![78; 10]), 1).await;
+            assert_eq!(n.unwrap(), 4106);
+            assert_eq!(file.read_exact_at(vec![0; 11], 4096).await.1[..2], [77, 78]);
+            // An empty one has no place.
+            let parts = [ten(&pool).slice(..0), ten(&pool).slice(..10)];
+            let (n, bufs) = file.read_vectored_at(parts, 0).await;
+            assert_eq!((n.unwrap(), bufs[1].as_init().len()), (10, 10));
+            assert_eq!(count(), before);
+            // The end of the file.
+            let end = file.metadata().await.unwrap().len();
+            let (n, bufs) =
+                file.read_vectored_at([pool.get().await, pool.get().await], end - 5000).await;
+            assert_eq!((n.unwrap(), bufs[0].len(), bufs[1].len()), (5000, 4096, 904));
+        });
+    });
+}
+
+/// A buffer with ten bytes.
+fn ten(pool: &BufferPool) -> PoolBuf {
+    let mut buf = pool.try_get().unwrap();
+    buf.put(&[9; 10]);
+    buf
+}
+
+#[test]
+fn v01_past_the_page_cache_several_buffers_go_by_their_place() {
+    within_limit(|| {
+        let temp = TempFile::new("several-direct", &[0; 98_304]);
+        let runtime = Builder::new().build().unwrap();
+        let (handle, has) = (runtime.handle(), has_several(&runtime));
+        let count = || handle.metrics().cores[0].registered_transfers;
+        runtime.block_on(async {
+            match File::options().read(true).write(true).direct(true).open(&temp.0).await {
+                Ok(file) => write_and_read_several(&file, count, has).await,
+                Err(error) => println!("not run: {error}"),
+            }
+        });
+    });
+}
+
+#[test]
+fn v01_zero_copy_sends_of_several_buffers_use_registered_memory() {
+    within_limit(|| {
+        let runtime = Builder::new().build().unwrap();
+        let has = has_several(&runtime);
+        let rounds = size(200, 5_000);
+        runtime.block_on(async {
+            let pool = BufferPool::new(4, 8192).unwrap();
+            let (a, b) = pair().await;
+            let reader = kael_rt::spawn(async move {
+                for round in 0..rounds {
+                    let got = b.read_exact(vec![0; 12_288]).await.1;
+                    let (one, two) = got.split_at(8192);
+                    assert!(one.iter().all(|byte| *byte == round as u8), "in round {round}");
+                    assert!(two.iter().all(|byte| *byte == !round as u8), "in round {round}");
+                }
+            });
+            for round in 0..rounds {
+                let mut bufs = [pool.get().await, pool.get().await];
+                bufs[0].put(&[round as u8; 8192]);
+                bufs[1].put(&[!round as u8; 4096]);
+                let (n, mut bufs) = a.send_zc_vectored(bufs).await;
+                assert_eq!(n.unwrap(), 12_288, "a socket with room takes all");
+                bufs.iter_mut().for_each(|buf| buf.fill(255));
+            }
+            reader.await.unwrap();
+        });
+        if has && !is_emulated_without("the number of registered sends") {
+            assert_eq!(core(&runtime).registered_transfers as usize, rounds);
         }
     });
 }

@@ -7,6 +7,7 @@ use super::outcome::{End, Part};
 use super::programs::Program;
 use crate::process::{self, Show};
 use std::fmt::Write;
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -15,6 +16,9 @@ use std::time::{Duration, Instant};
 const PROGRAM_LIMIT_S: u64 = 240;
 /// For all programs on one kernel: three times what they take on an idle machine.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// The guest's disk, in bytes.
+const DISK: u64 = 16 << 20;
 
 /// The guest's folder for what is written. Not `/tmp`: the programs lie where they do here, and that may be below it.
 pub(super) const SCRATCH: &str = "/scratch";
@@ -41,10 +45,13 @@ pub(super) fn run(
 ) -> Result<Seen, String> {
     let mut seen = Seen { release: kernel.to_owned(), parts: Vec::new(), complaint: None };
     seen.parts.resize_with(programs.len(), || None);
+    let disk = files.with_extension("disk");
+    let empty = File::create(&disk).and_then(|file| file.set_len(DISK));
+    empty.map_err(|error| format!("{}: {error}", disk.display()))?;
     let began = Instant::now();
     while let Some(first) = seen.parts.iter().position(Option::is_none) {
         let left = LIMIT.saturating_sub(began.elapsed());
-        let mut machine = emulator(hardware, image, files, first);
+        let mut machine = emulator(hardware, image, [files, &disk], first);
         println!("{kernel} | {}", process::describe(&machine));
         let ended = process::run(&mut machine, left, Show::Named(kernel))?;
         read(&ended.output, &mut seen);
@@ -63,16 +70,20 @@ pub(super) fn run(
     Ok(seen)
 }
 
-fn emulator(hardware: &Machine, image: &Path, files: &Path, first: usize) -> Command {
+fn emulator(hardware: &Machine, image: &Path, [files, disk]: [&Path; 2], first: usize) -> Command {
     let mut machine = Command::new(hardware.emulator);
     machine.args(hardware.hardware);
     machine.args(["-smp", "2", "-m", "1024", "-nodefaults", "-no-user-config", "-display", "none"]);
     // The kernel reboots when it panics, and that ends the emulator.
     machine.args(["-no-reboot", "-serial", "stdio", "-kernel"]).arg(image);
     machine.arg("-initrd").arg(files).arg("-append").arg(format!(
-        "console={} quiet loglevel=2 panic=-1 rdinit=/init mitigations=off random.trust_cpu=on {} KAEL_FIRST={first}",
+        "console={} quiet loglevel=2 panic=-1 rdinit=/init mitigations=off random.trust_cpu=on nvme.poll_queues=1 {} \
+         KAEL_FIRST={first}",
         hardware.console, hardware.words
     ));
+    // A disk whose queues can be polled. What is written to it is forgotten.
+    let disk = format!("if=none,id=disk,format=raw,snapshot=on,file={}", disk.display());
+    machine.args(["-drive", &disk, "-device", "nvme,drive=disk,serial=kael"]);
     machine
 }
 
@@ -89,6 +100,7 @@ mkdir -p /dev/shm
 mount -t tmpfs shm /dev/shm
 mount -t tmpfs tmp {SCRATCH}
 ip link set lo up
+if [ "$(cat /sys/block/nvme0n1/queue/io_poll 2>/dev/null)" = 1 ]; then export KAEL_POLLED_DISK=/dev/nvme0n1; fi
 ulimit -n 65536
 cd {SCRATCH}
 now() {{ cut -d ' ' -f 1 /proc/uptime; }}

@@ -1,13 +1,13 @@
 //! What direct I/O wants: memory, offsets and lengths in steps of the file's. A transfer that is not aligned is refused
 //! here, before a system call is spent on it, since the kernel's EINVAL says neither what is wrong nor what to do.
 
-use super::descriptor::Fd;
+use super::descriptor::{Descriptor, Fd};
 use crate::{
     error::{Fault, Unaligned},
     op::{Request, Span},
 };
 
-/// The steps of a file, as powers of two: of memory, and of offsets and lengths. No bits: none are known.
+/// The steps of a file, as powers of two: of memory, and of offsets and lengths; and whether its transfers are polled. No bits: none are known.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Alignment(u16);
 
@@ -21,12 +21,20 @@ impl Alignment {
         is_step.then_some(Alignment(shifts as u16))
     }
 
+    const POLLED: u16 = 1 << 15;
+
     fn memory(self) -> u32 {
         1 << (self.0 & 0xff)
     }
 
+    /// The system is asked in another way, which the short one does not know.
+    #[inline(always)]
+    fn is_polled(self) -> bool {
+        self.0 & Alignment::POLLED != 0
+    }
+
     pub(super) fn offset(self) -> u32 {
-        1 << (self.0 >> 8)
+        1 << (self.0 >> 8 & 0x7f)
     }
 
     /// What is wrong with a transfer.
@@ -73,11 +81,20 @@ impl Alignment {
 }
 
 impl Span<'_> {
-    /// It is what direct I/O on its file wants.
+    /// It is what direct I/O on its file wants, and need not be looked at again.
     #[inline(always)]
     pub(super) fn is_aligned(&self) -> bool {
         let wanted = self.fd.alignment.get();
-        wanted == Alignment::ANY || wanted.suits(self.offset, self.at.as_ptr(), self.len)
+        wanted == Alignment::ANY
+            || !wanted.is_polled() && wanted.suits(self.offset, self.at.as_ptr(), self.len)
+    }
+}
+
+impl Descriptor {
+    /// In bytes: of memory, and of offsets and lengths; `None` if it is not known or not direct I/O.
+    pub(crate) fn direct_alignment(&self) -> Option<(u32, u32)> {
+        let alignment = self.alignment.get();
+        (alignment != Alignment::ANY).then(|| (alignment.memory(), alignment.offset()))
     }
 }
 
@@ -85,16 +102,15 @@ impl Fd {
     /// Asks what direct I/O on this file wants.
     pub(crate) fn learn_alignment(&self) {
         let (driver, number) = (self.driver(), self.number());
-        let known = driver.with(|inner| inner.backend.direct_alignment(number)).flatten();
-        if let Some(alignment) = known.and_then(|(memory, offset)| Alignment::of(memory, offset)) {
+        let known = driver.with(|inner| {
+            let (memory, offset) = inner.backend.direct_alignment(number)?;
+            let Alignment(steps) = Alignment::of(memory, offset)?;
+            let polled = if inner.backend.polls_direct() { Alignment::POLLED } else { 0 };
+            Some(Alignment(steps | polled))
+        });
+        if let Some(Some(alignment)) = known {
             self.alignment.set(alignment);
         }
-    }
-
-    /// In bytes: of memory, and of offsets and lengths; `None` if it is not known or not direct I/O.
-    pub(crate) fn direct_alignment(&self) -> Option<(u32, u32)> {
-        let alignment = self.alignment.get();
-        (alignment != Alignment::ANY).then(|| (alignment.memory(), alignment.offset()))
     }
 
     /// A read of so many bytes, fewer than were asked for, has met the end of the file: past the page cache there is no

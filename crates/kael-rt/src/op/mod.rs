@@ -324,13 +324,6 @@ impl Request<'_> {
         }
     }
 
-    /// The descriptor that it asks for gets a number after all.
-    pub(crate) fn set_ordinary(&mut self) {
-        if let Request::Accept { direct, .. } = self {
-            *direct = false;
-        }
-    }
-
     /// It does not wait for its turn: ending the reading direction shall end a read that waits.
     pub(crate) fn skips_gate(&self) -> bool {
         matches!(self, Request::Shutdown { how: Shutdown::Read | Shutdown::Both, .. })

@@ -51,6 +51,8 @@ pub struct Builder {
     batch_wait: Duration,
     busy_poll: Duration,
     direct_descriptors: bool,
+    submission_thread: Duration,
+    poll_direct_io: bool,
     pub(super) max_in_flight: u32,
     pub(super) blocking_threads: usize,
     pub(super) shutdown_timeout: Duration,
@@ -74,6 +76,8 @@ impl Builder {
             batch_wait: Duration::ZERO,
             busy_poll: Duration::ZERO,
             direct_descriptors: false,
+            submission_thread: Duration::ZERO,
+            poll_direct_io: false,
             max_in_flight: 65_536,
             blocking_threads: 64,
             shutdown_timeout: Duration::from_secs(10),
@@ -229,6 +233,77 @@ impl Builder {
         self
     }
 
+    /// A thread of the kernel takes each core's submissions (io_uring_setup(2), SQPOLL), so that a core with something to do
+    /// hands operations over, and finds their results, without a system call. `idle` is how long the thread looks for
+    /// work in vain before it sleeps, rounded up to whole milliseconds, up to 1 second. Default: zero, there is no such
+    /// thread.
+    ///
+    /// It costs a CPU: while there is work, and for `idle` after it, the thread polls without pause, also when nothing
+    /// comes. So it pays only where each core has a second CPU to itself and is busy enough to wait seldom: a core that waits
+    /// still calls the kernel, and after an idle time once more to wake the thread. It is worse than none where CPUs are scarce (the
+    /// thread takes the core's own time, and operations wait until it runs), where a core mostly waits (each operation
+    /// crosses two CPUs before its answer), and for [`write_queued`](crate::net::TcpStream::write_queued), whose
+    /// answers then end waits as any other's do. Measure both.
+    ///
+    /// A close is answered when the thread has begun it, and the file may stay open for some microseconds more: a program that was
+    /// just written may still be busy. The queue does not grow ([`queue_limit`](Builder::queue_limit) has no effect). Where the kernel refuses the thread,
+    /// or there is no such thing, everything works without; [`Granted`](super::Granted) has the flag "submission thread"
+    /// where it is in force. The thread counts towards RLIMIT_NPROC, and ends with the runtime.
+    ///
+    /// ```
+    /// use kael_rt::{runtime::Builder, time::Duration};
+    ///
+    /// let runtime = Builder::new().submission_thread(Duration::from_millis(2)).build()?;
+    /// if !runtime.granted().flags.contains(&"submission thread") {
+    ///     println!("submissions are handed over by calls");
+    /// }
+    /// assert!(runtime.block_on(kael_rt::fs::metadata("/"))?.is_dir());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn submission_thread(mut self, idle: Duration) -> Builder {
+        self.submission_thread = idle;
+        self
+    }
+
+    /// Whether a core looks for the end of its direct I/O at the device instead of being told (io_uring_setup(2), IOPOLL). It is for
+    /// reads and writes by their offset of files that were opened with [`direct(true)`](crate::fs::OpenOptions::direct), on devices
+    /// with queues for that: NVMe with the kernel's parameter `nvme.poll_queues`, say. Default: no.
+    ///
+    /// It saves each transfer the interrupt and the wake of the thread, some microseconds, and costs CPU time: while one is
+    /// under way the core does not sleep, and calls the kernel once a turn. It is worse than none where a transfer takes longer than
+    /// those microseconds, or where the CPU has anything else to do. As many transfers as the
+    /// [`queue_depth`](Builder::queue_depth) are polled at a time; more, and those of chains, are not. Pools' registered memory is plain memory to them.
+    ///
+    /// A device says that it cannot only when it is asked, and that may take some milliseconds. Then, and where the kernel makes no such
+    /// ring, everything works as without; the first refusal ends it for all files of the runtime. [`Granted`](super::Granted) has the flag
+    /// "polled direct I/O" as long as it is in force.
+    ///
+    /// ```
+    /// use kael_rt::{fs::File, runtime::Builder};
+    ///
+    /// let runtime = Builder::new().poll_direct_io(true).build()?;
+    /// # let path = std::env::temp_dir().join(format!("kael-doc-poll-direct-{}", std::process::id()));
+    /// # std::fs::write(&path, [7; 4096])?;
+    /// runtime.block_on(async {
+    ///     // Some file systems have no direct I/O.
+    ///     if let Ok(file) = File::options().read(true).direct(true).open(&path).await {
+    ///         let pool = kael_rt::buf::BufferPool::new(1, 4096)?;
+    ///         let (n, buf) = file.read_at(pool.get().await, 0).await;
+    ///         assert_eq!((n?, buf[0]), (4096, 7));
+    ///     }
+    ///     Ok::<_, std::io::Error>(())
+    /// })?;
+    /// if !runtime.granted().flags.contains(&"polled direct I/O") {
+    ///     println!("the device tells when it is done");
+    /// }
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn poll_direct_io(mut self, poll: bool) -> Builder {
+        self.poll_direct_io = poll;
+        self
+    }
+
     /// Operations in flight at a time, from 16 to 1,048,576. Default: 65,536. Further ones wait for their turn.
     pub fn max_in_flight(mut self, operations: u32) -> Builder {
         self.max_in_flight = operations;
@@ -279,6 +354,7 @@ impl Builder {
         check("queue_limit", self.queue_limit.unwrap_or(0), 0..=*QUEUE_DEPTHS.end())?;
         check_wait("batch_wait", self.batch_wait)?;
         check_wait("busy_poll", self.busy_poll)?;
+        check_wait("submission_thread", self.submission_thread)?;
         check("max_in_flight", self.max_in_flight, MAX_IN_FLIGHTS)?;
         check("blocking_threads", self.blocking_threads, BLOCKING_THREADS)?;
         Runtime::new(self)
@@ -294,6 +370,8 @@ impl Builder {
             batch_wait_us: micros(self.batch_wait),
             busy_poll_us: micros(self.busy_poll),
             direct: self.direct_descriptors,
+            thread_idle_ms: micros(self.submission_thread).div_ceil(1_000),
+            poll_direct_io: self.poll_direct_io,
         }
     }
 }

@@ -95,7 +95,7 @@ counters! {
     pooled_receives,
     /// Those of them that had to wait, with something there to be received, for a buffer to come back: total.
     pool_starved,
-    /// Reads, writes and zero-copy sends whose memory was registered with the ring: total.
+    /// Reads, writes and zero-copy sends whose memory was registered with the ring, of one buffer or (Linux 6.15) several: total.
     registered_transfers,
     /// Queued writes that the kernel took whole in the call that handed them over: total.
     queued_sends,

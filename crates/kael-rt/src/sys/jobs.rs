@@ -71,7 +71,7 @@ impl Jobs {
     }
 
     /// The next answer of the pool.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Option<Event> {
         if self.done.is_empty() && self.out > 0 {
             self.out -= self.inbox.take(&mut self.done);

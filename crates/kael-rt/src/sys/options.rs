@@ -12,4 +12,8 @@ pub(crate) struct RingOptions {
     pub(crate) busy_poll_us: u32,
     /// Accepted sockets live in the ring's table and have no number of the process.
     pub(crate) direct: bool,
+    /// After how long without work a thread of the kernel that takes submissions sleeps; 0: there is none.
+    pub(crate) thread_idle_ms: u32,
+    /// Direct I/O is polled.
+    pub(crate) poll_direct_io: bool,
 }

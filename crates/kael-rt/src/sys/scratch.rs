@@ -283,6 +283,15 @@ pub(crate) struct Message<'a> {
     bytes: PhantomData<&'a [u8]>,
 }
 
+impl Message<'_> {
+    /// Where each of its buffers is, and how long.
+    #[allow(dead_code, reason = "only who has registered memory asks")]
+    pub(super) fn vectors(&self) -> &[libc::iovec] {
+        // SAFETY: the scratch made the header, with so many vectors beside it, and it is borrowed.
+        unsafe { std::slice::from_raw_parts(self.header.msg_iov, count(self.header.msg_iovlen)) }
+    }
+}
+
 /// The address of a peer, as the kernel writes and reads it.
 #[derive(Clone, Copy)]
 #[repr(C)]

@@ -251,7 +251,7 @@ impl Inner {
             let fd = head_fd.map(|fd| unsafe { fd.as_ref() });
             request.set_quiet(marks.quiet, fd.is_some_and(Inner::hears_next));
         }
-        match self.backend.start(id, Slot::packet(slot), request) {
+        match self.backend.start_by_kind(id, Slot::packet(slot), request) {
             Started::Queued => {
                 self.started += 1;
                 let marks = &mut self.slots.head_at(slot).marks;

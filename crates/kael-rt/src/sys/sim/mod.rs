@@ -22,6 +22,7 @@ mod buffers;
 mod calls;
 mod chain;
 pub(crate) mod control;
+mod direct;
 mod files;
 mod memory;
 mod pool;
@@ -458,32 +459,6 @@ impl Backend {
     #[inline]
     pub(crate) fn claim(&mut self, group: u16, buffer: u16, result: i32) -> bool {
         self.group(group).claim(buffer, result)
-    }
-
-    /// There is a table only in tests.
-    pub(crate) fn reserve_direct(&mut self, listener: i32) -> bool {
-        !self.shots.has(listener) && self.world.borrow().has_direct_room().is_ok()
-    }
-
-    pub(crate) fn unreserve_direct(&mut self) {}
-
-    /// What is connected has a number.
-    pub(crate) fn socket_to_connect(
-        &mut self,
-        to: std::net::SocketAddr,
-    ) -> io::Result<(i32, bool)> {
-        self.stream_socket(to).map(|number| (number, false))
-    }
-
-    pub(crate) fn install(&mut self, _: &crate::driver::Fd) -> io::Result<i32> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    /// Makes a table of direct descriptors.
-    #[cfg(test)]
-    pub(crate) fn enable_direct(&mut self, count: u32) -> io::Result<()> {
-        self.world.borrow_mut().enable_direct(count);
-        Ok(())
     }
 
     /// Simulated kernels always have ftruncate in the ring.

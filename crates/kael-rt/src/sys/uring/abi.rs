@@ -220,6 +220,8 @@ pub(super) const SYS_SETUP: usize = 425;
 pub(super) const SYS_ENTER: usize = 426;
 pub(super) const SYS_REGISTER: usize = 427;
 
+pub(super) const SETUP_IOPOLL: u32 = 1 << 0;
+pub(super) const SETUP_SQPOLL: u32 = 1 << 1;
 pub(super) const SETUP_CQSIZE: u32 = 1 << 3;
 pub(super) const SETUP_R_DISABLED: u32 = 1 << 6;
 pub(super) const SETUP_SUBMIT_ALL: u32 = 1 << 7;
@@ -240,6 +242,8 @@ pub(super) const SQ_CQ_OVERFLOW: u32 = 1 << 1;
 pub(super) const SQ_TASKRUN: u32 = 1 << 2;
 
 pub(super) const ENTER_GETEVENTS: u32 = 1 << 0;
+pub(super) const ENTER_SQ_WAKEUP: u32 = 1 << 1;
+pub(super) const ENTER_SQ_WAIT: u32 = 1 << 2;
 pub(super) const ENTER_EXT_ARG: u32 = 1 << 3;
 pub(super) const ENTER_REGISTERED_RING: u32 = 1 << 4;
 pub(super) const ENTER_EXT_ARG_REG: u32 = 1 << 6;
@@ -318,5 +322,5 @@ pub(super) const OP_SEND_ZC: u8 = 47;
 pub(super) const OP_SENDMSG_ZC: u8 = 48;
 pub(super) const OP_FIXED_FD_INSTALL: u8 = 54;
 pub(super) const OP_FTRUNCATE: u8 = 55;
-/// IORING_OP_READV_FIXED: only asked for, see `FileTable::new`.
-pub(super) const PROBED_READV_FIXED: u8 = 60;
+pub(super) const OP_READV_FIXED: u8 = 60;
+pub(super) const OP_WRITEV_FIXED: u8 = 61;

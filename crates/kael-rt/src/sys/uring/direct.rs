@@ -110,7 +110,7 @@ impl Backend {
         // SAFETY: the submissions below point at `value`, which stays as long as the ring.
         unsafe { self.ring.push(Sqe { user_data: COMMAND, ..sqe }) };
         for _ in 0..TRIES {
-            let _ = self.hand_over(0, None);
+            let _ = self.hand_over::<false>(0, None);
             if self.ring.unsubmitted() == 0 {
                 break;
             }

@@ -3,7 +3,11 @@
 //! An answer is injected *instead* of the operation: the kernel never sees that submission, so nothing is transferred,
 //! which is what an error means. A short transfer is a real one of fewer bytes.
 
-use super::{super::event::buffer_of, Event, MORE, NOTIFICATION, abi::*};
+use super::{
+    super::event::{MORE, NOTIFICATION, buffer_of},
+    Event,
+    abi::*,
+};
 use std::cell::RefCell;
 
 /// What happens to a submission.
@@ -26,6 +30,10 @@ struct Plan {
     failing: Option<(u32, u32, i32)>,
     /// Only calls that would submit something fail, and count.
     submitting: bool,
+    /// The kernel refuses a thread for submissions so.
+    no_thread: Option<i32>,
+    /// No device can be polled, and says so.
+    no_polls: Option<i32>,
     /// (opcode, what, how often).
     rules: Vec<(u8, Fault, u32)>,
     hits: u32,
@@ -59,6 +67,32 @@ pub(super) fn fail_enter(nth: u32, count: u32, errno: i32) {
 pub(super) fn fail_submitting(nth: u32, count: u32, errno: i32) {
     fail_enter(nth, count, errno);
     plan(|plan| plan.submitting = true);
+}
+
+/// The kernel refuses a thread for submissions.
+pub(super) fn refuse_threads(errno: i32) {
+    plan(|plan| plan.no_thread = Some(errno));
+}
+
+/// Asked before a ring with a thread is made: the errno that the kernel shall answer.
+pub(super) fn refusing_threads() -> Option<i32> {
+    plan(|plan| {
+        plan.hits += u32::from(plan.no_thread.is_some());
+        plan.no_thread
+    })
+}
+
+/// No device can be polled.
+pub(super) fn refuse_polls(errno: i32) {
+    plan(|plan| plan.no_polls = Some(errno));
+}
+
+/// Asked for each answer of a device that is polled: the errno that takes its place.
+pub(super) fn refusing_polls() -> Option<i32> {
+    plan(|plan| {
+        plan.hits += u32::from(plan.no_polls.is_some());
+        plan.no_polls
+    })
 }
 
 /// The next `times` submissions of that opcode meet the fault.

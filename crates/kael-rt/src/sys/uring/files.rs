@@ -54,11 +54,12 @@ enum State {
 impl FileTable {
     /// Only where a place is emptied at once. Before Linux 6.13 that is done in the background: for a
     /// while after its close a program could not be run (ETXTBSY), a lock was still held, a pipe still
-    /// open. There is no sign of that change but an operation that came soon after, in 6.15.
+    /// open. There is no sign of that change but an operation that came soon after, in 6.15. (A thread of the kernel
+    /// that takes submissions comes to it when it comes to it, so there is none with such a thread.)
     ///
     /// `direct`: so many places behind those for files are wanted besides, for the kernel to choose from.
     pub(super) fn new(ring: &mut Ring, probe: &Probe, direct: bool) -> (FileTable, Direct) {
-        let empties_at_once = probe.has(PROBED_READV_FIXED);
+        let empties_at_once = probe.has(OP_READV_FIXED) && !ring.has_thread();
         // Tests have the kernel put direct descriptors into it, which needs no more than a table.
         let wanted = empties_at_once || cfg!(test);
         let limit = if wanted { descriptors() } else { 0 };

@@ -4,7 +4,10 @@
 //! whose buffer lies in a region that this ring has registered goes by its place. A buffer of another
 //! core's pool lies in none of ours, and is plain memory here.
 
-use super::{abi::*, ring::Ring};
+use super::{
+    abi::*,
+    ring::{Probe, Ring},
+};
 use std::{cell::Cell, io, ptr::NonNull};
 
 /// The most regions: each is a pool.
@@ -17,10 +20,20 @@ struct Region {
     len: usize,
 }
 
+impl Region {
+    #[inline(always)]
+    fn holds(&self, at: usize, len: usize) -> bool {
+        let from = at.wrapping_sub(self.at);
+        from < self.len && len <= self.len - from
+    }
+}
+
 pub(super) struct Fixed {
     regions: Vec<Region>,
     /// Places that have been used, so that a ring without pools looks at none.
     used: usize,
+    /// The ring moves bytes of several buffers by a place (Linux 6.15).
+    several: bool,
     /// Transfers that went by a place.
     transfers: Cell<u64>,
 }
@@ -28,7 +41,7 @@ pub(super) struct Fixed {
 impl Fixed {
     /// A table without memory. Before the ring is enabled; where the kernel refuses it, nothing is ever
     /// registered.
-    pub(super) fn new(ring: &mut Ring) -> Fixed {
+    pub(super) fn new(ring: &mut Ring, probe: &Probe) -> Fixed {
         let register = ResourceRegister {
             count: PLACES as u32,
             flags: RESOURCE_SPARSE,
@@ -40,6 +53,7 @@ impl Fixed {
         Fixed {
             regions: vec![free; if made { PLACES } else { 0 }],
             used: 0,
+            several: probe.has(OP_READV_FIXED) && probe.has(OP_WRITEV_FIXED),
             transfers: Cell::new(0),
         }
     }
@@ -93,13 +107,33 @@ impl Fixed {
 
     #[inline]
     fn find(&self, at: usize, len: usize) -> Option<u16> {
+        let within = |region: &Region| region.holds(at, len);
+        let place = self.regions[..self.used].iter().position(within)?;
+        self.transfers.set(self.transfers.get() + 1);
+        Some(place as u16)
+    }
+
+    /// The place of all these buffers, if they lie in one region, and the kernel takes several. It takes no empty one.
+    #[inline]
+    pub(super) fn place_of_all(&self, vectors: &[libc::iovec]) -> Option<u16> {
+        if self.used == 0 || !self.several { None } else { self.find_all(vectors) }
+    }
+
+    fn find_all(&self, vectors: &[libc::iovec]) -> Option<u16> {
         let within = |region: &Region| {
-            let from = at.wrapping_sub(region.at);
-            from < region.len && len <= region.len - from
+            vectors.iter().all(|vector| {
+                vector.iov_len > 0 && region.holds(vector.iov_base as usize, vector.iov_len)
+            })
         };
         let place = self.regions[..self.used].iter().position(within)?;
         self.transfers.set(self.transfers.get() + 1);
         Some(place as u16)
+    }
+
+    /// Behaves as a kernel that has them for one buffer only (before 6.15).
+    #[cfg(test)]
+    pub(super) fn forget_several(&mut self) {
+        self.several = false;
     }
 
     pub(super) fn transfers(&self) -> u64 {

@@ -42,20 +42,28 @@ pub(super) fn lower(
                 ..file(fd, files)
             }
         }
-        Request::ReadVectored { fd, into, at } => Sqe {
-            opcode: OP_READV,
-            addr: into.vectors.as_ptr() as u64,
-            len: into.vectors.len() as u32,
-            off: at,
-            ..file(fd, files)
-        },
-        Request::WriteVectored { fd, from, at } => Sqe {
-            opcode: OP_WRITEV,
-            addr: from.vectors.as_ptr() as u64,
-            len: from.vectors.len() as u32,
-            off: at,
-            ..file(fd, files)
-        },
+        Request::ReadVectored { fd, into, at } => {
+            let place = fixed.place_of_all(into.vectors);
+            Sqe {
+                opcode: if place.is_some() { OP_READV_FIXED } else { OP_READV },
+                buf_group: place.unwrap_or(0),
+                addr: into.vectors.as_ptr() as u64,
+                len: into.vectors.len() as u32,
+                off: at,
+                ..file(fd, files)
+            }
+        }
+        Request::WriteVectored { fd, from, at } => {
+            let place = fixed.place_of_all(from.vectors);
+            Sqe {
+                opcode: if place.is_some() { OP_WRITEV_FIXED } else { OP_WRITEV },
+                buf_group: place.unwrap_or(0),
+                addr: from.vectors.as_ptr() as u64,
+                len: from.vectors.len() as u32,
+                off: at,
+                ..file(fd, files)
+            }
+        }
         Request::Sync { fd, data_only } => Sqe {
             opcode: OP_FSYNC,
             op_flags: if data_only { FSYNC_DATASYNC } else { 0 },
@@ -183,14 +191,19 @@ pub(super) fn lower(
             op_flags: send_flags(flags),
             ..file(fd, files)
         },
-        Request::SendMessageZeroCopy { fd, message } => Sqe {
-            opcode: OP_SENDMSG_ZC,
-            addr: message.header as *const _ as u64,
-            len: 1,
-            ioprio: zero_copy_flags(probe),
-            op_flags: send_flags(SendFlags::default()),
-            ..file(fd, files)
-        },
+        Request::SendMessageZeroCopy { fd, message } => {
+            let place = fixed.place_of_all(message.vectors());
+            let in_place = if place.is_some() { SEND_ZC_FIXED_BUF } else { 0 };
+            Sqe {
+                opcode: OP_SENDMSG_ZC,
+                buf_group: place.unwrap_or(0),
+                addr: message.header as *const _ as u64,
+                len: 1,
+                ioprio: zero_copy_flags(probe) | in_place,
+                op_flags: send_flags(SendFlags::default()),
+                ..file(fd, files)
+            }
+        }
         Request::AcceptNext { .. } => return Err(request),
         Request::Accept { fd, direct: false, .. } if shots.has(fd.number()) => return Err(request),
         Request::Accept { fd, peer, direct: false } => accept(fd, peer),

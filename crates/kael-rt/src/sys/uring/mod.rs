@@ -13,11 +13,13 @@ mod direct;
 mod faults;
 mod files;
 mod fixed;
+mod granted;
 mod growth;
 mod jobs;
 mod lower;
 mod memory;
 mod own;
+mod polled;
 mod refusal;
 mod remarks;
 mod restrict;
@@ -28,7 +30,7 @@ mod tests;
 
 pub(crate) use super::eventfd::Unpark;
 use super::{
-    event::{Event, MORE, NOTIFICATION, Started, buffer_flags},
+    event::{Event, Started},
     jobs::Jobs,
     packet::PacketAt,
     shots::{self, Shots},
@@ -45,6 +47,7 @@ use direct::Direct;
 use files::FileTable;
 use fixed::Fixed;
 use growth::Growth;
+use polled::Polled;
 use ring::{Probe, Ring};
 use std::{io, ptr::NonNull, sync::Arc, time::Duration};
 
@@ -80,6 +83,10 @@ pub(crate) struct Backend {
     cached: Cached,
     shots: Shots,
     jobs: Jobs,
+    /// Where direct I/O is polled.
+    polled: Option<Box<Polled>>,
+    /// One ring without a thread, as it is unless something else was asked for.
+    is_plain: bool,
     /// Events that did not come from the ring.
     own: Vec<Event>,
     /// Calls outside the ring.
@@ -91,11 +98,17 @@ const TRIES: u32 = 10;
 
 /// Makes a ring. The kernel frees an ended one only after close(2) has returned, and until then
 /// its memory counts against the user's RLIMIT_MEMLOCK; so a refusal for want of memory may be
-/// over in a moment. It is taken for final after 0.5 s.
-fn make_ring(entries: u32) -> io::Result<Ring> {
+/// over in a moment. It is taken for final after 0.5 s. A thread that the kernel refuses is done without.
+fn make_ring(entries: u32, thread_idle_ms: u32) -> io::Result<Ring> {
+    let cq_entries = (entries * 4).min(MAX_CQ_ENTRIES);
+    if thread_idle_ms > 0
+        && let Ok(ring) = Ring::with_thread(entries, cq_entries, thread_idle_ms)
+    {
+        return Ok(ring);
+    }
     let mut tries = 0;
     loop {
-        match Ring::new(entries, (entries * 4).min(MAX_CQ_ENTRIES)) {
+        match Ring::new(entries, cq_entries) {
             Err((libc::ENOMEM, _)) if tries < TRIES - 1 => {
                 std::thread::sleep(Duration::from_millis(1 << tries));
                 tries += 1;
@@ -132,17 +145,19 @@ impl Backend {
 
     pub(crate) fn new(config: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let entries = config.queue_depth.next_power_of_two();
-        let mut ring = make_ring(entries)?;
+        let mut ring = make_ring(entries, config.ring.thread_idle_ms)?;
         let probe = ring.probe().map_err(|errno| refusal::explain(errno, "io_uring_register"))?;
         if !probe.has(OP_SENDMSG_ZC) {
             return Err(refusal::explain(libc::EINVAL, "io_uring_register(IORING_REGISTER_PROBE)"));
         }
-        let can_grow = config.ring.queue_limit >= entries * 2 && ring::resizes_soundly();
+        // The kernel resizes no ring with a thread.
+        let can_grow =
+            !ring.has_thread() && config.ring.queue_limit >= entries * 2 && ring::resizes_soundly();
         let growth = Growth::new(if can_grow { config.ring.queue_limit } else { 0 });
         ring.restrict(&restrict::allowed(&probe, can_grow, config.ring.direct));
         ring.register_limit();
         let (files, direct) = FileTable::new(&mut ring, &probe, config.ring.direct);
-        let fixed = Fixed::new(&mut ring);
+        let fixed = Fixed::new(&mut ring, &probe);
         let busy_poll_us = config.ring.busy_poll_us;
         let busy_polls = busy_poll_us > 0 && ring.busy_poll(busy_poll_us);
         ring.enable().map_err(|errno| {
@@ -152,7 +167,11 @@ impl Backend {
         let unpark = Unpark::new()
             .map_err(|e| refusal::explain(e.raw_os_error().unwrap_or(0), "eventfd"))?;
         let jobs = Jobs::new(pool, unpark.clone());
+        let polls = config.ring.poll_direct_io;
+        let polled = if polls { Polled::new(entries).map(Box::new) } else { None };
         Ok(Backend {
+            is_plain: !ring.has_thread() && polled.is_none(),
+            polled,
             ring,
             probe,
             unpark,
@@ -217,6 +236,10 @@ impl Backend {
 
     #[cold]
     fn make_room(&mut self) -> bool {
+        if self.ring.has_thread() {
+            self.ring.wait_for_room();
+            return self.ring.room() > 0;
+        }
         self.growth.was_full();
         self.flush();
         self.ring.room() > 0
@@ -227,12 +250,21 @@ impl Backend {
     pub(crate) fn flush(&mut self) {
         if self.ring.unsubmitted() > 0 {
             // What the kernel does not take stays queued, and the next turn tries again.
-            let _ = self.hand_over(0, None);
+            let _ = self.hand_over::<false>(0, None);
         }
     }
 
-    fn hand_over(&mut self, want: u32, timeout_ns: Option<u64>) -> Result<u32, i32> {
-        let result = self.ring.enter(true, want, timeout_ns);
+    #[inline(always)]
+    fn hand_over<const PLAIN: bool>(
+        &mut self,
+        want: u32,
+        timeout_ns: Option<u64>,
+    ) -> Result<u32, i32> {
+        let result = if PLAIN {
+            self.ring.enter_alone(true, want, timeout_ns)
+        } else {
+            self.ring.enter(true, want, timeout_ns)
+        };
         if self.ring.unsubmitted() == 0 {
             self.quiet = 0;
         }
@@ -311,39 +343,63 @@ impl Backend {
             || !self.own.is_empty()
             || self.shots.are_leaving()
             || self.jobs.has_work()
+            || (!self.is_plain && self.is_polling())
     }
 
     /// Hands over what is queued, and waits as told; a patient wait is for an answer that is not a quiet send's.
     #[inline]
     pub(crate) fn turn(&mut self, wait: Wait, patient: bool) -> io::Result<()> {
+        if self.is_plain {
+            self.turn_as::<true>(wait, patient)
+        } else {
+            self.turn_beside(wait, patient)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn turn_beside(&mut self, wait: Wait, patient: bool) -> io::Result<()> {
+        self.turn_as::<false>(wait, patient)
+    }
+
+    /// A turn of one ring without a thread does not pay for what others need.
+    #[inline(always)]
+    fn turn_as<const PLAIN: bool>(&mut self, wait: Wait, patient: bool) -> io::Result<()> {
         if !self.wake_armed {
             self.arm_wake();
         }
         if self.files.has_leaving() {
             self.empty_places();
         }
-        self.cached.turn(self.ring.unsubmitted());
+        if PLAIN {
+            self.cached.turn(self.ring.unsubmitted());
+        }
         if self.shots.are_leaving() {
             self.stop_repeating();
         }
         #[cfg(test)]
         self.own.extend(faults::take_forged());
         let ready = self.ring.ready() > 0 || !self.own.is_empty() || self.jobs.is_done();
-        let unheard = if patient { self.quiet } else { 0 };
+        // A thread sends when it comes to it: then no answer is known to be there when a wait begins.
+        let has_thread = !PLAIN && self.ring.has_thread();
+        let polling = !PLAIN && self.is_polling();
+        let unheard = if patient && !has_thread { self.quiet } else { 0 };
         let (mut want, mut until) = match wait {
             // The answers to changes of the table come at once, and are not what is waited for.
-            Wait::Until(until) if !ready => (1 + unheard + self.files.outstanding(), until),
+            Wait::Until(until) if !ready && !polling => {
+                (1 + unheard + self.files.outstanding(), until)
+            }
             _ => (0, None),
         };
         if self.batch_wait_us > 0 && want > 0 {
             (want, until) = self.ring.gather(until, self.now_ns(), self.batch_wait_us);
         }
-        if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() {
+        if want > 0 || self.ring.unsubmitted() > 0 || self.ring.wants_entry() || has_thread {
             let mut timeout = until.map(|until| until.saturating_sub(self.now_ns()));
             if unheard > 0 {
                 timeout = Some(timeout.map_or(UNHEARD_NS, |timeout| timeout.min(UNHEARD_NS)));
             }
-            match self.hand_over(want, timeout) {
+            match self.hand_over::<PLAIN>(want, timeout) {
                 Ok(_) | Err(libc::EINTR | libc::ETIME) => {}
                 Err(libc::EAGAIN | libc::EBUSY | libc::ENOMEM) => {
                     // The kernel could not take a submission. What is in flight may free memory:
@@ -355,6 +411,9 @@ impl Backend {
                 }
                 Err(errno) => return Err(io::Error::from_raw_os_error(errno)),
             }
+        }
+        if polling {
+            self.look_at_devices();
         }
         while let Some(event) = self.jobs.next() {
             self.own.push(event);
@@ -392,33 +451,17 @@ impl Backend {
         }
     }
 
-    /// What an event's flags say, in the driver's terms. (Most have none, so they are not looked at
-    /// before somebody asks.)
-    pub(crate) fn flags(&self, event: Event) -> u32 {
-        let mut flags = 0;
-        if event.flags & CQE_MORE != 0 {
-            flags |= MORE;
-        }
-        if event.flags & CQE_NOTIF != 0 {
-            flags |= NOTIFICATION;
-        }
-        // An error that names one has put nothing there.
-        if event.flags & CQE_BUFFER != 0 && event.result >= 0 {
-            flags |= buffer_flags((event.flags >> 16) as u16);
-        }
-        flags
-    }
-
     pub(crate) fn unpark(&self) -> Unpark {
         self.unpark.clone()
     }
 
     pub(crate) fn syscalls(&self) -> u64 {
-        self.ring.syscalls + self.calls + self.unpark.writes()
+        let polled = self.polled.as_ref().map_or(0, |polled| polled.calls());
+        self.ring.syscalls + self.calls + self.unpark.writes() + polled
     }
 
     pub(crate) fn submitted(&self) -> u64 {
-        self.ring.submitted
+        self.ring.submitted + self.polled.as_ref().map_or(0, |polled| polled.submitted())
     }
 
     /// Behaves as a kernel that lacks ftruncate in the ring (before 6.9).
@@ -426,66 +469,15 @@ impl Backend {
     pub(crate) fn forget_truncate(&mut self) {
         self.probe.without(OP_FTRUNCATE);
     }
-
-    /// What the ring was granted, for reports.
-    pub(crate) fn describe(&self) -> super::Granted {
-        let setup = [
-            (SETUP_SINGLE_ISSUER, "SINGLE_ISSUER"),
-            (SETUP_DEFER_TASKRUN, "DEFER_TASKRUN"),
-            (SETUP_TASKRUN_FLAG, "TASKRUN_FLAG"),
-            (SETUP_SUBMIT_ALL, "SUBMIT_ALL"),
-            (SETUP_NO_SQARRAY, "NO_SQARRAY"),
-        ];
-        let mut flags: Vec<&'static str> = setup
-            .iter()
-            .filter(|(bit, _)| self.ring.setup_flags & bit != 0)
-            .map(|(_, n)| *n)
-            .collect();
-        if self.ring.is_registered() {
-            flags.push("registered ring fd");
-        }
-        if self.ring.is_restricted() {
-            flags.push("restricted");
-        }
-        if self.growth.is_possible() {
-            flags.push("resizable");
-        }
-        if self.ring.has_registered_limit() {
-            flags.push("registered waits");
-        }
-        if self.batch_wait_us > 0 {
-            flags.push("batch wait");
-        }
-        if self.busy_polls {
-            flags.push("busy poll");
-        }
-        if self.ring.features & FEATURE_NO_IOWAIT != 0 {
-            flags.push("NO_IOWAIT");
-        }
-        if self.files.places() > 0 {
-            flags.push("file table");
-        }
-        if self.direct.places() > 0 {
-            flags.push("direct descriptors");
-        }
-        let queue_entries = [self.ring.sq_entries(), self.ring.cq_entries()];
-        let bytes_mapped = self.ring.bytes_mapped();
-        super::Granted {
-            interface: "io_uring",
-            model: "completion, through io_uring; one ring and one thread per core",
-            remarks: remarks::remarks(&flags, queue_entries, bytes_mapped),
-            flags,
-            queue_entries,
-            bytes_mapped,
-            lost_completions: u64::from(self.ring.lost()),
-        }
-    }
 }
 
 impl Drop for Backend {
     /// What was to be closed with the next submission is closed without one.
     fn drop(&mut self) {
         self.leave_nothing();
+        if self.ring.has_thread() {
+            self.ring.settle();
+        }
         while let Some(sqe) = self.ring.take_back() {
             if sqe.opcode == OP_CLOSE && sqe.file_index == 0 {
                 super::close_now(sqe.fd);

@@ -1,7 +1,7 @@
 //! Submissions of the backend's own, and completions that belong to no slot.
 
 use super::{Backend, COMMAND, NOBODY, WAKE, abi::*, files};
-use crate::sys::event::Event;
+use crate::sys::event::{Event, MORE, NOTIFICATION, buffer_flags};
 
 impl Backend {
     /// A multishot poll of the wake descriptor: each write to it makes one completion, and
@@ -33,5 +33,22 @@ impl Backend {
             accept => return self.accepted(accept, cqe.res, more),
         }
         None
+    }
+
+    /// What an event's flags say, in the driver's terms. (Most have none, so they are not looked at
+    /// before somebody asks.)
+    pub(crate) fn flags(&self, event: Event) -> u32 {
+        let mut flags = 0;
+        if event.flags & CQE_MORE != 0 {
+            flags |= MORE;
+        }
+        if event.flags & CQE_NOTIF != 0 {
+            flags |= NOTIFICATION;
+        }
+        // An error that names one has put nothing there.
+        if event.flags & CQE_BUFFER != 0 && event.result >= 0 {
+            flags |= buffer_flags((event.flags >> 16) as u16);
+        }
+        flags
     }
 }

@@ -43,9 +43,14 @@ fn kernel() -> Remark {
 }
 
 fn options(flags: &[&str], submissions: u32, completions: u32, mapped: usize) -> Remark {
+    let how = if flags.contains(&"submission thread") {
+        "a thread of the kernel takes submissions and runs the kernel's half: a busy core makes no call, and the thread \
+         keeps a CPU of its own busy, also for the idle time after the last operation"
+    } else {
+        "one thread owns the ring and runs the kernel's half when it enters, so a completion interrupts nobody"
+    };
     let mut follows = format!(
-        "one thread owns the ring and runs the kernel's half when it enters, so a completion interrupts nobody. Queues: \
-         {submissions} submissions, {completions} completions, {} KiB shared with the kernel.",
+        "{how}. Queues: {submissions} submissions, {completions} completions, {} KiB shared with the kernel.",
         mapped / 1024
     );
     if !flags.contains(&"NO_SQARRAY") {

@@ -34,6 +34,8 @@ const OPCODES: &[u8] = &[
     OP_SEND_ZC,
     OP_SENDMSG_ZC,
     OP_FTRUNCATE,
+    OP_READV_FIXED,
+    OP_WRITEV_FIXED,
 ];
 
 /// The flags of submissions.

@@ -2,13 +2,15 @@
 //!
 //! The ring knows nothing of operations. It is used by the thread that made it and no other
 //! (SINGLE_ISSUER), and the kernel's half of the work runs only inside [`Ring::enter`]
-//! (DEFER_TASKRUN): looking at the completion queue alone shows nothing new.
+//! (DEFER_TASKRUN): looking at the completion queue alone shows nothing new. A ring with a thread of the kernel
+//! is different (`thread.rs`).
 
 mod gather;
 mod limit;
 mod map;
 mod resize;
 mod setup;
+mod thread;
 
 use super::{abi::*, syscall};
 use limit::Limit;
@@ -40,8 +42,10 @@ pub(super) struct Ring {
     /// The tail at which the queue is full, as known since the last call: only the kernel moves
     /// the head, and only within a call.
     sq_limit: u32,
+    /// Entries before this one are no longer ours: the kernel has taken them, or its thread has been shown them.
+    sq_taken: u32,
     /// Completions before this one were read. The kernel learns it in `enter`: it writes completions
-    /// only then.
+    /// only then, or has a thread, and then learns it every turn.
     cq_head: u32,
     /// Completions before this one are known to be there.
     cq_tail: u32,
@@ -70,17 +74,39 @@ impl Ring {
     /// Makes a ring, which takes submissions only after [`enable`](Self::enable). The error is the
     /// kernel's, with the step that failed.
     pub(super) fn new(entries: u32, cq_entries: u32) -> Result<Ring, (i32, &'static str)> {
-        let base = SETUP_SINGLE_ISSUER
-            | SETUP_DEFER_TASKRUN
-            | SETUP_TASKRUN_FLAG
-            | SETUP_SUBMIT_ALL
-            | SETUP_R_DISABLED
-            | SETUP_CQSIZE;
-        let mut params = Params { flags: base | SETUP_NO_SQARRAY, cq_entries, ..Params::default() };
+        let flags = SETUP_DEFER_TASKRUN | SETUP_TASKRUN_FLAG;
+        Ring::made_as(entries, Params { flags, cq_entries, ..Params::default() })
+    }
+
+    /// The same with a thread of the kernel that takes the submissions, and sleeps when there were none for so long.
+    pub(super) fn with_thread(
+        entries: u32,
+        cq_entries: u32,
+        idle_ms: u32,
+    ) -> Result<Ring, (i32, &'static str)> {
+        #[cfg(test)]
+        if let Some(errno) = super::faults::refusing_threads() {
+            return Err((errno, "io_uring_setup"));
+        }
+        let flags = SETUP_SQPOLL;
+        let idle = Params { sq_thread_idle: idle_ms, ..Params::default() };
+        Ring::made_as(entries, Params { flags, cq_entries, ..idle })
+    }
+
+    /// One whose operations are looked for at their device, and of which nobody is told.
+    pub(super) fn polling(entries: u32) -> Result<Ring, (i32, &'static str)> {
+        let flags = SETUP_IOPOLL | SETUP_DEFER_TASKRUN | SETUP_TASKRUN_FLAG;
+        Ring::made_as(entries, Params { flags, cq_entries: entries * 2, ..Params::default() })
+    }
+
+    fn made_as(entries: u32, asked: Params) -> Result<Ring, (i32, &'static str)> {
+        let base = SETUP_SINGLE_ISSUER | SETUP_SUBMIT_ALL | SETUP_R_DISABLED | SETUP_CQSIZE;
+        let base = Params { flags: asked.flags | base, ..asked };
+        let mut params = Params { flags: base.flags | SETUP_NO_SQARRAY, ..base };
         let fd = match syscall::setup(entries, &mut params) {
             // NO_SQARRAY came with Linux 6.6.
             Err(libc::EINVAL) => {
-                params = Params { flags: base, cq_entries, ..Params::default() };
+                params = base;
                 syscall::setup(entries, &mut params)
             }
             other => other,
@@ -104,6 +130,7 @@ impl Ring {
             fd,
             sq_tail: 0,
             sq_limit: params.sq_entries,
+            sq_taken: 0,
             cq_head: 0,
             cq_tail: 0,
             setup_flags: params.flags,
@@ -142,10 +169,10 @@ impl Ring {
         self.sq_limit = self.load(self.sq.head).wrapping_add(self.sq.entries);
     }
 
-    /// Entries that the kernel has not taken yet.
+    /// Entries that the kernel has not taken yet, or that its thread has not been shown.
     #[inline]
     pub(super) fn unsubmitted(&self) -> u32 {
-        self.sq.entries - self.room()
+        self.sq_tail.wrapping_sub(self.sq_taken)
     }
 
     /// Queues a submission. The queue must have room.
@@ -192,8 +219,21 @@ impl Ring {
 
     /// Hands over what is queued, lets the kernel do its half, and waits for `want` completions,
     /// for at most `timeout_ns` if that is given.
-    #[inline]
     pub(super) fn enter(
+        &mut self,
+        submit: bool,
+        want: u32,
+        timeout_ns: Option<u64>,
+    ) -> Result<u32, i32> {
+        if self.has_thread() {
+            return self.enter_beside_thread(submit, want, timeout_ns);
+        }
+        self.enter_alone(submit, want, timeout_ns)
+    }
+
+    /// The same on a ring that is known to have no thread.
+    #[inline]
+    pub(super) fn enter_alone(
         &mut self,
         submit: bool,
         want: u32,
@@ -220,6 +260,7 @@ impl Ring {
             self.submitted += u64::from(n);
         }
         self.look_for_room();
+        self.sq_taken = self.sq_limit.wrapping_sub(self.sq.entries);
         result
     }
 

@@ -4,13 +4,16 @@
 mod accepting;
 mod enter;
 mod files;
+mod fixed;
 mod forged;
 mod measured;
 mod messages;
+mod polled;
 mod pooled;
 mod resized;
 mod restricted;
 mod results;
+mod submission;
 mod zero_copy;
 
 use super::{abi::*, faults, syscall};

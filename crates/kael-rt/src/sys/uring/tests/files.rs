@@ -14,7 +14,7 @@ fn with_backend<R>(f: impl FnOnce(&mut Backend) -> R) -> R {
 }
 
 fn has_table() -> bool {
-    kernel_has(PROBED_READV_FIXED, "the table of files")
+    kernel_has(OP_READV_FIXED, "the table of files")
 }
 
 async fn bytes_of(file: &File) -> Vec<u8> {

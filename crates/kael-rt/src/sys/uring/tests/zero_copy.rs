@@ -1,11 +1,12 @@
 //! What the kernel may answer to a zero-copy send: an error alone, an error and a notification, a result and a
 //! notification. The buffer comes back with the last of them.
 
-use super::super::{Event, MORE, NOTIFICATION, abi::*};
+use super::super::{Event, abi::*};
 use super::faults::{self, Fault};
 use super::{counters, in_time, pair};
 use crate::driver::SlotId;
 use crate::net::{TcpStream, UdpSocket};
+use crate::sys::{MORE, NOTIFICATION};
 use crate::task::context;
 use crate::time::{Duration, sleep};
 use std::{io, net::Shutdown};
