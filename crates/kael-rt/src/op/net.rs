@@ -519,8 +519,11 @@ impl Op for Accept {
         let fd = completion.into_fd(Kind::Stream)?;
         fd.enter_table();
         let stream = TcpStream::from_fd(fd);
-        // One that was left by an accept that had not asked for it.
-        let peer = peer.map_or_else(|| stream.peer_addr(), Ok)?;
+        let peer = match peer {
+            Some(peer) => peer,
+            // It was left by an accept that had not asked for it.
+            None => stream.peer_addr().map_err(ended_meanwhile)?,
+        };
         Ok((stream, peer))
     }
 }
@@ -548,6 +551,14 @@ pub(super) fn after_accept(listener: &Fd, completion: &Completion<'_>, orphan: b
         // A connection that ended while it waited is no error of the listener.
         code if code == -errno::ECONNABORTED => Step::Again,
         _ => Step::Done,
+    }
+}
+
+/// What accept(2) says of a connection that ended while it waited.
+fn ended_meanwhile(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotConnected => io::Error::from_raw_os_error(errno::ECONNABORTED),
+        _ => error,
     }
 }
 
