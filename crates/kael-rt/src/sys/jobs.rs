@@ -3,7 +3,7 @@
 
 use super::{Unpark, errno, event::Event, inbox::Inbox, job::PoolJob};
 use crate::{driver::SlotId, op::Request, rt::BlockingPool};
-use std::sync::Arc;
+use std::{sync::Arc, thread, time::Duration};
 
 pub(super) struct Jobs {
     pool: Arc<BlockingPool>,
@@ -77,5 +77,55 @@ impl Jobs {
             self.out -= self.inbox.take(&mut self.done);
         }
         self.done.pop()
+    }
+}
+
+/// How often the end looks whether a thread that has reported has let go: a while at once, then each millisecond.
+const LOOKS: u32 = 1_100;
+const LOOKS_AT_ONCE: u32 = 100;
+
+impl Drop for Jobs {
+    /// A thread that has reported still has to wake the core, and holds what it is woken by: without a look at it,
+    /// that could be open for a moment after the end of the runtime. One that has not reported may do so at any time,
+    /// and is not waited for.
+    fn drop(&mut self) {
+        self.batch.clear();
+        for look in 0..LOOKS {
+            if self.out > 0 || Arc::strong_count(&self.inbox) == 1 {
+                return;
+            }
+            match look {
+                0..LOOKS_AT_ONCE => thread::yield_now(),
+                // It may be of a lower priority.
+                _ => thread::park_timeout(Duration::from_millis(1)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arc, BlockingPool, Jobs, thread};
+    use crate::{runtime::Builder, task::context};
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn r42_the_end_waits_for_threads_that_have_reported() {
+        let pool = Arc::new(BlockingPool::new(1));
+        let runtime = Builder::new().build().expect("this system has one");
+        let unpark =
+            runtime.block_on(async { context::with("a test", |core| core.driver.unpark()) });
+        let jobs = Jobs::new(pool, unpark);
+        let (held, inbox) = (jobs.inbox.clone(), Arc::downgrade(&jobs.inbox));
+        let (go, begin) = channel();
+        let reporting = thread::spawn(move || {
+            begin.recv().expect("it is sent below");
+            (0..1_000).for_each(|_| thread::yield_now());
+            drop(held);
+        });
+        go.send(()).expect("the thread waits");
+        drop(jobs);
+        assert_eq!(inbox.strong_count(), 0, "a thread holds what wakes a core that has ended");
+        reporting.join().expect("it does not panic");
     }
 }
