@@ -1,4 +1,5 @@
 //! The connections of `incoming`: all come, once and in their order, whoever takes them and whatever is dropped meanwhile.
+//! A kernel of several processors may order them otherwise than they were made, so their order is looked at on a simulated one.
 
 #[path = "support/drops.rs"]
 mod drops;
@@ -27,6 +28,22 @@ async fn connect(addr: SocketAddr, count: usize) -> (Vec<TcpStream>, Vec<SocketA
     (clients, addrs)
 }
 
+/// These have come, each once.
+fn expect_each(came: &[SocketAddr], addrs: &[SocketAddr], what: &str) {
+    let order = |addrs: &[SocketAddr]| {
+        let mut addrs = addrs.to_vec();
+        if !cfg!(kael_backend = "sim") {
+            addrs.sort();
+        }
+        addrs
+    };
+    assert_eq!(order(came), order(addrs), "{what}");
+}
+
+fn peers(streams: &[TcpStream]) -> Vec<SocketAddr> {
+    streams.iter().map(|stream| stream.peer_addr().unwrap()).collect()
+}
+
 /// All of a burst without a turn of the runtime. (A simulated kernel has its clients itself.)
 #[cfg(not(kael_backend = "sim"))]
 fn connect_elsewhere(addr: SocketAddr) -> std::net::TcpStream {
@@ -41,14 +58,15 @@ fn m01_a_burst_of_connections_comes_once_and_in_order() {
         for _ in 0..3 {
             let (clients, addrs) = connect(addr, BURST).await;
             let mut streams = Vec::new();
-            for expected in &addrs {
-                let stream = incoming.next().await.unwrap();
-                assert_eq!(stream.peer_addr().unwrap(), *expected);
-                streams.push(stream);
+            for _ in &addrs {
+                streams.push(incoming.next().await.unwrap());
             }
+            let came = peers(&streams);
+            expect_each(&came, &addrs, "a burst");
             assert!(briefly(pin!(incoming.next()), 3).await.is_none(), "one more than connected");
-            for (n, (client, stream)) in clients.iter().zip(&streams).enumerate() {
-                stream.write_all(vec![n as u8; 3]).await.0.unwrap();
+            for (n, (client, addr)) in clients.iter().zip(&addrs).enumerate() {
+                let its = came.iter().position(|peer| peer == addr).unwrap();
+                streams[its].write_all(vec![n as u8; 3]).await.0.unwrap();
                 assert_eq!(client.read_exact(vec![0; 3]).await.1, [n as u8; 3]);
             }
         }
@@ -73,9 +91,8 @@ fn m01_a_burst_that_overflows_the_queue_comes_whole() {
             while came.len() < BURST {
                 came.push(incoming.next().await.unwrap());
             }
-            for (client, stream) in clients.iter().zip(&came) {
-                assert_eq!(stream.peer_addr().unwrap(), client.local_addr().unwrap());
-            }
+            let addrs: Vec<_> = clients.iter().map(|one| one.local_addr().unwrap()).collect();
+            expect_each(&peers(&came), &addrs, "a burst");
         });
     });
 }
@@ -93,8 +110,7 @@ fn m01_connections_come_as_they_are_made() {
                 came.push(incoming.next().await.unwrap());
             }
             let (_clients, addrs) = connecting.await.unwrap();
-            let peers: Vec<_> = came.iter().map(|stream| stream.peer_addr().unwrap()).collect();
-            assert_eq!(peers, addrs);
+            expect_each(&peers(&came), &addrs, "as they are made");
         }
     });
 }
@@ -114,10 +130,11 @@ fn m01_it_goes_on_when_what_waited_is_taken() {
             expected.extend(addrs);
             turns(1).await;
         }
-        for (n, expected) in expected.iter().enumerate() {
-            let stream = incoming.next().await.unwrap();
-            assert_eq!(stream.peer_addr().unwrap(), *expected, "connection {n}");
+        let mut came = Vec::new();
+        for _ in &expected {
+            came.push(incoming.next().await.unwrap());
         }
+        expect_each(&peers(&came), &expected, "beyond the bound");
     });
 }
 
@@ -169,7 +186,7 @@ fn m02_a_next_that_is_dropped_loses_no_connection() {
                     }
                 }
                 let addrs: Vec<_> = held.iter().map(|one| one.local_addr().unwrap()).collect();
-                assert_eq!(came, addrs, "state {state}, by accept: {by_accept}");
+                expect_each(&came, &addrs, &format!("state {state}, by accept: {by_accept}"));
             }
         }
     });
@@ -195,7 +212,7 @@ fn m02_an_incoming_that_is_dropped_leaves_its_connections() {
             while came.len() < addrs.len() {
                 came.push(listener.accept().await.unwrap().1);
             }
-            assert_eq!(came, addrs, "round {round}");
+            expect_each(&came, &addrs, &format!("round {round}"));
         }
     });
 }
@@ -227,8 +244,8 @@ fn m02_who_waits_when_an_incoming_is_dropped_is_served() {
                 0 => accept.await.unwrap().1,
                 _ => after.await.unwrap().peer_addr().unwrap(),
             };
-            assert_eq!(first, addrs[0]);
-            assert_eq!(listener.accept().await.unwrap().1, addrs[1]);
+            let second = listener.accept().await.unwrap().1;
+            expect_each(&[first, second], &addrs, "who waits");
         }
     });
 }
