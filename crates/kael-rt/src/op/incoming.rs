@@ -32,3 +32,12 @@ impl Op for AcceptNext {
         Ok(TcpStream::from_fd(fd))
     }
 }
+
+impl Request<'_> {
+    /// The descriptor that it asks for gets a number after all.
+    pub(crate) fn set_ordinary(&mut self) {
+        if let Request::Accept { direct, .. } = self {
+            *direct = false;
+        }
+    }
+}

@@ -528,15 +528,6 @@ impl Op for Accept {
     }
 }
 
-impl Request<'_> {
-    /// The descriptor that it asks for gets a number after all.
-    pub(crate) fn set_ordinary(&mut self) {
-        if let Request::Accept { direct, .. } = self {
-            *direct = false;
-        }
-    }
-}
-
 /// What follows when an accept has not brought a connection.
 pub(super) fn after_accept(listener: &Fd, completion: &Completion<'_>, orphan: bool) -> Step {
     match completion.result() {
