@@ -11,7 +11,7 @@ mod rig;
 use direct::*;
 use kael_rt::net::{TcpListener, TcpStream};
 use kael_rt::runtime::{Builder, Runtime};
-use kael_rt::time::{Duration, sleep};
+use kael_rt::time::{Duration, sleep, timeout};
 use rig::{READINESS, in_own_process, open_descriptors, size, within_limit};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream as Client};
@@ -400,7 +400,8 @@ fn t01_connections_that_came_by_themselves_are_ordinary() {
                 let mut clients: Vec<Client> = (0..5).map(|_| client(addr)).collect();
                 let mut streams = vec![listener.incoming().next().await.unwrap()];
                 while streams.len() < clients.len() {
-                    streams.push(listener.accept().await.unwrap().0);
+                    let accepted = timeout(Duration::from_secs(10), listener.accept()).await;
+                    streams.push(accepted.expect("it came already").unwrap().0);
                 }
                 for (n, (stream, client)) in streams.iter().zip(&mut clients).enumerate() {
                     assert!(stream.try_as_fd().is_ok(), "connection {n} has no number");
