@@ -4,6 +4,9 @@
 #![cfg(not(kael_backend = "sim"))]
 
 mod rig;
+#[cfg(not(windows))]
+#[path = "support/starve.rs"]
+mod starve;
 
 use kael_rt::net::{TcpListener, TcpStream};
 use kael_rt::time::{Duration, sleep};
@@ -91,7 +94,7 @@ fn m01_incoming_without_descriptors_sleeps_and_recovers() {
             .collect();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();
-        let held = starve();
+        let held = starve::starve();
         clients.iter().for_each(|client| client.connect(&addr.into()).unwrap());
         runtime.block_on(async {
             let mut incoming = listener.incoming();
@@ -115,25 +118,4 @@ fn m01_incoming_without_descriptors_sleeps_and_recovers() {
             }
         });
     });
-}
-
-/// Takes all descriptors that are left.
-#[cfg(not(windows))]
-fn starve() -> Vec<std::fs::File> {
-    use std::{fs::File, os::fd::AsRawFd};
-    let one = File::open("/dev/null").unwrap();
-    let most = one.as_raw_fd() as u64 + 16;
-    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-    // SAFETY: a limit by its address; this process is the test's own.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
-    let mut held = vec![one];
-    loop {
-        match File::open("/dev/null") {
-            Ok(file) => held.push(file),
-            Err(error) => {
-                assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
-                return held;
-            }
-        }
-    }
 }

@@ -4,15 +4,16 @@
 #![cfg(not(any(windows, kael_backend = "sim")))]
 
 mod rig;
+#[path = "support/starve.rs"]
+mod starve;
 
 use kael_rt::net::{TcpListener, TcpStream};
 use kael_rt::runtime::{CoreMetrics, Runtime};
 use kael_rt::time::{Duration, Instant, sleep};
 use rig::{in_own_process, is_emulated_without, pair};
 use socket2::{Domain, Socket, Type};
+use starve::starve;
 use std::cell::{Cell, RefCell};
-use std::fs::File;
-use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
 /// Fewer than there are descriptors that come free.
@@ -36,26 +37,6 @@ async fn accept_for_ever(listener: TcpListener, seen: Rc<Seen>) {
         match listener.accept().await {
             Ok((stream, _)) => seen.accepted.borrow_mut().push(stream),
             Err(error) => seen.errors.borrow_mut().push(error.raw_os_error()),
-        }
-    }
-}
-
-/// Takes all descriptors that are left.
-fn starve() -> Vec<File> {
-    let one = File::open("/dev/null").unwrap();
-    // Room for those in use and a few more, so that there is not much to be filled.
-    let most = one.as_raw_fd() as u64 + 16;
-    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
-    // SAFETY: a limit by its address; this process is the test's own.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
-    let mut held = vec![one];
-    loop {
-        match File::open("/dev/null") {
-            Ok(file) => held.push(file),
-            Err(error) => {
-                assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
-                return held;
-            }
         }
     }
 }
