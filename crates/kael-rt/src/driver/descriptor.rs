@@ -283,13 +283,13 @@ impl Fd {
     /// Takes the number out, so that the end of this node closes nothing. Only for the last user
     /// of a quiet descriptor with a number of its own; otherwise the node comes back.
     fn release_number(self) -> Result<i32, Fd> {
-        if self.install().is_err() {
+        let quiet = self.read.is_quiet() && self.write.is_quiet();
+        // Only what is going to leave gives up its place in the table.
+        if self.is_shared() || !quiet || self.install().is_err() {
             return Err(self);
         }
-        let quiet = self.read.is_quiet() && self.write.is_quiet();
         let (number, driver) = (self.number.get(), self.driver());
-        let may = driver.with(|inner| inner.backend.may_let_go(number)) != Some(false);
-        if self.is_shared() || self.direct.get() || !quiet || !may {
+        if driver.with(|inner| inner.backend.may_let_go(number)) == Some(false) {
             return Err(self);
         }
         let place = self.take_place();
