@@ -234,7 +234,7 @@ fn limits_of_the_builder() {
             (Builder::new().blocking_threads(0), "blocking_threads(0)"),
             (Builder::new().blocking_threads(4097), "blocking_threads(4097)"),
             (Builder::new().cores(0), "cores(0)"),
-            (Builder::new().cores(2), "cores(2)"),
+            (Builder::new().cores(1_025), "cores(1025)"),
         ];
         for (builder, text) in wrong {
             let error = builder.build().unwrap_err().to_string();

@@ -147,9 +147,11 @@ fn r34_spawning_while_the_runtime_ends_gives_a_cancelled_handle() {
 #[test]
 fn settings_out_of_range_say_their_range() {
     let error = |builder: Builder| builder.build().expect_err("out of range");
-    assert_eq!(error(Builder::new().cores(2)).kind(), std::io::ErrorKind::Unsupported);
+    let stands_still = Builder::new().cores(2).start_paused(true);
+    assert_eq!(error(stands_still).kind(), std::io::ErrorKind::Unsupported);
     for (builder, name) in [
         (Builder::new().cores(0), "Builder::cores(0)"),
+        (Builder::new().cores(1_025), "at most 1024"),
         (Builder::new().queue_depth(1), "Builder::queue_depth(1)"),
         (Builder::new().queue_depth(32_769), "at most 32768"),
         (Builder::new().max_in_flight(15), "at least 16"),

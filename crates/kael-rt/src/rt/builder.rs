@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::runtime::Runtime;
+use crate::driver::Driver;
 use crate::sys::RingOptions;
 
 /// Sets up a [`Runtime`].
@@ -60,6 +61,7 @@ pub struct Builder {
     pub(super) seed: u64,
 }
 
+const CORES: RangeInclusive<usize> = 1..=1_024;
 const QUEUE_DEPTHS: RangeInclusive<u32> = 2..=32_768;
 const MAX_IN_FLIGHTS: RangeInclusive<u32> = 16..=1_048_576;
 const MAX_WAIT: Duration = Duration::from_secs(1);
@@ -86,14 +88,42 @@ impl Builder {
         }
     }
 
-    /// The number of cores, each a thread with its own ring and tasks. This release runs one core per runtime:
-    /// [`build`](Builder::build) gives `Unsupported` for more, and `InvalidInput` for none.
+    /// The number of cores, each a thread with its own ring (or port, or kqueue), timers and tasks, from 1 to 1,024.
+    /// Default: 1.
+    ///
+    /// The first is the thread that calls [`Runtime::block_on`] and runs inside that call only; the others are threads that
+    /// [`build`](Builder::build) starts and dropping the runtime ends. Nothing is moved from core to core by itself: a
+    /// task, a socket, a file and a pool stay where they were made. Work is placed by
+    /// [`Handle::spawn`](super::Handle::spawn) and [`spawn_on`](super::Handle::spawn_on), and a connection
+    /// by [`TcpStream::detach`](crate::net::TcpStream::detach). All other settings are for each core, but the
+    /// blocking pool, which they share.
+    ///
+    /// ```
+    /// use kael_rt::runtime::Builder;
+    ///
+    /// let runtime = Builder::new().cores(4).build();
+    /// # if cfg!(kael_backend = "sim") { return Ok(()) } // One core is simulated.
+    /// let runtime = runtime?;
+    /// let parts: Vec<_> = (0..runtime.cores() as u64)
+    ///     .map(|n| runtime.spawn_on(n as usize, move || async move { (n * 1000..(n + 1) * 1000).sum::<u64>() }))
+    ///     .collect();
+    /// let total = runtime.block_on(async {
+    ///     let mut total = 0;
+    ///     for part in parts {
+    ///         total += part.await.unwrap();
+    ///     }
+    ///     total
+    /// });
+    /// assert_eq!(total, (0..4000).sum());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn cores(mut self, cores: usize) -> Builder {
         self.cores = cores;
         self
     }
 
-    /// Whether the thread that calls [`Runtime::block_on`] is bound to CPU 0 for the length of the call. Default: no.
+    /// Whether each core is bound to a CPU: core 0 to CPU 0, for the length of each [`Runtime::block_on`], core 1 to CPU
+    /// 1, and so on. Default: no.
     ///
     /// ```
     /// match kael_rt::runtime::Builder::new().pin_cores(true).build() {
@@ -339,17 +369,19 @@ impl Builder {
     /// Builds the runtime, which belongs to the calling thread.
     ///
     /// # Errors
-    /// `InvalidInput` for a setting that is out of its range, `Unsupported` for more than one core, and what the
-    /// platform answers when the ring is set up.
+    /// `InvalidInput` for a setting that is out of its range, `Unsupported` for several cores whose time does not go on
+    /// by itself ([`start_paused`](Builder::start_paused), the simulated kernel), and what the platform answers when a ring is
+    /// set up or a thread is started, with the number of the core.
     pub fn build(self) -> io::Result<Runtime> {
-        if self.cores > 1 {
+        check("cores", self.cores, CORES)?;
+        if self.cores > 1 && (self.start_paused || Driver::MOVES_CLOCK) {
             let error = format!(
-                "Builder::cores({}): this release runs one core per runtime; build one runtime on each thread",
+                "Builder::cores({}): time that does not go on by itself is one core's own; use one core with \
+                 start_paused and in the simulation",
                 self.cores
             );
             return Err(io::Error::new(io::ErrorKind::Unsupported, error));
         }
-        check("cores", self.cores, 1..=1)?;
         check("queue_depth", self.queue_depth, QUEUE_DEPTHS)?;
         check("queue_limit", self.queue_limit.unwrap_or(0), 0..=*QUEUE_DEPTHS.end())?;
         check_wait("batch_wait", self.batch_wait)?;
@@ -357,7 +389,7 @@ impl Builder {
         check_wait("submission_thread", self.submission_thread)?;
         check("max_in_flight", self.max_in_flight, MAX_IN_FLIGHTS)?;
         check("blocking_threads", self.blocking_threads, BLOCKING_THREADS)?;
-        Runtime::new(self)
+        Runtime::new(&self)
     }
 }
 

@@ -1,8 +1,8 @@
-//! One core: its driver, its timers, its tasks. It is on one thread and knows no other core. The loop that runs it is
-//! in `run_loop.rs`.
+//! One core: its driver, its timers, its tasks. It is on one thread; of the others it knows what all threads may know. The
+//! loop that runs it is in `run_loop.rs`.
 #![forbid(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use super::blocking::BlockingPool;
 use super::builder::Builder;
-use super::handle::Shared;
+use super::handle::{Handle, Shared};
 use crate::driver::{Driver, DriverConfig};
-use crate::task::Owner;
+use crate::task::{Owner, context};
 use crate::time::{Clock, Timers};
 
 pub(crate) struct Core {
@@ -28,11 +28,14 @@ pub(crate) struct Core {
     /// Wakes it, from any thread: the waker of a small task that sets the flag above. So the future of `block_on`
     /// waits in the same queue as the tasks, and its wakes cost the same.
     pub(super) main_waker: Waker,
+    /// The runtime as all its cores are seen from elsewhere.
+    handle: OnceCell<Handle>,
+    /// Somebody may read the counters.
+    watched: Cell<bool>,
 }
 
 impl Core {
-    pub(super) fn new(builder: &Builder) -> io::Result<Rc<Core>> {
-        let pool = Arc::new(BlockingPool::new(builder.blocking_threads));
+    pub(super) fn new(builder: &Builder, pool: Arc<BlockingPool>) -> io::Result<Rc<Core>> {
         let config = DriverConfig {
             queue_depth: builder.queue_depth,
             ring: builder.ring_options(),
@@ -48,7 +51,7 @@ impl Core {
         let tasks = Owner::new(driver.unpark());
         let main_woken = Rc::new(Cell::new(false));
         let main_waker = spawn_main(&tasks, main_woken.clone());
-        let shared = Arc::new(Shared::new(tasks.home().clone(), pool.clone()));
+        let shared = Arc::new(Shared::new(tasks.home().clone()));
         Ok(Rc::new(Core {
             driver,
             timers: Timers::new(clock),
@@ -57,7 +60,38 @@ impl Core {
             pool,
             main_woken,
             main_waker,
+            handle: OnceCell::new(),
+            watched: Cell::new(false),
         }))
+    }
+
+    /// All cores of the runtime are there. With several of them, who starts a task looks how busy each is.
+    pub(super) fn meet(&self, all: Arc<[Arc<Shared>]>) {
+        self.watched.set(all.len() > 1);
+        let met = self.handle.set(Handle::new(all, self.pool.clone()));
+        assert!(met.is_ok(), "a core meets the others once");
+    }
+
+    /// From here on the counters can be read, and are published.
+    pub(super) fn handle(&self) -> Handle {
+        self.watched.set(true);
+        self.publish();
+        self.handle.get().expect("a core runs when it has met the others").clone()
+    }
+
+    /// Drops the futures of its tasks, and waits, `limit` at most, until the kernel has let go of everything.
+    pub(super) fn end(self: &Rc<Core>, limit: Duration) {
+        let _current = context::enter(self);
+        // Tasks first: their operations are cancelled by their drops. What they spawn now is refused.
+        self.shared.close();
+        self.tasks.cancel_all();
+        // Nothing is freed that the kernel may still write to.
+        let leaked = self.driver.shutdown(limit);
+        // What that woke has ended already; from here on other threads find the core closed.
+        self.tasks.close();
+        self.publish();
+        self.shared.counters.tasks.set(0);
+        self.shared.counters.leaked.set(leaked);
     }
 
     /// Whether something can be polled without waiting.
@@ -66,10 +100,16 @@ impl Core {
         self.main_woken.get() || !self.tasks.is_idle()
     }
 
-    /// Somebody has a handle, by which the counters can be read.
+    /// Somebody has or had a handle, by which the counters can be read.
     #[inline]
     pub(super) fn is_watched(&self) -> bool {
-        Arc::strong_count(&self.shared) > 1
+        self.watched.get()
+    }
+
+    /// Makes the number of tasks visible to who chooses a core for the next one.
+    pub(super) fn publish_tasks(&self) {
+        // Without the one that stands for the future of `block_on`.
+        self.shared.counters.tasks.set(self.tasks.tasks().saturating_sub(1));
     }
 
     /// Makes the counters visible to other threads.
@@ -91,8 +131,7 @@ impl Core {
         counters.pooled_receives.set(driver.pooled_receives);
         counters.pool_starved.set(driver.pool_starved);
         counters.registered_transfers.set(driver.registered_transfers);
-        // Without the one that stands for the future of `block_on`.
-        counters.tasks.set(self.tasks.tasks().saturating_sub(1));
+        self.publish_tasks();
         counters.task_polls.set(self.tasks.polls());
         counters.wakes_remote.set(self.tasks.wakes_remote());
         counters.timers.set(self.timers.len() as u64);

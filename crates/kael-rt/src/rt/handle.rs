@@ -4,7 +4,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::blocking::BlockingPool;
 use super::metrics::{Counters, Metrics};
@@ -14,13 +14,33 @@ use crate::task::{Home, HomeArc, JoinHandle, context};
 pub(crate) struct Shared {
     home: HomeArc,
     closed: AtomicBool,
-    pool: Arc<BlockingPool>,
+    /// Tasks from elsewhere that have not begun. The counter of tasks has those that have.
+    arriving: AtomicU64,
     pub(super) counters: Counters,
 }
 
 impl Shared {
-    pub(super) fn new(home: HomeArc, pool: Arc<BlockingPool>) -> Shared {
-        Shared { home, closed: AtomicBool::new(false), pool, counters: Counters::default() }
+    pub(super) fn new(home: HomeArc) -> Shared {
+        Shared {
+            home,
+            closed: AtomicBool::new(false),
+            arriving: AtomicU64::new(0),
+            counters: Counters::default(),
+        }
+    }
+
+    /// How much the core has to do: its tasks, as it last said, and those on their way. One that has ended has no room.
+    fn load(&self) -> u64 {
+        if self.closed.load(Ordering::Acquire) {
+            return u64::MAX;
+        }
+        self.counters.tasks.get() + self.arriving.load(Ordering::Relaxed)
+    }
+
+    /// This thread runs that core now.
+    fn is_here(&self) -> bool {
+        let home: &Home = &self.home;
+        context::try_with(|core| std::ptr::eq::<Home>(&**core.tasks.home(), home)).unwrap_or(false)
     }
 
     /// From here on spawns give cancelled handles. The home's own state decides; this only saves them the attempt.
@@ -48,7 +68,24 @@ impl Shared {
 /// ```
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    cores: Arc<[Arc<Shared>]>,
+    pool: Arc<BlockingPool>,
+}
+
+/// A task on its way to a core, as long as it has not begun.
+struct Arriving(Arc<Shared>);
+
+impl Arriving {
+    fn at(core: &Arc<Shared>) -> Arriving {
+        core.arriving.fetch_add(1, Ordering::Relaxed);
+        Arriving(core.clone())
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.0.arriving.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 const _: () = {
@@ -57,11 +94,37 @@ const _: () = {
 };
 
 impl Handle {
-    pub(super) fn new(shared: Arc<Shared>) -> Handle {
-        Handle { shared }
+    pub(super) fn new(cores: Arc<[Arc<Shared>]>, pool: Arc<BlockingPool>) -> Handle {
+        Handle { cores, pool }
     }
 
-    /// Starts a task on the least loaded core. The closure runs there; what it makes need not be `Send`.
+    /// The runtime that this thread is running now.
+    ///
+    /// ```
+    /// use kael_rt::runtime::{Builder, Handle};
+    ///
+    /// let answer = Builder::new().build()?.block_on(async {
+    ///     let everywhere = Handle::current();
+    ///     everywhere.spawn(|| async { 6 * 7 }).await.unwrap()
+    /// });
+    /// assert_eq!(answer, 42);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    #[track_caller]
+    pub fn current() -> Handle {
+        context::with("Handle::current", |core| core.handle())
+    }
+
+    /// The number of cores.
+    pub fn cores(&self) -> usize {
+        self.cores.len()
+    }
+
+    /// Starts a task on the least loaded core: the one with the fewest tasks that have not ended. The closure runs
+    /// there; what it makes need not be `Send`, and stays there.
     ///
     /// From another thread this allocates the task's memory, and wakes the core if it sleeps (one system call). On
     /// the core itself it is as cheap as [`kael_rt::spawn`](crate::spawn). When the runtime has ended, the handle
@@ -81,7 +144,17 @@ impl Handle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        self.spawn_on(0, start)
+        self.spawn_on(self.least_loaded(), start)
+    }
+
+    /// The first of them, if several are alike.
+    fn least_loaded(&self) -> usize {
+        if self.cores.len() == 1 {
+            return 0;
+        }
+        context::try_with(|core| core.publish_tasks());
+        let by_load = self.cores.iter().enumerate().min_by_key(|(_, core)| core.load());
+        by_load.map_or(0, |(index, _)| index)
     }
 
     /// Starts a task on a given core, counted from 0; otherwise like [`spawn`](Handle::spawn).
@@ -95,38 +168,46 @@ impl Handle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        assert!(core < 1, "Handle::spawn_on({core}, ..): this runtime has one core, number 0");
-        let home: &Home = &self.shared.home;
-        let here = context::try_with(|core| std::ptr::eq::<Home>(&**core.tasks.home(), home))
-            .unwrap_or(false);
-        if here {
+        let Some(shared) = self.cores.get(core) else {
+            let cores = self.cores.len();
+            panic!("Handle::spawn_on({core}, ..): this runtime has {cores} core(s), counted from 0")
+        };
+        if shared.is_here() {
             return context::with("Handle::spawn_on", |core| {
                 core.tasks.spawn(async move { start().await })
             });
         }
-        if self.shared.closed.load(Ordering::Acquire) {
+        if shared.closed.load(Ordering::Acquire) {
             return JoinHandle::closed();
         }
-        Home::spawn_remote(&self.shared.home, start)
+        let arriving = Arriving::at(shared);
+        Home::spawn_remote(&shared.home, move || {
+            context::try_with(|core| core.publish_tasks());
+            drop(arriving);
+            start()
+        })
     }
 
-    /// The runtime's counters. On the core itself they are those of this moment; another thread sees them as the core
-    /// last published them: before each sleep, every few thousand polls, and when `block_on` returns.
+    /// The runtime's counters. Those of the core that asks are of this moment; the others are as each core last
+    /// published them: before each sleep, every few thousand polls, and when `block_on` returns.
     pub fn metrics(&self) -> Metrics {
-        let home: &Home = &self.shared.home;
         context::try_with(|core| {
-            if std::ptr::eq::<Home>(&**core.tasks.home(), home) {
+            if self.cores.iter().any(|own| Arc::ptr_eq(own, &core.shared)) {
                 core.publish();
             }
         });
-        let mut core = self.shared.counters.read();
-        core.blocking_threads = self.shared.pool.threads() as u64;
-        Metrics { cores: vec![core] }
+        let mut cores: Vec<_> = self.cores.iter().map(|core| core.counters.read()).collect();
+        cores[0].blocking_threads = self.pool.threads() as u64;
+        Metrics { cores }
     }
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("closed", &self.shared.closed).finish_non_exhaustive()
+        let closed = &self.cores[0].closed;
+        f.debug_struct("Handle")
+            .field("cores", &self.cores.len())
+            .field("closed", closed)
+            .finish_non_exhaustive()
     }
 }

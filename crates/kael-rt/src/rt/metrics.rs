@@ -38,10 +38,14 @@ impl Counter {
         self.0.store(value, Ordering::Relaxed);
     }
 
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Adds one, for a counter that is kept here alone. Only its core writes it, so no exchange is needed.
     #[inline]
     pub(super) fn count(&self) -> u64 {
-        let value = self.0.load(Ordering::Relaxed) + 1;
+        let value = self.get() + 1;
         self.set(value);
         value
     }
@@ -64,7 +68,7 @@ macro_rules! counters {
 
         impl Counters {
             pub(super) fn read(&self) -> CoreMetrics {
-                CoreMetrics { $($name: self.$name.0.load(Ordering::Relaxed),)* }
+                CoreMetrics { $($name: self.$name.get(),)* }
             }
         }
     };
@@ -116,8 +120,10 @@ counters! {
     timers,
     /// Operations that the kernel still held at the runtime's end, and whose memory was leaked for that reason.
     leaked,
-    /// Threads of the blocking pool now.
+    /// Threads of the blocking pool now. The cores share it; the first core's counters have it.
     blocking_threads,
-    /// Blocking jobs that were still running at the runtime's end.
+    /// Blocking jobs that were still running at the runtime's end; as above.
     blocking_left,
+    /// 1: the core had not ended when the runtime's end stopped waiting for it, because a task blocks its thread.
+    left_running,
 }

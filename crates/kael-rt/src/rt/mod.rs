@@ -1,9 +1,10 @@
-//! The runtime: what builds a core, runs its tasks until a future is done, and ends it.
+//! The runtime: what builds the cores, runs their tasks until a future is done, and ends them.
 #![forbid(unsafe_code)]
 
 mod blocking;
 mod builder;
 mod core;
+mod cores;
 mod handle;
 mod metrics;
 mod outcome;

@@ -1,22 +1,26 @@
-//! [`Runtime`]: owns a core, runs futures on it, and ends it in a sound order.
+//! [`Runtime`]: owns the cores, runs futures on the first, and ends all in a sound order.
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::blocking::BlockingPool;
 use super::builder::Builder;
 use super::core::Core;
+use super::cores::Others;
 use super::handle::Handle;
 use super::run_loop;
 use crate::sys::{self, Granted};
 use crate::task::{JoinHandle, context};
 
-/// A runtime on the thread that built it. It runs only inside [`block_on`](Runtime::block_on).
+/// A runtime of the thread that built it: its first core runs inside [`block_on`](Runtime::block_on) on that
+/// thread, the others ([`Builder::cores`]) on threads of their own, from [`Builder::build`] on.
 ///
-/// Dropping it drops all its tasks' futures, cancels what is in flight and waits (at most
+/// Dropping it drops all its tasks' futures, each on its core, cancels what is in flight and waits (at most
 /// [`Builder::shutdown_timeout`]) until the kernel has let go of every buffer. Wakers and handles may outlive it, on
 /// any thread: a wake does nothing then, and a spawn gives a handle that says "cancelled".
 ///
@@ -35,18 +39,29 @@ use crate::task::{JoinHandle, context};
 /// ```
 pub struct Runtime {
     core: Rc<Core>,
+    /// Gone once the end has begun.
+    others: Option<Others>,
+    cores: usize,
     pin: bool,
     shutdown_timeout: Duration,
 }
 
 impl Runtime {
-    pub(super) fn new(builder: Builder) -> io::Result<Runtime> {
+    pub(super) fn new(builder: &Builder) -> io::Result<Runtime> {
         if builder.pin_cores {
             // So that a CPU that this process may not use is an error here and not a panic later.
             drop(sys::pin_to_cpu(0)?);
         }
-        let core = Core::new(&builder)?;
-        Ok(Runtime { core, pin: builder.pin_cores, shutdown_timeout: builder.shutdown_timeout })
+        let pool = Arc::new(BlockingPool::new(builder.blocking_threads));
+        let core = Core::new(builder, pool)?;
+        let others = Others::begin(builder, &core)?;
+        Ok(Runtime {
+            core,
+            others: Some(others),
+            cores: builder.cores,
+            pin: builder.pin_cores,
+            shutdown_timeout: builder.shutdown_timeout,
+        })
     }
 
     /// Runs `future` on this thread until it is done, and the runtime's tasks along with it. Tasks that are not done
@@ -88,12 +103,10 @@ impl Runtime {
 
     /// A handle for other threads.
     pub fn handle(&self) -> Handle {
-        // From here on the counters can be read, and are published.
-        self.core.publish();
-        Handle::new(self.core.shared.clone())
+        self.core.handle()
     }
 
-    /// What the system granted the core: the interface, its options, its queues.
+    /// What the system granted the first core: the interface, its options, its queues.
     ///
     /// ```
     /// let runtime = kael_rt::runtime::Builder::new().build().unwrap();
@@ -105,26 +118,26 @@ impl Runtime {
 
     /// The number of cores.
     pub fn cores(&self) -> usize {
-        1
+        self.cores
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        let core = &self.core;
-        let _current = context::enter(core);
-        // Tasks first: their operations are cancelled by their drops. What they spawn now is refused.
-        core.shared.close();
-        core.tasks.cancel_all();
-        // Nothing is freed that the kernel may still write to.
-        let leaked = core.driver.shutdown(self.shutdown_timeout);
-        // What that woke has ended already; from here on other threads find the core closed.
-        core.tasks.close();
-        let left = core.pool.close();
-        core.publish();
-        core.shared.counters.tasks.set(0);
-        core.shared.counters.leaked.set(leaked);
-        core.shared.counters.blocking_left.set(left as u64);
+        let now = Instant::now();
+        // Ten years are for ever, and can be added to a time.
+        let deadline = now + self.shutdown_timeout.min(Duration::from_secs(10 * 365 * 86_400));
+        let others = self.others.take();
+        if let Some(others) = &others {
+            others.begin_to_end(deadline);
+        }
+        self.core.end(self.shutdown_timeout);
+        if let Some(others) = others {
+            others.end(deadline);
+        }
+        // The cores share it, and the first core's counters have it.
+        let left = self.core.pool.close();
+        self.core.shared.counters.blocking_left.set(left as u64);
     }
 }
 
