@@ -65,7 +65,7 @@ impl Core {
         }))
     }
 
-    /// All cores of the runtime are there. With several of them, who starts a task looks how busy each is.
+    /// All cores of the runtime are there. The counters of several may be read by a task of any.
     pub(super) fn meet(&self, all: Arc<[Arc<Shared>]>) {
         self.watched.set(all.len() > 1);
         let met = self.handle.set(Handle::new(all, self.pool.clone()));
@@ -106,12 +106,6 @@ impl Core {
         self.watched.get()
     }
 
-    /// Makes the number of tasks visible to who chooses a core for the next one.
-    pub(super) fn publish_tasks(&self) {
-        // Without the one that stands for the future of `block_on`.
-        self.shared.counters.tasks.set(self.tasks.tasks().saturating_sub(1));
-    }
-
     /// Makes the counters visible to other threads.
     pub(super) fn publish(&self) {
         let driver = self.driver.counters();
@@ -131,7 +125,8 @@ impl Core {
         counters.pooled_receives.set(driver.pooled_receives);
         counters.pool_starved.set(driver.pool_starved);
         counters.registered_transfers.set(driver.registered_transfers);
-        self.publish_tasks();
+        // Without the one that stands for the future of `block_on`.
+        counters.tasks.set(self.tasks.tasks().saturating_sub(1));
         counters.task_polls.set(self.tasks.polls());
         counters.wakes_remote.set(self.tasks.wakes_remote());
         counters.timers.set(self.timers.len() as u64);

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::blocking::BlockingPool;
 use super::metrics::{Counters, Metrics};
@@ -14,27 +14,20 @@ use crate::task::{Home, HomeArc, JoinHandle, context};
 pub(crate) struct Shared {
     home: HomeArc,
     closed: AtomicBool,
-    /// Tasks from elsewhere that have not begun. The counter of tasks has those that have.
-    arriving: AtomicU64,
     pub(super) counters: Counters,
 }
 
 impl Shared {
     pub(super) fn new(home: HomeArc) -> Shared {
-        Shared {
-            home,
-            closed: AtomicBool::new(false),
-            arriving: AtomicU64::new(0),
-            counters: Counters::default(),
-        }
+        Shared { home, closed: AtomicBool::new(false), counters: Counters::default() }
     }
 
-    /// How much the core has to do: its tasks, as it last said, and those on their way. One that has ended has no room.
+    /// How much the core has to do. One that has ended has no room.
     fn load(&self) -> u64 {
         if self.closed.load(Ordering::Acquire) {
             return u64::MAX;
         }
-        self.counters.tasks.get() + self.arriving.load(Ordering::Relaxed)
+        self.home.load()
     }
 
     /// This thread runs that core now.
@@ -70,22 +63,6 @@ impl Shared {
 pub struct Handle {
     cores: Arc<[Arc<Shared>]>,
     pool: Arc<BlockingPool>,
-}
-
-/// A task on its way to a core, as long as it has not begun.
-struct Arriving(Arc<Shared>);
-
-impl Arriving {
-    fn at(core: &Arc<Shared>) -> Arriving {
-        core.arriving.fetch_add(1, Ordering::Relaxed);
-        Arriving(core.clone())
-    }
-}
-
-impl Drop for Arriving {
-    fn drop(&mut self) {
-        self.0.arriving.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 const _: () = {
@@ -152,7 +129,6 @@ impl Handle {
         if self.cores.len() == 1 {
             return 0;
         }
-        context::try_with(|core| core.publish_tasks());
         let by_load = self.cores.iter().enumerate().min_by_key(|(_, core)| core.load());
         by_load.map_or(0, |(index, _)| index)
     }
@@ -180,12 +156,7 @@ impl Handle {
         if shared.closed.load(Ordering::Acquire) {
             return JoinHandle::closed();
         }
-        let arriving = Arriving::at(shared);
-        Home::spawn_remote(&shared.home, move || {
-            context::try_with(|core| core.publish_tasks());
-            drop(arriving);
-            start()
-        })
+        Home::spawn_remote(&shared.home, start)
     }
 
     /// The runtime's counters. Those of the core that asks are of this moment; the others are as each core last

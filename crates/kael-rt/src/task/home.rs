@@ -5,6 +5,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::atomic::{Arc, Cell, Unpark};
 use super::header::{Block, Header, Task};
@@ -26,12 +27,26 @@ pub(crate) struct Home {
     pub(super) counts: Counts,
 }
 
-/// What a core's tasks have done. Owner only.
+/// What a core's tasks have done. Owner only, but `live`.
 #[derive(Default)]
 pub(super) struct Counts {
-    pub(super) live: Cell<u64>,
+    /// Those that have not ended. Others may read it, and who does makes do with a moment ago.
+    live: AtomicU64,
     pub(super) polls: Cell<u64>,
     pub(super) wakes_remote: Cell<u64>,
+}
+
+impl Counts {
+    /// Only the owner writes it, so no exchange is needed.
+    #[inline(always)]
+    pub(super) fn one_more(&self) {
+        self.live.store(self.live.load(Relaxed) + 1, Relaxed);
+    }
+
+    #[inline(always)]
+    pub(super) fn one_less(&self) {
+        self.live.store(self.live.load(Relaxed) - 1, Relaxed);
+    }
 }
 
 /// How far a core is from its end. Owner only.
@@ -155,7 +170,7 @@ impl Owner {
             header.flags.set(state::LIVE | state::QUEUED);
             // The core's own reference and the handle's.
             header.refs.set(2);
-            self.counts.live.set(self.counts.live.get() + 1);
+            self.counts.one_more();
             self.queue.push(task);
             JoinHandle::of(task)
         }
@@ -205,7 +220,7 @@ impl Owner {
     }
 
     pub(crate) fn tasks(&self) -> u64 {
-        self.counts.live.get()
+        self.counts.live.load(Relaxed)
     }
 
     pub(crate) fn polls(&self) -> u64 {
@@ -260,6 +275,11 @@ impl Drop for Owner {
 }
 
 impl Home {
+    /// How many tasks the core has, with those on their way to it. Any thread.
+    pub(crate) fn load(&self) -> u64 {
+        self.remote.arriving() + self.counts.live.load(Relaxed)
+    }
+
     /// Starts a task from a thread that is not the owner, or not inside the runtime. Allocates the block.
     pub(crate) fn spawn_remote<S, F>(home: &Arc<Home>, start: S) -> JoinHandle<F::Output>
     where

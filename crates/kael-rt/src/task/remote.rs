@@ -7,6 +7,7 @@
 //! (the driver's contract), so it does not matter whether the wait has begun.
 
 use std::ptr;
+use std::sync::atomic::AtomicU64;
 
 use super::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
 use super::header::{Header, Task};
@@ -15,6 +16,8 @@ use super::header::{Header, Task};
 pub(super) struct Remote {
     head: AtomicPtr<Header>,
     sleeping: AtomicBool,
+    /// New tasks that are posted, or nearly. A number for who chooses a core, on which nothing else depends.
+    arriving: AtomicU64,
 }
 
 /// The queue takes nothing any more; the core has ended.
@@ -27,7 +30,23 @@ fn closed() -> *mut Header {
 
 impl Remote {
     pub(super) fn new() -> Remote {
-        Remote { head: AtomicPtr::new(ptr::null_mut()), sleeping: AtomicBool::new(false) }
+        Remote {
+            head: AtomicPtr::new(ptr::null_mut()),
+            sleeping: AtomicBool::new(false),
+            arriving: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn arriving(&self) -> u64 {
+        self.arriving.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn arrives(&self) {
+        self.arriving.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn arrived(&self) {
+        self.arriving.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Posts a task.

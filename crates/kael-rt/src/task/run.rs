@@ -106,7 +106,7 @@ unsafe fn finish(home: &Home, task: Task) {
     let header = unsafe { task.as_ref() };
     let flags = header.flags.get();
     header.flags.set((flags & !(LIVE | ABORT)) | DONE);
-    home.counts.live.set(home.counts.live.get() - 1);
+    home.counts.one_less();
     let mut unread = flags & GONE == 0;
     if !unread {
         // SAFETY: the handle is gone, so the output is ours. `DONE` is set, so nothing that this drop does can
@@ -255,8 +255,10 @@ pub(super) unsafe fn post_new(home: &Arc<Home>, task: Task) -> bool {
     // SAFETY: ours alone.
     let header = unsafe { task.as_ref() };
     header.word.store(POSTED, Ordering::Relaxed);
+    home.remote.arrives();
     // SAFETY: we have just set `POSTED`.
     if unsafe { home.remote.push(task) }.is_err() {
+        home.remote.arrived();
         // SAFETY: ours alone again; the future was never polled, so its captures may be dropped here.
         unsafe {
             (header.vtable.get().cancel)(task);
@@ -293,7 +295,9 @@ pub(super) unsafe fn drain(home: &Home, mut list: *mut Header) {
         let flags = header.flags.get();
         if flags & NEW != 0 {
             home.pool.link(header.chunk);
-            home.counts.live.set(home.counts.live.get() + 1);
+            // In this order, so that nobody finds it in neither count.
+            home.counts.one_more();
+            home.remote.arrived();
             header.flags.set(LIVE | if home.stage.get() == Stage::Open { 0 } else { ABORT });
         } else {
             home.counts.wakes_remote.set(home.counts.wakes_remote.get() + 1);
