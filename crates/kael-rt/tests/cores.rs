@@ -227,6 +227,73 @@ fn n01_no_wake_between_cores_is_lost() {
     });
 }
 
+/// Passes a value between two cores, and returns the calls of both for each time that it arrived.
+fn calls_a_hop(runtime: &Runtime, hops: u64) -> f64 {
+    let boxes: Arc<[Mailbox; 2]> = Arc::default();
+    let side = |core: usize| {
+        let boxes = boxes.clone();
+        runtime.spawn_on(core, move || async move {
+            let before = Handle::current().metrics().cores[core].syscalls;
+            for _ in 0..hops / 2 {
+                let value = boxes[core].get().await;
+                boxes[1 - core].put(value + 1);
+            }
+            Handle::current().metrics().cores[core].syscalls - before
+        })
+    };
+    let sides = [side(0), side(1)];
+    boxes[0].put(0);
+    let calls = runtime.block_on(async {
+        let mut calls = 0;
+        for side in sides {
+            calls += side.await.unwrap();
+        }
+        calls
+    });
+    assert_eq!(boxes[0].0.lock().unwrap().0, Some(hops));
+    calls as f64 / hops as f64
+}
+
+/// A call to wake the other core and one to sleep, at most: who is awake still when the answer comes needs neither.
+#[test]
+fn n01_a_hop_between_cores_costs_two_calls_at_most() {
+    within("a wake from one core to another was lost", || {
+        let runtime = cores(2);
+        calls_a_hop(&runtime, 100);
+        let calls = calls_a_hop(&runtime, size(2_000, 200_000) as u64);
+        assert!(calls <= 2.1, "{calls} calls a hop");
+    });
+}
+
+#[cfg(not(windows))] // By the account of Linux' scheduler.
+#[test]
+#[ignore = "a measurement: cargo test --release -p kael-rt --test cores -- --ignored --nocapture what_a_hop_costs"]
+fn what_a_hop_costs() {
+    const HOPS: u64 = 200_000;
+    for _ in 0..5 {
+        let runtime = Builder::new().cores(2).build().unwrap();
+        calls_a_hop(&runtime, 1_000);
+        let (from, before) = (std::time::Instant::now(), cpu_ns());
+        let calls = calls_a_hop(&runtime, HOPS);
+        let each = from.elapsed().as_secs_f64() * 1e6 / HOPS as f64;
+        let cpu = (cpu_ns() - before) as f64 / 1e3 / HOPS as f64;
+        println!(
+            "a hop between two cores: {calls:.3} calls, {cpu:.2} µs of CPU, {each:.2} µs of time"
+        );
+    }
+}
+
+/// How long the threads of this process have run.
+#[cfg(not(windows))]
+fn cpu_ns() -> u64 {
+    let threads = std::fs::read_dir("/proc/self/task").expect("proc is mounted");
+    let spent = |thread: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(thread.path().join("schedstat")).unwrap();
+        stat.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap()
+    };
+    threads.map(|thread| spent(thread.unwrap())).sum()
+}
+
 /// A connection goes to another core with what it had received and nobody had read.
 #[test]
 fn n01_connections_are_handed_to_other_cores() {

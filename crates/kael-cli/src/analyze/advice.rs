@@ -43,7 +43,7 @@ fn cores(machine: &Machine) -> (String, String) {
             "one runtime; blocking work competes with it, so keep `spawn_blocking` rare.".to_owned()
         }
         cores => format!(
-            "one runtime per thread, up to {cores}, each with its own tasks; share nothing between them but \
+            "`Builder::cores` of up to {cores}, each with its own tasks; share nothing between them but \
              messages. Leave one core to the kernel's network and storage work where latency matters."
         ),
     };

@@ -96,6 +96,7 @@ fn Operation::cancel_on(self, token: &CancelToken) -> CancelOn<O>;              
 
 const TASK: &str = "\
 // kael_rt, kael_rt::runtime: one thread per core, tasks need not be Send.
+fn Builder::cores(self, cores: usize) -> Builder;
 fn Builder::max_in_flight(self, operations: u32) -> Builder;
 fn Builder::blocking_threads(self, threads: usize) -> Builder;
 fn Builder::batch_wait(self, longest: Duration) -> Builder;
@@ -104,7 +105,8 @@ fn Builder::build(self) -> io::Result<Runtime>;
 fn Runtime::block_on<F: Future>(&self, future: F) -> F::Output;
 fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output>;
 fn spawn_blocking<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T>;
-fn Handle::spawn<S, F>(&self, start: S) -> JoinHandle<F::Output>;               // from any thread
+fn Handle::spawn<S, F>(&self, start: S) -> JoinHandle<F::Output>;               // from any thread, to the least loaded core
+fn Handle::spawn_on<S, F>(&self, core: usize, start: S) -> JoinHandle<F::Output>;
 fn Handle::metrics(&self) -> Metrics;                                           // system calls, submissions, ...
 ";
 

@@ -82,6 +82,7 @@ impl Handle {
     ///
     /// let answer = Builder::new().build()?.block_on(async {
     ///     let everywhere = Handle::current();
+    ///     assert_eq!(everywhere.cores(), 1);
     ///     everywhere.spawn(|| async { 6 * 7 }).await.unwrap()
     /// });
     /// assert_eq!(answer, 42);
