@@ -2,17 +2,16 @@
 // One core is simulated.
 #![cfg(not(kael_backend = "sim"))]
 
+#[cfg(unix)]
 #[path = "support/again.rs"]
 mod again;
 #[path = "support/drops.rs"]
 mod drops;
-#[path = "support/process.rs"]
-mod process;
 #[cfg(unix)]
 #[path = "support/starve.rs"]
 mod starve;
 
-use drops::{size, within};
+use drops::within;
 use kael_rt::net::{TcpListener, TcpStream};
 use kael_rt::runtime::{Builder, Runtime};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -135,7 +134,7 @@ fn n02_a_core_that_a_task_blocks_is_left_alone() {
 #[cfg(unix)]
 fn footprint() -> (usize, usize) {
     let threads = std::fs::read_dir("/proc/self/task").expect("proc is mounted").count();
-    (process::open().len(), threads)
+    (drops::open_now().len(), threads)
 }
 
 /// A thread may be listed for a moment after it was joined.
@@ -175,7 +174,7 @@ fn n02_runtimes_of_several_cores_leave_nothing_behind() {
         let (_, threads) = footprint();
         round();
         let before = (footprint().0, threads);
-        (0..size(200, 10_000)).for_each(|_| round());
+        (0..drops::size(200, 10_000)).for_each(|_| round());
         settles_at(before);
     });
 }

@@ -94,6 +94,10 @@ impl TcpListener {
 }
 
 impl TcpListener {
+    pub(super) fn from_fd(fd: Fd) -> TcpListener {
+        TcpListener { fd }
+    }
+
     pub(crate) fn fd(&self) -> &Fd {
         &self.fd
     }

@@ -94,8 +94,9 @@ impl Builder {
     /// The first is the thread that calls [`Runtime::block_on`] and runs inside that call only; the others are threads that
     /// [`build`](Builder::build) starts and dropping the runtime ends. Nothing is moved from core to core by itself: a
     /// task, a socket, a file and a pool stay where they were made. Work is placed by
-    /// [`Handle::spawn`](super::Handle::spawn) and [`spawn_on`](super::Handle::spawn_on), and a connection
-    /// by [`TcpStream::detach`](crate::net::TcpStream::detach). All other settings are for each core, but the
+    /// [`Handle::spawn`](super::Handle::spawn) and [`spawn_on`](super::Handle::spawn_on); connections are spread by the system
+    /// among listeners of each core ([`TcpSocket::set_reuseport`](crate::net::TcpSocket::set_reuseport)), or handed over
+    /// ([`TcpStream::detach`](crate::net::TcpStream::detach)). All other settings are for each core, but the
     /// blocking pool, which they share.
     ///
     /// ```

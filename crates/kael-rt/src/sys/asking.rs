@@ -1,7 +1,7 @@
 //! What a socket is asked and told that never blocks, and is the same call on every system.
 #![forbid(unsafe_code)]
 
-use super::{Backend, borrow, past_close};
+use super::{Backend, borrow, past_close, reuse_address, reuse_port};
 use crate::driver::Fd;
 use socket2::{SockAddr, SockRef};
 use std::{io, net::SocketAddr, time::Duration};
@@ -12,6 +12,11 @@ pub(crate) enum SocketOption {
     Ttl(u32),
     Broadcast(bool),
     Linger(Option<Duration>),
+    Keepalive(bool),
+    ReuseAddress(bool),
+    ReusePort(bool),
+    SendBuffer(u32),
+    ReceiveBuffer(u32),
 }
 
 pub(super) fn with_socket<R>(
@@ -59,7 +64,24 @@ impl Backend {
             SocketOption::Ttl(ttl) => socket.set_ttl_v4(ttl),
             SocketOption::Broadcast(on) => socket.set_broadcast(on),
             SocketOption::Linger(time) => socket.set_linger(time),
+            SocketOption::Keepalive(on) => socket.set_keepalive(on),
+            SocketOption::ReuseAddress(on) => reuse_address(&socket, on),
+            SocketOption::ReusePort(on) => reuse_port(&socket, on),
+            SocketOption::SendBuffer(bytes) => socket.set_send_buffer_size(bytes as usize),
+            SocketOption::ReceiveBuffer(bytes) => socket.set_recv_buffer_size(bytes as usize),
         })
+    }
+
+    /// Gives a socket an address. 1 system call.
+    pub(crate) fn bind(&mut self, fd: &Fd, addr: SocketAddr) -> io::Result<()> {
+        self.calls += 1;
+        with_socket(fd, |socket| socket.bind(&addr.into()))
+    }
+
+    /// A socket listens from here on. 1 system call.
+    pub(crate) fn listen_as(&mut self, fd: &Fd, backlog: i32) -> io::Result<()> {
+        self.calls += 1;
+        with_socket(fd, |socket| socket.listen(backlog))
     }
 
     pub(crate) fn nodelay(&mut self, fd: &Fd) -> io::Result<bool> {

@@ -1,7 +1,7 @@
 //! The systems that make a descriptor with its flags in one call: all but macOS.
 
 use super::{Backend, posix::again, scratch::PeerAddr};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::{
     ffi::CStr,
     io,
@@ -52,4 +52,9 @@ pub(super) fn sync(number: i32, data_only: bool) -> i32 {
 /// An option may be set as long as there is a socket. (On macOS it is an error when the peer has closed.)
 pub(super) fn past_close(result: io::Result<()>) -> io::Result<()> {
     result
+}
+
+/// Several sockets may listen at one address. (Linux and DragonFly spread connections among them; on the others one gets all.)
+pub(super) fn reuse_port(socket: &SockRef<'_>, on: bool) -> io::Result<()> {
+    socket.set_reuse_port(on)
 }

@@ -2,7 +2,9 @@
 
 #[allow(unused_imports, reason = "only kqueue, which is emulated here, may need a pipe")]
 pub(super) use super::flags::pipe;
-pub(super) use super::flags::{RECVMSG_FLAGS, SEND_FLAGS, accept, past_close, socket, sync};
+pub(super) use super::flags::{
+    RECVMSG_FLAGS, SEND_FLAGS, accept, past_close, reuse_port, socket, sync,
+};
 use super::{
     flags,
     posix::{again, answer},

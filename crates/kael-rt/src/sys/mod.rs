@@ -315,9 +315,11 @@ mod asking;
 #[cfg(not(kael_backend = "sim"))]
 pub(crate) use asking::SocketOption;
 #[cfg(not(any(windows, kael_backend = "sim")))]
-use own::past_close;
+use own::{past_close, reuse_port};
+#[cfg(not(any(windows, kael_backend = "sim")))]
+use sockets::reuse_address;
 #[cfg(windows)]
-use windows::past_close;
+use windows::{past_close, reuse_address, reuse_port};
 
 // Work for the blocking pool.
 #[cfg(not(kael_backend = "sim"))]

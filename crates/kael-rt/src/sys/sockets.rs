@@ -2,7 +2,7 @@
 
 use super::{Backend, asking::with_socket, own};
 use crate::driver::Fd;
-use socket2::{Domain, Protocol, SockAddr, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 use std::{
     io,
     net::SocketAddr,
@@ -22,6 +22,11 @@ pub(crate) fn borrow(fd: &Fd) -> Option<BorrowedFd<'_>> {
     (!fd.is_direct() && fd.number() >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd.number()) })
 }
 
+/// An address whose connections are just over may be had.
+pub(super) fn reuse_address(socket: &SockRef<'_>, on: bool) -> io::Result<()> {
+    socket.set_reuse_address(on)
+}
+
 impl Backend {
     /// A socket that listens. 4 system calls.
     pub(crate) fn listen(&mut self, addr: SocketAddr, backlog: i32) -> io::Result<i32> {
@@ -38,6 +43,18 @@ impl Backend {
         self.calls += 1;
         let socket = own::socket(Domain::for_address(to), Type::STREAM, Protocol::TCP)?;
         Ok(socket.into_raw_fd())
+    }
+
+    /// A stream socket that is nothing yet. 1 system call.
+    pub(crate) fn tcp_socket(&mut self, v6: bool) -> io::Result<i32> {
+        self.calls += 1;
+        let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
+        own::socket(domain, Type::STREAM, Protocol::TCP).map(IntoRawFd::into_raw_fd)
+    }
+
+    /// Any socket may connect.
+    pub(crate) fn prepare_to_connect(&mut self, _: &Fd, _: SocketAddr) -> io::Result<()> {
+        Ok(())
     }
 
     /// A bound datagram socket. 2 system calls.

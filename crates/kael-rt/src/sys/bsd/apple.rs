@@ -8,7 +8,7 @@ use super::{
     posix::{again, answer},
     scratch::PeerAddr,
 };
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::{
     ffi::CStr,
     io,
@@ -157,4 +157,9 @@ pub(super) fn past_close(result: io::Result<()>) -> io::Result<()> {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
         result => result,
     }
+}
+
+/// Several sockets may listen at one address. One of them gets all connections.
+pub(super) fn reuse_port(socket: &SockRef<'_>, on: bool) -> io::Result<()> {
+    socket.set_reuse_port(on)
 }

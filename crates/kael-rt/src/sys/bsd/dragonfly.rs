@@ -1,7 +1,7 @@
 //! DragonFly BSD.
 
 pub(super) use super::flags::{
-    RECVMSG_FLAGS, SEND_FLAGS, accept, open, past_close, pipe, socket, sync,
+    RECVMSG_FLAGS, SEND_FLAGS, accept, open, past_close, pipe, reuse_port, socket, sync,
 };
 pub(crate) use super::unpinned::pin_to_cpu;
 

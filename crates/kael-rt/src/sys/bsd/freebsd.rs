@@ -3,7 +3,8 @@
 pub(super) use super::flags::{
     RECVMSG_FLAGS, SEND_FLAGS, accept, open, past_close, pipe, socket, sync,
 };
-use std::io;
+use socket2::SockRef;
+use std::{io, os::fd::AsRawFd};
 
 /// Direct I/O, for open(2).
 pub(crate) const O_DIRECT: i32 = libc::O_DIRECT;
@@ -71,5 +72,17 @@ impl Drop for Pinned {
         let set = &self.before;
         // SAFETY: as above. If a processor of the old set is gone, the thread stays where it is.
         unsafe { libc::cpuset_setaffinity(level, which, SELF, size_of_val(set), set) };
+    }
+}
+
+/// Several sockets may listen at one address, and connections are spread among them.
+pub(super) fn reuse_port(socket: &SockRef<'_>, on: bool) -> io::Result<()> {
+    let on = libc::c_int::from(on);
+    let (value, size) = ((&raw const on).cast(), size_of::<libc::c_int>() as libc::socklen_t);
+    let (number, level) = (socket.as_raw_fd(), libc::SOL_SOCKET);
+    // SAFETY: an option of an int, by its address and size.
+    match unsafe { libc::setsockopt(number, level, libc::SO_REUSEPORT_LB, value, size) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }

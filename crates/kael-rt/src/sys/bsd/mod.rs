@@ -10,7 +10,7 @@ use super::{
 };
 pub(crate) use differs::{O_DIRECT, pin_to_cpu};
 pub(super) use differs::{
-    RECVMSG_FLAGS, SEND_FLAGS, accept, allocate, open, past_close, pipe, socket, sync,
+    RECVMSG_FLAGS, SEND_FLAGS, accept, allocate, open, past_close, pipe, reuse_port, socket, sync,
 };
 use std::{ffi::CStr, ptr::NonNull};
 

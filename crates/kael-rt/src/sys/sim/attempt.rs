@@ -11,7 +11,11 @@ use crate::{
     op::{RecvFlags, Request, SendFlags},
     sys::event::{COPIED, MORE, NOTIFICATION, buffer_flags},
 };
-use std::{cell::RefCell, net::Shutdown, rc::Rc};
+use std::{
+    cell::RefCell,
+    net::{Shutdown, SocketAddr},
+    rc::Rc,
+};
 
 /// One completion, before it is due.
 pub(super) struct Answer {
@@ -453,8 +457,9 @@ impl Backend {
             listener.connectors.add(&self.woken, user);
             return Outcome::Parked;
         }
-        let mut own = to;
-        own.set_port(self.world.borrow_mut().free_port(Ports::Stream, to.is_ipv6()));
+        let bound = stream.borrow().local.map(|local| local.port());
+        let free = || self.world.borrow_mut().free_port(Ports::Stream, to.is_ipv6());
+        let own = SocketAddr::new(to.ip(), bound.unwrap_or_else(free));
         let other = stream.borrow_mut().connect(own, to, self.faults.stream_buffer);
         listener.queue.push_back(Rc::new(Object::Stream(RefCell::new(other))));
         listener.acceptors.wake();

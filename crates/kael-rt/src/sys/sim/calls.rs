@@ -21,6 +21,11 @@ pub(crate) enum SocketOption {
     Ttl(u32),
     Broadcast(bool),
     Linger(Option<Duration>),
+    Keepalive(bool),
+    ReuseAddress(bool),
+    ReusePort(bool),
+    SendBuffer(u32),
+    ReceiveBuffer(u32),
 }
 
 /// A simulated number means nothing to the standard library.
@@ -83,6 +88,44 @@ impl Backend {
         Ok(world.insert(Object::Stream(RefCell::new(Stream::unconnected()))))
     }
 
+    /// A stream socket that is nothing yet.
+    pub(crate) fn tcp_socket(&mut self, v6: bool) -> io::Result<i32> {
+        let any = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        self.stream_socket(SocketAddr::new(any, 0))
+    }
+
+    /// Any socket may connect.
+    pub(crate) fn prepare_to_connect(&mut self, _: &Fd, _: SocketAddr) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Gives a stream socket an address.
+    pub(crate) fn bind(&mut self, fd: &Fd, addr: SocketAddr) -> io::Result<()> {
+        let object = self.object(fd)?;
+        let Object::Stream(stream) = &*object else {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        };
+        if stream.borrow().local.is_some() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let bound = error(self.world.borrow_mut().give_port(Ports::Stream, addr, &object))?;
+        stream.borrow_mut().local = Some(bound);
+        Ok(())
+    }
+
+    /// A stream socket listens from here on, at its address or any.
+    pub(crate) fn listen_as(&mut self, fd: &Fd, backlog: i32) -> io::Result<()> {
+        let local = match &*self.object(fd)? {
+            Object::Stream(stream) if !stream.borrow().is_connected() => stream.borrow().local,
+            _ => return Err(io::Error::from_raw_os_error(libc::EINVAL)),
+        };
+        let backlog = usize::try_from(backlog).unwrap_or(1).clamp(1, 4096);
+        let local = local.unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
+        let listener = |addr| Object::Listener(RefCell::new(Listener::new(addr, backlog)));
+        self.world.borrow_mut().listen(fd.number(), local, listener);
+        Ok(())
+    }
+
     /// A bound datagram socket.
     pub(crate) fn datagram_socket(&mut self, addr: SocketAddr) -> io::Result<i32> {
         self.calls += 2;
@@ -118,6 +161,17 @@ impl Backend {
             (_, SocketOption::Ttl(0 | 256..)) => {
                 return Err(io::Error::from_raw_os_error(libc::EINVAL));
             }
+            // One core is simulated, so nobody needs it.
+            (_, SocketOption::ReusePort(true)) => return Err(io::ErrorKind::Unsupported.into()),
+            // No peer is silent, no address is busy for a while, and buffers are as large as the simulation has them.
+            (
+                _,
+                SocketOption::Keepalive(_)
+                | SocketOption::ReuseAddress(_)
+                | SocketOption::ReusePort(false)
+                | SocketOption::SendBuffer(_)
+                | SocketOption::ReceiveBuffer(_),
+            ) => {}
             // Nothing here has hops, or broadcasts.
             (_, SocketOption::Ttl(_) | SocketOption::Broadcast(_)) => {}
             (_, SocketOption::Nodelay(_) | SocketOption::Linger(_)) => {

@@ -147,17 +147,54 @@ impl World {
     pub(super) fn bind(
         &mut self,
         kind: Ports,
-        mut addr: SocketAddr,
+        addr: SocketAddr,
         object: impl FnOnce(SocketAddr) -> Object,
     ) -> Result<(i32, SocketAddr), i32> {
+        let addr = self.choose_port(kind, addr)?;
+        let object = Rc::new(object(addr));
+        self.ports.insert((kind, addr.is_ipv6(), addr.port()), Rc::downgrade(&object));
+        Ok((self.insert_shared(object), addr))
+    }
+
+    /// Gives a port to an object that is there.
+    pub(super) fn give_port(
+        &mut self,
+        kind: Ports,
+        addr: SocketAddr,
+        object: &Rc<Object>,
+    ) -> Result<SocketAddr, i32> {
+        let addr = self.choose_port(kind, addr)?;
+        self.ports.insert((kind, addr.is_ipv6(), addr.port()), Rc::downgrade(object));
+        Ok(addr)
+    }
+
+    /// Another object in the place of one that has that address, or none yet.
+    pub(super) fn listen(
+        &mut self,
+        number: i32,
+        mut addr: SocketAddr,
+        object: impl FnOnce(SocketAddr) -> Object,
+    ) {
+        if addr.port() == 0 {
+            addr.set_port(self.free_port(Ports::Stream, addr.is_ipv6()));
+        }
+        let object = Rc::new(object(addr));
+        let key = (Ports::Stream, addr.is_ipv6(), addr.port());
+        self.ports.insert(key, Rc::downgrade(&object));
+        let place = usize::try_from(number - FIRST).ok().and_then(|i| self.table.get_mut(i));
+        if let Some(place) = place {
+            *place = Some(object);
+        }
+    }
+
+    /// The address with a port: the one that is asked for, if nobody has it, or a free one.
+    fn choose_port(&mut self, kind: Ports, mut addr: SocketAddr) -> Result<SocketAddr, i32> {
         if addr.port() == 0 {
             addr.set_port(self.free_port(kind, addr.is_ipv6()));
         } else if self.at(kind, addr).is_some() {
             return Err(libc::EADDRINUSE);
         }
-        let object = Rc::new(object(addr));
-        self.ports.insert((kind, addr.is_ipv6(), addr.port()), Rc::downgrade(&object));
-        Ok((self.insert_shared(object), addr))
+        Ok(addr)
     }
 
     /// A port that nobody has.

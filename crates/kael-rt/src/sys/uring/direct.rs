@@ -202,6 +202,14 @@ impl Backend {
                 let seconds = time.map_or(0, |time| time.as_secs().min(i32::MAX as u64) as i32);
                 (libc::SOL_SOCKET, libc::SO_LINGER, [time.is_some().into(), seconds], 8)
             }
+            SocketOption::Keepalive(on) => {
+                (libc::SOL_SOCKET, libc::SO_KEEPALIVE, [on.into(), 0], 4)
+            }
+            // They are of sockets that are neither connected nor listen, which have numbers.
+            SocketOption::ReuseAddress(_)
+            | SocketOption::ReusePort(_)
+            | SocketOption::SendBuffer(_)
+            | SocketOption::ReceiveBuffer(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         *self.direct.value = value;
         self.command(Sqe {

@@ -49,7 +49,7 @@ pub(crate) use self::{
     call::call,
     own::{MOST, advise_huge_pages, pin_to_cpu},
     port::Unpark,
-    sockets::{borrow, close_now, past_close},
+    sockets::{borrow, close_now, past_close, reuse_address, reuse_port},
     stat::StatBuf,
     transmit::{TRANSMITS, TRANSMITS_HEAD},
 };

@@ -74,6 +74,23 @@ impl Backend {
         own(socket).map(Number::for_driver)
     }
 
+    /// A stream socket that is nothing yet. 1 call.
+    pub(crate) fn tcp_socket(&mut self, v6: bool) -> io::Result<i32> {
+        self.calls += 1;
+        let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
+        own(self.registered.stream_socket(domain)?).map(Number::for_driver)
+    }
+
+    /// ConnectEx wants a socket with an address. 1 or 2 calls.
+    pub(crate) fn prepare_to_connect(&mut self, fd: &Fd, to: SocketAddr) -> io::Result<()> {
+        self.calls += 1;
+        if with_socket(fd, |socket| socket.local_addr()).is_ok() {
+            return Ok(());
+        }
+        self.calls += 1;
+        with_socket(fd, |socket| socket.bind(&any(to).into()))
+    }
+
     /// A bound datagram socket. 3 calls: that a datagram of its own found nobody is no error of what it receives.
     pub(crate) fn datagram_socket(&mut self, addr: SocketAddr) -> io::Result<i32> {
         self.calls += 3;
@@ -111,6 +128,16 @@ impl Backend {
         report_unreachable(Number::from_driver(fd.number()), true);
         Ok(())
     }
+}
+
+/// An address whose connections are just over may be had in any case; the option of that name lets others take it away.
+pub(crate) fn reuse_address(_: &SockRef<'_>, _: bool) -> io::Result<()> {
+    Ok(())
+}
+
+/// There is no such thing.
+pub(crate) fn reuse_port(_: &SockRef<'_>, on: bool) -> io::Result<()> {
+    if on { Err(io::ErrorKind::Unsupported.into()) } else { Ok(()) }
 }
 
 /// Whether a receive fails when an earlier datagram could not be delivered.
