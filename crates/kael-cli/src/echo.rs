@@ -1,10 +1,11 @@
 //! `kael echo`: a TCP server that sends back what it receives, until a signal ends it.
 
-use crate::fail::{Fail, doing};
+use crate::cores::Cores;
+use crate::fail::Fail;
 use crate::{interrupt, limits};
+use kael_rt::CancelToken;
 use kael_rt::buf::BufferPool;
 use kael_rt::net::{TcpListener, TcpStream};
-use kael_rt::{CancelToken, runtime::Builder};
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -15,9 +16,11 @@ pub(crate) struct Options {
     /// The address to listen at, for example 127.0.0.1:7000; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     listen: String,
+    #[command(flatten)]
+    cores: Cores,
 }
 
-/// The pool of all connections: 16 MiB.
+/// The pool of a core's connections: 16 MiB.
 const BUFFERS: usize = 1024;
 const BUFFER_BYTES: usize = 16 * 1024;
 
@@ -27,19 +30,27 @@ pub(crate) fn run(options: &Options) -> Result<(), Fail> {
     interrupt::on_signal(move |_| stopped.cancel())?;
     limits::raise_descriptors(u64::MAX);
     // The runtime's end cancels what the connections wait for, and closes them.
-    let runtime = Builder::new().build()?;
-    let served = runtime.block_on(serve(&options.listen, &stop))?;
+    let served = options.cores.serve(&options.listen, move |_, listener| {
+        let stop = stop.clone();
+        async move { Ok(serve(listener, &stop).await?.sums()) }
+    })?;
+    let sum = |of: usize| served.iter().map(|sums| sums[of]).sum::<u64>();
     eprintln!(
         "served {} connections, {} bytes; {} open at the end, {} ended with an error, {} times nothing could be accepted",
-        served.connections.get(),
-        served.bytes.get(),
-        served.open.get(),
-        served.errors.get(),
-        served.starved.get()
+        sum(0),
+        sum(1),
+        sum(2),
+        sum(3),
+        sum(4)
     );
+    if served.len() > 1 {
+        let of_cores: Vec<_> = served.iter().map(|sums| sums[0].to_string()).collect();
+        eprintln!("connections of each core: {}", of_cores.join(", "));
+    }
     Ok(())
 }
 
+/// What one core has served.
 #[derive(Default)]
 struct Served {
     connections: Cell<u64>,
@@ -50,14 +61,18 @@ struct Served {
     starved: Cell<u64>,
 }
 
+impl Served {
+    /// The counters, in the order of the report.
+    fn sums(&self) -> [u64; 5] {
+        [&self.connections, &self.bytes, &self.open, &self.errors, &self.starved].map(Cell::get)
+    }
+}
+
 fn add(counter: &Cell<u64>, n: u64) {
     counter.set(counter.get() + n);
 }
 
-async fn serve(addr: &str, stop: &CancelToken) -> io::Result<Rc<Served>> {
-    let listener =
-        TcpListener::bind(addr).await.map_err(doing(format!("cannot listen at {addr}")))?;
-    eprintln!("listening on {}", listener.local_addr()?);
+async fn serve(listener: TcpListener, stop: &CancelToken) -> io::Result<Rc<Served>> {
     let pool = BufferPool::new(BUFFERS, BUFFER_BYTES)?;
     let served = Rc::new(Served::default());
     let mut starved = false;

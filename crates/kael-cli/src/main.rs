@@ -7,6 +7,7 @@ mod against;
 mod allocations;
 mod analyze;
 mod before;
+mod cores;
 mod design;
 mod echo;
 mod fail;

@@ -163,3 +163,22 @@ fn a_server_that_ends_is_an_error_of_each_connection() {
     assert!(start.elapsed() < Duration::from_secs(40), "it does not wait for the time to be up");
     server.join().expect("the server ends");
 }
+
+/// Each core has a listener of its own, and the system spreads the connections.
+#[cfg(target_os = "linux")]
+#[test]
+fn two_cores_serve_one_address() {
+    let server = Server::of_command("echo --listen 127.0.0.1:0 --cores 2");
+    let output = kael(&format!("load --connect {} --connections 100 --seconds 1", server.addr));
+    expect_success(&output);
+    assert!(stdout(&output).contains("errors: 0"), "{}", stdout(&output));
+    let streams: Vec<_> = (0..100).map(|_| connect(&server)).collect();
+    streams.iter().for_each(|stream| round_trip(stream, 3));
+    drop(streams);
+    let last = server.interrupt();
+    assert!(last.contains("served 20") && last.contains("0 ended with an error"), "{last}");
+    let line = last.lines().find_map(|line| line.strip_prefix("connections of each core: "));
+    let of_cores: Vec<u32> = line.expect(&last).split(", ").map(|n| n.parse().unwrap()).collect();
+    // 200 by a hash: a quarter of them is far from what chance does.
+    assert!(of_cores.len() == 2 && of_cores.iter().all(|n| *n >= 50), "{of_cores:?}");
+}

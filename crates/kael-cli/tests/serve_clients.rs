@@ -359,3 +359,24 @@ fn the_log_and_its_rotation() {
     let new = fs::read_to_string(log).expect("it is there");
     assert!(new.contains("\"GET /none HTTP/1.1\" 404 14 \"-\" \"-\"\n"), "{new}");
 }
+
+/// Each core has a listener and connections of its own; the counters, the limits and the end are of all.
+#[cfg(target_os = "linux")]
+#[test]
+fn several_cores_are_one_server() {
+    let site = Site::new("clients-cores", "--cores 3 --metrics /metrics --max-per-address 64");
+    // As many at once as there may be, wherever each came to.
+    let mut clients: Vec<_> = (0..64).map(|_| site.client()).collect();
+    for client in &mut clients {
+        client.send(GET);
+        assert_eq!(client.answer(false).text(), "hello, world");
+    }
+    let mut refused = site.client();
+    refused.expect_end();
+    let mut one = clients.pop().expect("there are 64");
+    one.send("GET /metrics HTTP/1.1\r\nHost: a");
+    let text = one.answer(false).text();
+    assert!(text.contains("kael_connections_open 64"), "{text}");
+    let last = site.server.interrupt();
+    assert!(last.contains("served 65 requests on 65 connections"), "{last}");
+}

@@ -39,10 +39,10 @@ use crate::admission::Admission;
 use crate::before::before;
 use crate::fail::{Fail, doing};
 use crate::{interrupt, limits};
+use kael_rt::CancelToken;
 use kael_rt::buf::BufferPool;
 use kael_rt::net::TcpListener;
 use kael_rt::time::sleep;
-use kael_rt::{CancelToken, runtime::Builder};
 use log::Log;
 use metrics::Metrics;
 use open_files::{Entry, OpenFiles};
@@ -124,7 +124,10 @@ pub(crate) fn run(mut options: Options) -> Result<(), Fail> {
     let stop = CancelToken::new();
     let (stopped, reloaded) = (stop.clone(), shared.clone());
     interrupt::on_signal_or_reload(move |_| stopped.cancel(), move || reload(&reloaded))?;
-    let served = Builder::new().build()?.block_on(serve(shared.clone(), stop));
+    let (cores, listen) = (shared.options.cores, shared.options.listen.clone());
+    let of_all = shared.clone();
+    let served = cores
+        .serve(&listen, move |core, listener| serve(core, listener, of_all.clone(), stop.clone()));
     if let Some(log) = &shared.log {
         log.end();
     }
@@ -132,7 +135,7 @@ pub(crate) fn run(mut options: Options) -> Result<(), Fail> {
         // Its panic has been printed where it happened.
         let _ = thread.join();
     }
-    let open = served?;
+    let open = served?.into_iter().max().unwrap_or(0);
     let metrics = &shared.metrics;
     eprintln!(
         "served {} requests on {} connections, {} bytes; {} refused by the limit per address, {} ended for another, {} broken, \
@@ -167,11 +170,12 @@ fn reload(shared: &Shared) {
 }
 
 /// One core's part of it: it has everything of its own but [`Shared`]. Returns how many connections had not ended in time.
-async fn serve(shared: Arc<Shared>, stop: CancelToken) -> io::Result<usize> {
-    let listen = shared.options.listen.as_str();
-    let listener =
-        TcpListener::bind(listen).await.map_err(doing(format!("cannot listen at {listen}")))?;
-    eprintln!("listening on {}", listener.local_addr()?);
+async fn serve(
+    number: usize,
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    stop: CancelToken,
+) -> io::Result<usize> {
     let most = shared.options.max_connections as usize;
     // What is not used is no memory.
     let pool = |count, bytes| BufferPool::builder(count, bytes).registered(false).build();
@@ -210,7 +214,9 @@ async fn serve(shared: Arc<Shared>, stop: CancelToken) -> io::Result<usize> {
         core.waiting.displace();
     };
     shared.admission.accept(listener, &stop, connected, starved, Some(full)).await;
-    eprintln!("ending, with {} connections open", shared.admission.open());
+    if number == 0 {
+        eprintln!("ending, with {} connections open", shared.admission.open());
+    }
     before(shared.admission.empty(), sleep(shared.options.drain)).await;
     Ok(shared.admission.open())
 }

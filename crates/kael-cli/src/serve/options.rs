@@ -2,6 +2,7 @@
 
 use super::log::Format;
 use super::root::Links;
+use crate::cores::Cores;
 use crate::seconds;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub(crate) struct Options {
     /// The address to listen at; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(super) listen: String,
+    #[command(flatten)]
+    pub(super) cores: Cores,
     /// Speak TLS (1.2 and 1.3): files in PEM format with the chain of certificates, and with its private key
     #[arg(long, num_args = 2, value_names = ["CERT", "KEY"])]
     pub(super) tls: Option<Vec<PathBuf>>,
@@ -59,8 +62,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds::parse)]
     pub(super) write_timeout: Duration,
     /// Connections at a time; each takes at most 28 KiB and twice --header-bytes while it waits for its client, and 64 KiB more
-    /// (with TLS 130 KiB beside) while it is answered. For a further one, that which has waited longest for a whole request's head is ended. Fewer if
-    /// there are not two descriptors for each
+    /// (with TLS 130 KiB beside) while it is answered. For a further one, that which has waited longest for a whole request's head is ended (of
+    /// the same core, if there are several). Fewer if there are not two descriptors for each
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=16_000))]
     pub(super) max_connections: u32,
     /// Connections at a time from one address (of IPv6: from one /64); further ones are closed. Without it, no such limit
