@@ -1,8 +1,8 @@
 //! What is Linux's own: its flags, its forms of the calls that others have too, and its advice.
 
-#[allow(unused_imports, reason = "only kqueue, which is emulated here, may need a pipe")]
-pub(super) use super::flags::pipe;
-pub(super) use super::flags::{RECVMSG_FLAGS, SEND_FLAGS, accept, past_close, socket, sync};
+pub(super) use super::flags::{
+    RECVMSG_FLAGS, SEND_FLAGS, accept, past_close, pipe, socket, sync,
+};
 use super::{
     flags,
     posix::{again, answer},

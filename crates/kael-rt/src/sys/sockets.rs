@@ -6,7 +6,7 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use std::{
     io,
     net::SocketAddr,
-    os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
 };
 
 /// Closes a number at once.
@@ -20,6 +20,16 @@ pub(crate) fn close_now(number: i32) {
 pub(crate) fn borrow(fd: &Fd) -> Option<BorrowedFd<'_>> {
     // SAFETY: the number is open as long as `fd` is held: only its last user closes it.
     (!fd.is_direct() && fd.number() >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd.number()) })
+}
+
+/// What would wait does so, or says that it would.
+pub(super) fn set_blocking(number: i32, blocks: bool) -> io::Result<()> {
+    let says_so = libc::c_int::from(!blocks);
+    // SAFETY: an int, and the caller owns the number.
+    match unsafe { libc::ioctl(number, libc::FIONBIO, &raw const says_so) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 impl Backend {
@@ -46,6 +56,19 @@ impl Backend {
         let socket = own::socket(Domain::for_address(addr), Type::DGRAM, Protocol::UDP)?;
         socket.bind(&SockAddr::from(addr))?;
         Ok(socket.into_raw_fd())
+    }
+
+    /// A pipe: to be read from, to be written to. 1 system call.
+    pub(crate) fn pipe(&mut self) -> io::Result<[i32; 2]> {
+        self.calls += 1;
+        let (read, write) = own::pipe()?;
+        Ok([read, write].map(IntoRawFd::into_raw_fd))
+    }
+
+    /// One end of a pipe from elsewhere shall say that it would wait. 1 system call.
+    pub(crate) fn take_over_pipe(&mut self, end: &OwnedFd) -> io::Result<()> {
+        self.calls += 1;
+        set_blocking(end.as_raw_fd(), false)
     }
 
     /// Lets each datagram bring its time to live as control data, of that level and type.

@@ -69,6 +69,17 @@ budgets! {
     file_read_stream: Buffer "File::read_stream (64 x 4 KiB)", at_most 130.0, 72.0, 1.0, "ReadFile for each piece, and the wait where it is not over at once; the list of what is ahead";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", at_most 2.05, 1.1, 0.0, "WSARecv into a buffer of the pool, and the wait where nothing is there; while buffers are short it asks without one first";
     tcp_recv_stream: Buffer "RecvStream::next", at_most 2.05, 1.1, 0.0, "WSARecv and the wait";
+    pipe: Bytes "io::pipe", at_most 4.05, 4.05, 2.0, "CreateNamedPipe and CreateFile, and the CloseHandle of both ends; the name as text and as UTF-16";
+    pipe_read: Bytes "PipeReader::read", at_most 2.05, 1.1, 0.0, "ReadFile, and the wait where it is not over at once";
+    pipe_read_exact: Bytes "PipeReader::read_exact", at_most 2.05, 1.1, 0.0, "as read, again after a short read";
+    pipe_read_vectored: Bytes "PipeReader::read_vectored", at_most 2.05, 1.1, 0.0, "as read, into the first buffer that has room";
+    pipe_read_pooled: Bytes "PipeReader::read_pooled", at_most 2.05, 1.1, 0.0, "as read, into a buffer of the pool";
+    pipe_read_stream: Bytes "RecvStream::next (a pipe)", at_most 2.05, 1.1, 0.0, "as read, into a buffer of the pool";
+    pipe_write: Bytes "PipeWriter::write", at_most 2.05, 1.1, 0.0, "WriteFile, and the wait where it is not over at once";
+    pipe_write_all: Bytes "PipeWriter::write_all", at_most 2.05, 1.1, 0.0, "WriteFile, which takes all of it";
+    pipe_write_vectored: Bytes "PipeWriter::write_vectored", at_most 2.05, 1.1, 0.0, "as write, from the first buffer that has bytes";
+    pipe_write_all_vectored: Bytes "PipeWriter::write_all_vectored", at_most 4.05, 2.1, 0.0, "as write, for each of two buffers";
+    pipe_close: Bytes "PipeWriter::close", at_most 1.05, 1.05, 0.0, "CloseHandle";
     send_file: Bytes "io::send_file (32 KiB)", at_most 4.05, 12.0, 0.0, "TransmitFile, which takes a header along, the length of the file before it, and the wait; while another send has it, ReadFile and WSASend for each 64 KiB, and waits";
     copy_bidirectional: Bytes "io::copy_bidirectional (a message)", at_most 8.0, 8.0, 0.0, "a receive and a send, and the waits and calls of the copy and of the receiver";
     sleep: Timer "time::sleep", exact 1.0, 0.05, 0.0, "the deadline is the timeout of the wait";

@@ -110,6 +110,8 @@ fn most(len: usize) -> usize {
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
+    /// A read of a pipe has its buffer from the beginning: of pipes it is not documented that they say when something is there.
+    pub(crate) const PICKS_FOR_PIPES: bool = false;
 
     pub(crate) fn new(_: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let extensions = Extensions::get()?;
@@ -342,8 +344,8 @@ impl Backend {
     }
 
     /// Somebody else owns a number from here on: it blocks, as others expect.
-    pub(crate) fn let_go(&mut self, number: i32) {
-        let number = Number::from_driver(number);
+    pub(crate) fn let_go(&mut self, fd: &Descriptor) {
+        let number = number_of(fd);
         if number.kind() == number::Kind::Socket {
             self.registered.forget(number);
             self.calls += 1;

@@ -258,11 +258,7 @@ impl NamedPipe {
     }
 
     pub(super) async fn close(self) -> io::Result<()> {
-        self.writes().await?;
-        self.fd.driver().end_use(&self.fd);
-        Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
-        drop(self.fd.driver().unread(&self.fd));
-        Operation::new(Close { fd: self.fd }).await
+        close_stream(self.fd).await
     }
 
     pub(crate) fn fd(&self) -> &Fd {
