@@ -6,9 +6,12 @@ mod rig;
 mod sequence;
 
 use kael_rt::io::{AsyncReadExt, AsyncWrite, PipeReader, copy, pipe};
+#[cfg(not(kael_backend = "sim"))]
 use kael_rt::runtime::Builder;
 use kael_rt::time::{Duration, sleep};
-use rig::{READINESS, expect_nothing_open, size, within_limit};
+#[cfg(not(kael_backend = "sim"))]
+use rig::expect_nothing_open;
+use rig::{READINESS, size, within_limit};
 use sequence::{expect_piece, sequence};
 use std::collections::VecDeque;
 use std::future::Future;
