@@ -225,7 +225,7 @@ impl PipeWriter {
     /// A write that had begun is not undone by dropping it: it is finished before the next write,
     /// and an error it meets is the next write's.
     ///
-    #[doc = budget!(pipe_write)]
+    #[doc = budget!(pipe_read)]
     pub fn write<B: IoBuf>(&self, buf: B) -> Operation<Send<B>> {
         Operation::new(Send { fd: self.fd.clone(), buf, sent: 0 })
     }
@@ -233,7 +233,7 @@ impl PipeWriter {
     /// As [`write`](Self::write), from several buffers in order, the first 16 at most. (On Windows from the first that has
     /// bytes: pipes have no such call there.)
     ///
-    #[doc = budget!(pipe_write_vectored)]
+    #[doc = budget!(pipe_read_vectored)]
     pub fn write_vectored<V: IoBufs>(&self, bufs: V) -> Operation<SendVectored<V>> {
         Operation::new(SendVectored { fd: self.fd.clone(), bufs, sent: 0 })
     }
@@ -244,7 +244,7 @@ impl PipeWriter {
     /// Dropping it once begun finishes it. [`Operation::written`] says how far it is; after a time
     /// limit [`Error::transferred`](crate::Error::transferred) does.
     ///
-    #[doc = budget!(pipe_write_all)]
+    #[doc = budget!(pipe_read_exact)]
     pub fn write_all<B: IoBuf>(&self, buf: B) -> Operation<WriteAll<B>> {
         Operation::new(WriteAll { fd: self.fd.clone(), buf, written: 0 })
     }
