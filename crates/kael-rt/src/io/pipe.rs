@@ -100,6 +100,7 @@ pub struct PipeReader {
 }
 
 impl PipeReader {
+    #[allow(dead_code, reason = "pipes of Windows stay with their runtime")]
     pub(crate) fn from_fd(fd: Fd) -> PipeReader {
         PipeReader { fd }
     }
@@ -108,6 +109,7 @@ impl PipeReader {
         &self.fd
     }
 
+    #[allow(dead_code, reason = "likewise")]
     pub(crate) fn into_fd(self) -> Fd {
         self.fd
     }
@@ -208,6 +210,7 @@ pub struct PipeWriter {
 }
 
 impl PipeWriter {
+    #[allow(dead_code, reason = "pipes of Windows stay with their runtime")]
     pub(crate) fn from_fd(fd: Fd) -> PipeWriter {
         PipeWriter { fd }
     }
@@ -216,6 +219,7 @@ impl PipeWriter {
         &self.fd
     }
 
+    #[allow(dead_code, reason = "likewise")]
     pub(crate) fn into_fd(self) -> Fd {
         self.fd
     }

@@ -167,7 +167,11 @@ impl Backend {
                 let closed = self.close_number(number_of(fd));
                 Started::Done(closed.map_or_else(|code| -code, |()| 0))
             }
-            Request::AwaitClient { fd } | Request::Recv { fd, .. } | Request::Send { fd, .. }
+            Request::AwaitClient { fd }
+            | Request::Recv { fd, .. }
+            | Request::RecvVectored { fd, .. }
+            | Request::Send { fd, .. }
+            | Request::SendMessage { fd, .. }
                 if pipes::is_pipe(fd) =>
             {
                 let started = self.start_on_pipe(packet, request);

@@ -5,7 +5,7 @@ use super::{PipeMode, ReadMessage, operations::AwaitClient};
 use crate::{
     buf::{IoBuf, IoBufMut},
     driver::Fd,
-    op::{Close, Operation, Pass, ReadExact, Recv, Send, Sync, WriteAll},
+    op::{Operation, Pass, ReadExact, Recv, Send, Sync, WriteAll, close_stream},
     sys::{budgets::pipes::budget, pipes},
 };
 use std::{cell::Cell, io};
