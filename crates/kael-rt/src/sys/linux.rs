@@ -1,8 +1,6 @@
 //! What is Linux's own: its flags, its forms of the calls that others have too, and its advice.
 
-pub(super) use super::flags::{
-    RECVMSG_FLAGS, SEND_FLAGS, accept, past_close, pipe, socket, sync,
-};
+pub(super) use super::flags::{RECVMSG_FLAGS, SEND_FLAGS, accept, past_close, pipe, socket, sync};
 use super::{
     flags,
     posix::{again, answer},

@@ -108,9 +108,7 @@ impl Backend {
 #[inline]
 fn asked(request: &Request<'_>) -> usize {
     match request {
-        Request::Recv { fd, into, flags } if fd.is_stream() && !flags.peek => {
-            own::most(into.len())
-        }
+        Request::Recv { fd, into, flags } if fd.is_stream() && !flags.peek => own::most(into.len()),
         Request::RecvVectored { fd, message } if fd.is_stream() => message.room(),
         _ => 0,
     }

@@ -39,9 +39,7 @@ impl Backend {
             let text: Vec<u16> = name.encode_utf16().chain([0]).collect();
             let read = match self.create_pipe(&text, &SHAPE) {
                 // Somebody has a pipe of that name.
-                Err(error)
-                    if error.kind() == io::ErrorKind::PermissionDenied && tries < TRIES =>
-                {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied && tries < TRIES => {
                     continue;
                 }
                 read => read?,

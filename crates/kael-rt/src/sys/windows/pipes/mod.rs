@@ -155,20 +155,18 @@ impl Backend {
         packet.pending = true;
         match request {
             Request::Recv { into, .. } => {
-                let part =
-                    WSABUF { len: most(into.len()) as u32, buf: into.as_mut_ptr().cast() };
+                let part = WSABUF { len: most(into.len()) as u32, buf: into.as_mut_ptr().cast() };
                 self.read_pipe_into(packet, part)
             }
             // Pipes have no call for several buffers, and who gives several is content with a part.
             Request::RecvVectored { message, .. } => {
                 self.read_pipe_into(packet, first(message.vectors))
             }
-            Request::Send { from, .. } => {
-                let part =
-                    WSABUF { len: most(from.len()) as u32, buf: from.as_ptr().cast_mut() };
+            Request::Send { fd, from, .. } => {
+                let part = WSABUF { len: most(from.len()) as u32, buf: from.as_ptr().cast_mut() };
                 self.write_pipe(packet, fd, part)
             }
-            Request::SendMessage { message, .. } => {
+            Request::SendMessage { fd, message, .. } => {
                 self.write_pipe(packet, fd, first(message.vectors))
             }
             Request::AwaitClient { .. } => {
@@ -206,8 +204,7 @@ impl Backend {
         let (handle, overlapped) = (packet.number.handle(), &raw mut packet.overlapped);
         // SAFETY: an open handle; the memory is the operation's, of that length, and both it and the OVERLAPPED stay where they
         // are until the packet has come.
-        let done =
-            unsafe { WriteFile(handle, part.buf, part.len, ptr::null_mut(), overlapped) };
+        let done = unsafe { WriteFile(handle, part.buf, part.len, ptr::null_mut(), overlapped) };
         let called = outcome(done, packet);
         self.called(packet, called)
     }
