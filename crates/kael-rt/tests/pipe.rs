@@ -414,3 +414,51 @@ fn p01_without_a_free_descriptor_a_pipe_is_an_error() {
         });
     });
 }
+
+/// In a program that does not ignore the signal, as one whose `main` is not Rust's.
+#[test]
+#[cfg(all(target_os = "linux", not(kael_backend = "sim")))] // It changes what a signal does.
+fn p01_no_signal_is_raised_where_the_kernel_can_do_without() {
+    rig::in_own_process("p01_no_signal_is_raised_where_the_kernel_can_do_without", || {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        let mut numbers = release.split('.').map_while(|part| part.parse::<u32>().ok());
+        if (numbers.next().unwrap(), numbers.next().unwrap()) < (6, 18) {
+            println!("not checked: a kernel before 6.18 raises SIGPIPE");
+            return;
+        }
+        // SAFETY: the signal's disposition, in a process of the test's own.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        kael_rt::block_on(async {
+            let (reader, writer) = pipe().unwrap();
+            reader.close().await.unwrap();
+            for _ in 0..3 {
+                let error = writer.write("nobody").await.0.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+            }
+            let error = writer.write_all_vectored(["no", "body"]).await.0.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+            let (reader, writer) = pipe().unwrap();
+            let mut waiting = pin!(writer.write_all(vec![1; BIG]));
+            assert!(poll_once(&mut waiting).is_pending());
+            turns().await;
+            drop(reader);
+            assert_eq!(waiting.await.0.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        });
+        // And it would have been the end.
+        // SAFETY: a child that does nothing but write to a pipe which nobody reads.
+        let status = unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                let mut ends = [0; 2];
+                libc::pipe(ends.as_mut_ptr());
+                libc::close(ends[0]);
+                libc::write(ends[1], [0u8].as_ptr().cast(), 1);
+                libc::_exit(0);
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &mut status, 0), child);
+            status
+        };
+        assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGPIPE);
+    });
+}

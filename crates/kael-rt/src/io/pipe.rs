@@ -186,9 +186,9 @@ impl std::fmt::Debug for PipeReader {
 /// `BrokenPipe`. Dropping the writer gives up what is in flight and closes it; [`close`](Self::close) finishes what was
 /// written first.
 ///
-/// **SIGPIPE**: on Unix the kernel also sends this signal to a process that writes to a pipe without a reader. Rust's
-/// `main` ignores it, and then the error is all there is. A process whose `main` is another language's is killed unless
-/// it ignores the signal itself. For sockets no signal is sent in any case.
+/// **SIGPIPE**: on Unix a write to a pipe that nobody reads also raises this signal. A Rust `main` ignores it, and then the error is
+/// all there is. In a process whose `main` is another language's it is the end of the process, unless that ignores it; but not
+/// on Linux from 6.18 on (RWF_NOSIGNAL), on macOS and on NetBSD (F_SETNOSIGPIPE), where none is raised.
 ///
 /// ```
 /// # kael_rt::block_on(async {

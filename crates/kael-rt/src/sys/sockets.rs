@@ -62,12 +62,14 @@ impl Backend {
     pub(crate) fn pipe(&mut self) -> io::Result<[i32; 2]> {
         self.calls += 1;
         let (read, write) = own::pipe()?;
+        own::silence(write.as_raw_fd());
         Ok([read, write].map(IntoRawFd::into_raw_fd))
     }
 
     /// One end of a pipe from elsewhere shall say that it would wait. 1 system call.
     pub(crate) fn take_over_pipe(&mut self, end: &OwnedFd) -> io::Result<()> {
         self.calls += 1;
+        own::silence(end.as_raw_fd());
         set_blocking(end.as_raw_fd(), false)
     }
 

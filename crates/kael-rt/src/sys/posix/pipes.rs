@@ -19,13 +19,14 @@ pub(super) fn read_vectored(number: i32, message: &mut MessageMut<'_>) -> i32 {
 
 /// Writes what there is room for.
 pub(super) fn write(number: i32, from: &[u8]) -> i32 {
-    let (bytes, len) = (from.as_ptr().cast(), own::most(from.len()));
-    // SAFETY: the bytes are borrowed; the number is open, see `call`.
-    again(|| unsafe { libc::write(number, bytes, len) })
+    let one =
+        libc::iovec { iov_base: from.as_ptr().cast_mut().cast(), iov_len: own::most(from.len()) };
+    // SAFETY: one vector, of bytes that are borrowed; the number is open, see `call`.
+    again(|| unsafe { own::write_pipe(number, &one, 1) })
 }
 
 pub(super) fn write_vectored(number: i32, message: &Message<'_>) -> i32 {
     let (vectors, count) = (message.header.msg_iov, message.header.msg_iovlen as i32);
     // SAFETY: as in `read_vectored`, of bytes that are borrowed.
-    again(|| unsafe { libc::writev(number, vectors, count) })
+    again(|| unsafe { own::write_pipe(number, vectors, count) })
 }

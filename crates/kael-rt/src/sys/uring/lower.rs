@@ -4,7 +4,11 @@ use super::{abi::*, buffers, files::FileTable, fixed::Fixed, ring::Probe, shots:
 use crate::{
     driver::Descriptor,
     op::{RecvFlags, Request, SendFlags, Side},
-    sys::{PeerAddr, event::clamp, own::STAT_MASK},
+    sys::{
+        PeerAddr,
+        event::clamp,
+        own::{STAT_MASK, no_signal},
+    },
 };
 use std::net::Shutdown;
 
@@ -191,6 +195,7 @@ pub(super) fn lower(
             opcode: OP_WRITE,
             addr: from.as_ptr() as u64,
             len: clamp(from.len()),
+            op_flags: no_signal() as u32,
             ..pipe(fd, files)
         },
         Request::Send { fd, from, flags } => Sqe {
@@ -217,6 +222,7 @@ pub(super) fn lower(
             opcode: OP_WRITEV,
             addr: message.header.msg_iov as u64,
             len: message.header.msg_iovlen as u32,
+            op_flags: no_signal() as u32,
             ..pipe(fd, files)
         },
         Request::SendMessage { fd, message, flags } => Sqe {
