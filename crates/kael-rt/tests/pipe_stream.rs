@@ -1,19 +1,18 @@
 //! Reads of pipes into buffers of a pool, which the kernel repeats by itself where it can: begun again exactly once however
-//! one ends, every byte once and in order, no more than a share for who is flooded, and a receive that finds no buffer goes
-//! on when one comes back.
+//! one ends, every byte once and in order.
 
+#[path = "support/pieces.rs"]
+mod pieces;
 mod rig;
-#[path = "support/sequence.rs"]
-mod sequence;
 
 use kael_rt::buf::BufferPool;
-use kael_rt::io::{PipeReader, PipeWriter, pipe};
+use kael_rt::io::pipe;
 use kael_rt::runtime::Builder;
-use kael_rt::time::{Duration, sleep, timeout};
+use kael_rt::time::{Duration, timeout};
+use pieces::{How, expect_all, expect_piece, expect_whole, sequence, write_sequence};
 #[allow(unused_imports, reason = "a simulated kernel is not asked")]
 use rig::READINESS;
 use rig::{size, within_limit};
-use sequence::{expect_piece, sequence};
 use std::future::Future;
 use std::io::ErrorKind;
 use std::pin::pin;
@@ -25,66 +24,6 @@ fn runs<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
 
 fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Writes a sequence of `total` bytes in pieces of several sizes, and closes.
-async fn write_sequence(writer: PipeWriter, total: usize, sizes: &[usize]) {
-    let mut at = 0;
-    for len in sizes.iter().cycle() {
-        if at == total {
-            break;
-        }
-        let len = (*len).min(total - at);
-        writer.write_all(sequence(at, len)).await.0.unwrap();
-        at += len;
-        kael_rt::yield_now().await;
-    }
-    writer.close().await.unwrap();
-}
-
-/// How a pipe is read.
-#[derive(Clone, Copy, Debug)]
-enum How {
-    Pooled,
-    Stream,
-}
-
-async fn expect_all(reader: &PipeReader, pool: &BufferPool, total: usize, how: How) {
-    let mut at = 0;
-    let mut pieces = reader.read_stream(pool);
-    loop {
-        let piece = match how {
-            How::Pooled => reader.read_pooled(pool).await.unwrap(),
-            How::Stream => pieces.next().await.unwrap(),
-        };
-        let Some(piece) = piece else { break };
-        assert!(!piece.is_empty() && piece.len() <= pool.size());
-        expect_piece(at, &piece);
-        at += piece.len();
-    }
-    assert_eq!(at, total, "the pipe ended elsewhere, read by {how:?}");
-}
-
-/// The pool has all its buffers, once what was dropped has ended; and the kernel has those that are lent to it.
-async fn expect_whole(pool: &BufferPool) {
-    for _ in 0..20 {
-        if pool.available() + pool.lent() == pool.count() {
-            break;
-        }
-        sleep(Duration::from_millis(1)).await;
-    }
-    assert_eq!(pool.available() + pool.lent(), pool.count(), "buffers are lost: {pool:?}");
-    if cfg!(windows) {
-        // A read of a pipe brings its own buffer there.
-        return;
-    }
-    let (reader, writer) = pipe().unwrap();
-    let mut held = Vec::new();
-    while pool.lent() > 0 {
-        writer.write_all("x").await.0.unwrap();
-        let piece = timeout(Duration::from_secs(10), reader.read_pooled(pool)).await;
-        held.push(piece.unwrap_or_else(|_| panic!("the kernel has fewer than {pool:?} says")));
-    }
 }
 
 #[test]
@@ -193,7 +132,7 @@ fn p03_one_request_brings_all_pieces() {
         runtime.block_on(async {
             let pool = BufferPool::new(16, 4096).unwrap();
             let (reader, mut writer) = std::io::pipe().unwrap();
-            let reader = PipeReader::from_std(reader).unwrap();
+            let reader = kael_rt::io::PipeReader::from_std(reader).unwrap();
             let mut pieces = reader.read_stream(&pool);
             let mut next = async || {
                 writer.write_all(&[7; 100]).unwrap();
@@ -331,138 +270,5 @@ fn p03_the_end_stays() {
         assert_eq!(waiting.await.unwrap(), (Some(b"last".to_vec()), true, true));
         assert!(reader.read_pooled(&pool).await.unwrap().is_none());
         expect_whole(&pool).await;
-    });
-}
-
-#[test]
-fn p04_a_pool_of_one_serves_a_burst_of_many() {
-    within_limit(|| {
-        let runtime = Builder::new().build().unwrap();
-        let handle = runtime.handle();
-        runtime.block_on(async {
-            let pool = BufferPool::new(1, 256).unwrap();
-            let held = pool.try_get().expect("nobody has it yet");
-            let total = size(10_000, 100_000);
-            let mut tasks = Vec::new();
-            for i in 0..20 {
-                let (reader, writer) = pipe().unwrap();
-                let pool = pool.clone();
-                tasks.push(kael_rt::spawn(write_sequence(writer, total, &[2000, 10])));
-                tasks.push(kael_rt::spawn(async move {
-                    let how = if i % 2 == 0 { How::Pooled } else { How::Stream };
-                    expect_all(&reader, &pool, total, how).await;
-                }));
-            }
-            // Each has something to read, and no buffer for it.
-            sleep(Duration::from_millis(5)).await;
-            drop(held);
-            for task in tasks {
-                task.await.unwrap();
-            }
-            expect_whole(&pool).await;
-        });
-        let core = &handle.metrics().cores[0];
-        // (On Windows a read brings its buffer, and waits for that.)
-        assert!(core.pool_starved > 0 || cfg!(windows), "one buffer was enough for twenty pipes");
-    });
-}
-
-/// While no buffer is free, nobody looks again and again: the core sleeps until one comes back, and goes on then.
-#[test]
-#[cfg(not(kael_backend = "sim"))] // It counts the system's calls.
-fn p04_a_starving_stream_sleeps_until_a_buffer_is_back() {
-    within_limit(|| {
-        let runtime = Builder::new().build().unwrap();
-        let handle = runtime.handle();
-        runtime.block_on(async {
-            let pool = BufferPool::new(2, 64).unwrap();
-            let (reader, writer) = pipe().unwrap();
-            writer.write_all("early").await.0.unwrap();
-            let mut held = vec![reader.read_pooled(&pool).await.unwrap().unwrap()];
-            held.extend(pool.try_get());
-            if !cfg!(windows) {
-                assert_eq!((held.len(), pool.available(), pool.lent()), (2, 0, 0));
-            }
-            let mut pieces = reader.read_stream(&pool);
-            writer.write_all("late").await.0.unwrap();
-            let waiting = kael_rt::spawn(async move { pieces.next().await });
-            sleep(Duration::from_millis(5)).await;
-            assert!(!waiting.is_finished(), "no buffer is free");
-            let before = handle.metrics().cores[0].syscalls;
-            sleep(Duration::from_millis(100)).await;
-            let calls = handle.metrics().cores[0].syscalls - before;
-            // The emulated kqueue interrupts waits, and ends them for nothing.
-            let most = if cfg!(kael_backend = "kqueue") { 50 } else { 3 };
-            assert!(calls <= most, "{calls} calls while nothing could be done");
-            assert!(!waiting.is_finished(), "no buffer is free");
-            let before = handle.metrics().cores[0].turns;
-            held.pop();
-            assert_eq!(&waiting.await.unwrap().unwrap().unwrap()[..], b"late");
-            // No timer is waited for: a few turns, and not a time.
-            let turns = handle.metrics().cores[0].turns - before;
-            assert!(turns <= 10 || cfg!(kael_backend = "kqueue"), "it went on {turns} turns later");
-        });
-    });
-}
-
-/// A pipe that is written without pause has no more than its share: each of the others gets on within a bounded number of turns.
-#[test]
-#[cfg(not(kael_backend = "sim"))] // The simulated kernel has other turns.
-fn p04_a_flood_does_not_starve_the_others() {
-    use std::cell::Cell;
-    use std::rc::Rc;
-    within_limit(|| {
-        let runtime = Builder::new().build().unwrap();
-        let handle = runtime.handle();
-        runtime.block_on(async {
-            let pool = BufferPool::new(12, 1024).unwrap();
-            let stop = Rc::new(Cell::new(false));
-            // Who is flooded holds nine of the twelve buffers for a while.
-            let (reader, writer) = pipe().unwrap();
-            let (flood, ends) = (pool.clone(), stop.clone());
-            kael_rt::spawn(async move {
-                while !ends.get() {
-                    writer.write_all(vec![1; 256 * 1024]).await.0.unwrap();
-                }
-                writer.close().await
-            });
-            let flooded = kael_rt::spawn(async move {
-                let (mut pieces, mut read) = (reader.read_stream(&flood), 0);
-                let mut held = Vec::new();
-                while let Some(piece) = pieces.next().await.unwrap() {
-                    read += piece.len();
-                    held.push(piece);
-                    if held.len() == 9 {
-                        kael_rt::yield_now().await;
-                        held.clear();
-                    }
-                }
-                read
-            });
-            let worst = Rc::new(Cell::new(0));
-            let mut light = Vec::new();
-            for _ in 0..99 {
-                let (reader, writer) = pipe().unwrap();
-                let (pool, worst, handle) = (pool.clone(), worst.clone(), handle.clone());
-                light.push(kael_rt::spawn(async move {
-                    let mut pieces = reader.read_stream(&pool);
-                    for _ in 0..size(20, 200) {
-                        writer.write_all("light").await.0.unwrap();
-                        let before = handle.metrics().cores[0].turns;
-                        let piece = pieces.next().await.unwrap().unwrap();
-                        assert_eq!(&piece[..], b"light");
-                        let turns = handle.metrics().cores[0].turns - before;
-                        worst.set(worst.get().max(turns));
-                    }
-                }));
-            }
-            for task in light {
-                task.await.unwrap();
-            }
-            stop.set(true);
-            assert!(flooded.await.unwrap() > 0, "the flood never ran");
-            println!("the longest wait: {} turns", worst.get());
-            assert!(worst.get() <= 100, "a light pipe waited for {} turns", worst.get());
-        });
     });
 }
