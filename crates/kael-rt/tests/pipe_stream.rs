@@ -116,7 +116,7 @@ fn p03_a_stream_has_one_request_with_the_kernel() {
 #[cfg(all(target_os = "linux", not(kael_backend = "sim")))]
 fn repeats() -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    let mut numbers = release.split('.').map_while(|part| part.parse::<u32>().ok());
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).flat_map(str::parse::<u32>);
     let version = (numbers.next().unwrap(), numbers.next().unwrap());
     !READINESS && version >= (6, 12)
 }
