@@ -48,7 +48,7 @@ pub enum Area {
     Socket,
     /// Buffer pools, and what is received into them.
     Buffer,
-    /// From one descriptor to another.
+    /// Pipes, and from one descriptor to another.
     Bytes,
     /// Time.
     Timer,

@@ -8,6 +8,7 @@ mod files;
 mod machine;
 mod meter;
 mod page;
+mod pipes;
 mod queued;
 mod rate;
 mod report;
@@ -88,7 +89,7 @@ pub(crate) enum Ops {
     Socket,
     /// Pools, and each way to receive and to send
     Buffers,
-    /// Files into sockets and sockets into each other, and each way to do that
+    /// Pipes; files into sockets and sockets into each other, and each way to do that
     Bytes,
     Timer,
     Task,
@@ -241,7 +242,10 @@ async fn measure(options: &Options, runtime: &Runtime, dir: &ScratchDir) -> io::
                 udp::measure(&mut meter).await?;
             }
             Area::Buffer => buffers::measure(&mut meter, dir).await?,
-            Area::Bytes => bytes::measure(&mut meter, dir).await?,
+            Area::Bytes => {
+                pipes::measure(&mut meter).await?;
+                bytes::measure(&mut meter, dir).await?;
+            }
             Area::Timer => timers::measure(&mut meter, dir).await?,
             _ => tasks::measure(&mut meter, &runtime.handle()).await?,
         }

@@ -71,7 +71,11 @@ fn UdpSocket::recv_from<B: IoBufMut>(&self, buf: B) -> Operation<RecvFrom<B>>;
 ";
 
 const BYTES: &str = "\
-// kael_rt::io: from one descriptor to another, without a copy where the system can.
+// kael_rt::io: pipes, and from one descriptor to another, without a copy where the system can.
+fn pipe() -> io::Result<(PipeReader, PipeWriter)>;
+fn PipeReader::read<B: IoBufMut>(&self, buf: B) -> Operation<Recv<B>>;
+fn PipeReader::read_stream(&self, pool: &BufferPool) -> RecvStream;             // next().await, one request for all
+fn PipeWriter::write_all<B: IoBuf>(&self, buf: B) -> Operation<WriteAll<B>>;
 fn send_file(file: &File, range: impl RangeBounds<u64>, stream: &TcpStream) -> Operation<SendFile>;   // io::Result<u64>
 fn Operation::<SendFile>::header<B: IoBuf>(self, header: B) -> Operation<SendFile<B, T>>;   // and trailer
 async fn copy_bidirectional(a: &TcpStream, b: &TcpStream) -> io::Result<(u64, u64)>;

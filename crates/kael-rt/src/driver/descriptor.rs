@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Datagram,
     // From here on both sides have a gate.
     Stream,
+    /// One end of a pipe: a stream of which the system reads and writes as it does of a file.
+    Pipe,
     Listener,
 }
 
@@ -125,6 +127,18 @@ impl Descriptor {
     #[inline]
     pub(crate) fn kind(&self) -> Kind {
         self.kind.get()
+    }
+
+    /// Bytes in order, with an end: a connection or a pipe.
+    #[inline]
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.kind.get(), Kind::Stream | Kind::Pipe)
+    }
+
+    /// One end of a pipe, which has no calls of sockets.
+    #[inline(always)]
+    pub(crate) fn is_pipe(&self) -> bool {
+        self.kind.get() == Kind::Pipe
     }
 
     /// The number, as the kernel knows it; -1 once it was given away.
@@ -298,7 +312,7 @@ impl Fd {
             // Its next owner may close it at once, and then nothing may keep the file open.
             driver.flush();
         }
-        driver.with(|inner| inner.backend.let_go(number));
+        driver.with(|inner| inner.backend.let_go(&self));
         self.forget_number();
         Ok(number)
     }
@@ -315,6 +329,12 @@ impl Fd {
         let number = self.release_number()?;
         // SAFETY: as in `into_file`.
         Ok(unsafe { sys::stream_of(number) })
+    }
+
+    /// A pipe's number; see [`release_number`](Self::release_number).
+    #[allow(dead_code, reason = "pipes of Windows stay here")]
+    pub(crate) fn into_number(self) -> Result<i32, Fd> {
+        self.release_number()
     }
 
     /// Somebody else uses the descriptor too.

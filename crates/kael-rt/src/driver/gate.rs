@@ -351,13 +351,13 @@ impl Inner {
             if held > 0 || (result >= 0 && whole) {
                 // A listener and a datagram socket have no end that could tell of a loss, so theirs
                 // may be more; a part of the slots must be left for those who read what was left.
-                let share = if fd.kind() == Kind::Stream { 8 } else { 2 };
+                let share = if fd.is_stream() { 8 } else { 2 };
                 if self.carries < self.slots.max() / share {
                     self.leave_carry(index, node, held);
                     return Some(End::Carry(node, fd.is_abandoned()));
                 }
                 // Bytes are never skipped in silence: the stream is over.
-                if fd.kind() == Kind::Stream {
+                if fd.is_stream() {
                     fd.read.sticky.set(Fault::CarryFull.code());
                     fd.read.dead.set(true);
                     self.backend.shut_down(fd);

@@ -1,7 +1,7 @@
 //! Pools whose buffers a driver may receive into, and what passes between the two.
 
 use super::{
-    Driver, Fd, Key,
+    Descriptor, Driver, Fd, Key,
     inner::Inner,
     slot::{NONE, SlotId, State},
 };
@@ -104,7 +104,7 @@ impl Key {
                 return Piece::Last;
             }
             if inner.backend.may_receive(self.id, fd.number())
-                && let Some(item) = inner.receive(self.id, fd.number(), pool)
+                && let Some(item) = inner.receive(self.id, fd, pool)
             {
                 return item;
             }
@@ -135,7 +135,7 @@ impl Key {
 impl Inner {
     /// Receives for a multishot whose future looks: into a buffer that nobody has, or one that was lent to the backend.
     #[inline(always)]
-    fn receive(&mut self, id: SlotId, fd: i32, pool: &PoolShared) -> Option<Piece> {
+    fn receive(&mut self, id: SlotId, fd: &Descriptor, pool: &PoolShared) -> Option<Piece> {
         let own = pool.take();
         let (at, buffer) = match own {
             Some(buffer) => (pool.at(buffer), buffer),

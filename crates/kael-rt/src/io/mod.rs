@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bidirectional;
+mod pipe;
 mod read;
 mod send_file;
 mod split;
@@ -13,6 +14,7 @@ mod stream;
 mod write;
 
 pub use bidirectional::{Progress, copy_bidirectional, copy_bidirectional_with};
+pub use pipe::{PipeReader, PipeWriter, pipe};
 pub use read::{AsyncRead, AsyncReadExt};
 pub use send_file::send_file;
 pub use split::{ReadHalf, WriteHalf, split};

@@ -15,6 +15,7 @@ use crate::{
     buf::{BufferPool, Get, PoolBuf},
     driver::{Driver, Fd, Key, Piece, Submitted},
     op::{Operation, Received, Recv, RecvOne, RecvShots},
+    sys::Backend,
     task::context,
 };
 use std::{
@@ -31,7 +32,7 @@ const LARGE: usize = 13 * 1024;
 const MOSTLY_LARGE: i8 = 4;
 
 /// Something received into a buffer of a pool; made by
-/// [`TcpStream::recv_pooled`](super::TcpStream::recv_pooled).
+/// [`TcpStream::recv_pooled`](super::TcpStream::recv_pooled) and [`PipeReader::read_pooled`](crate::io::PipeReader::read_pooled).
 ///
 /// ```
 /// use kael_rt::{buf::BufferPool, net::{RecvPooled, TcpListener, TcpStream}};
@@ -87,8 +88,13 @@ impl State {
     }
 }
 
+/// The group from which the backend picks a buffer. `None`: there is none, or not for what is received here.
+fn group(fd: &Fd, pool: &BufferPool) -> Option<u16> {
+    if fd.is_pipe() && !Backend::PICKS_FOR_PIPES { None } else { pool.shared().group() }
+}
+
 impl RecvPooled {
-    pub(super) fn new(fd: Fd, pool: BufferPool) -> RecvPooled {
+    pub(crate) fn new(fd: Fd, pool: BufferPool) -> RecvPooled {
         RecvPooled { fd, pool, starved: false, state: State::Fresh }
     }
 
@@ -102,7 +108,7 @@ impl RecvPooled {
             match &mut self.state {
                 State::Fresh => {
                     let (fd, pool) = (self.fd.clone(), self.pool.clone());
-                    self.state = match pool.shared().group() {
+                    self.state = match group(&fd, &pool) {
                         _ if fd.has_unread() => State::elsewhere(&fd, &pool),
                         Some(_) => State::Picking(Operation::new(RecvOne { fd, pool })),
                         None => State::Starving(pool.get(), Again::Never),
@@ -129,7 +135,7 @@ impl RecvPooled {
                             self.state = State::Reading(Operation::new(Recv { fd, buf }));
                             continue;
                         }
-                        *again = match self.pool.shared().group() {
+                        *again = match group(&self.fd, &self.pool) {
                             Some(_) if self.pool.lent() > 0 => {
                                 let (fd, pool) = (self.fd.clone(), self.pool.clone());
                                 Again::Asked(Operation::new(RecvOne { fd, pool }))
@@ -189,7 +195,7 @@ impl std::fmt::Debug for RecvPooled {
 }
 
 /// What a stream receives, in buffers of a pool, piece by piece; made by
-/// [`TcpStream::recv_stream`](super::TcpStream::recv_stream).
+/// [`TcpStream::recv_stream`](super::TcpStream::recv_stream) and [`PipeReader::read_stream`](crate::io::PipeReader::read_stream).
 ///
 /// ```
 /// use kael_rt::{buf::BufferPool, net::{RecvStream, TcpListener, TcpStream}};
@@ -230,7 +236,7 @@ enum Pieces {
 }
 
 impl RecvStream {
-    pub(super) fn new(fd: Fd, pool: BufferPool) -> RecvStream {
+    pub(crate) fn new(fd: Fd, pool: BufferPool) -> RecvStream {
         RecvStream { fd, pool, pieces: Pieces::Idle, large: 0 }
     }
 
@@ -333,7 +339,7 @@ impl RecvStream {
             self.pieces = Pieces::One(RecvPooled::from(read, fd, pool));
             return None;
         }
-        if pool.shared().group().is_none() || fd.has_unread() {
+        if group(&fd, &pool).is_none() || fd.has_unread() {
             self.pieces = Pieces::One(RecvPooled::new(fd, pool));
             return None;
         }

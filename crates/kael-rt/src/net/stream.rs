@@ -7,8 +7,8 @@ use crate::{
     buf::{BufferPool, IoBuf, IoBufMut, IoBufs, IoBufsMut},
     driver::{Fd, Kind},
     op::{
-        Close, Connect, Operation, Pass, Peek, Queue, ReadExact, Recv, RecvVectored, Send,
-        SendVectored, SendZc, SendZcVectored, ShutDown, WriteAll, WriteAllVectored,
+        Connect, Operation, Pass, Peek, Queue, ReadExact, Recv, RecvVectored, Send, SendVectored,
+        SendZc, SendZcVectored, ShutDown, WriteAll, WriteAllVectored, close_stream,
     },
     sys::{self, SocketOption},
     task::context,
@@ -467,11 +467,7 @@ impl TcpStream {
     ///
     #[doc = budget!(tcp_close)]
     pub async fn close(self) -> io::Result<()> {
-        Operation::new(Pass::<true> { fd: self.fd.clone() }).await?;
-        self.fd.driver().end_use(&self.fd);
-        Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
-        drop(self.fd.driver().unread(&self.fd));
-        Operation::new(Close { fd: self.fd }).await
+        close_stream(self.fd).await
     }
 
     /// The stream as one of the standard library; given back while an operation on it is under

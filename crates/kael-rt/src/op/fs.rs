@@ -1,7 +1,7 @@
 //! The operations of files. They are positional, so they need no order among themselves.
 #![forbid(unsafe_code)]
 
-use super::{Op, Plain, Request, Span, Step, Traits, net::all};
+use super::{Op, Operation, Pass, Plain, Request, Span, Step, Traits, net::all};
 use crate::{
     buf::{BufResult, IoBuf, IoBufMut, IoBufs, IoBufsMut},
     driver::{Completion, Fd, Kind, Scratch},
@@ -561,6 +561,16 @@ impl Op for Change {
         }
         completion.unit()
     }
+}
+
+/// Finishes what was written to a stream, ends its reads, closes it, and says how that went. What was received and
+/// not read is dropped.
+pub(crate) async fn close_stream(fd: Fd) -> io::Result<()> {
+    Operation::new(Pass::<true> { fd: fd.clone() }).await?;
+    fd.driver().end_use(&fd);
+    Operation::new(Pass::<false> { fd: fd.clone() }).await?;
+    drop(fd.driver().unread(&fd));
+    Operation::new(Close { fd }).await
 }
 
 /// Closes a file or a quiet socket and says how that went: `close`.

@@ -31,7 +31,7 @@ pub use fs::{
     Allocate, Change, Open, ReadAt, ReadExactAt, ReadVectoredAt, SetLen, Stat, StatPath, Sync,
     WriteAllAt, WriteAt, WriteVectoredAt,
 };
-pub(crate) use fs::{Changing, Close, KernelPath};
+pub(crate) use fs::{Changing, Close, KernelPath, close_stream};
 pub(crate) use incoming::AcceptNext;
 pub use link::{Link, Linkable, Linked, Links, link};
 pub(crate) use net::Pass;

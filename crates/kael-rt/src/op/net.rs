@@ -264,7 +264,7 @@ impl<B: IoBuf> Op for Send<B> {
 
     fn request<'a>(&'a mut self, _: &'a mut Scratch) -> Request<'a> {
         match self.buf.as_init().get(self.sent..) {
-            None | Some([]) if self.fd.kind() == Kind::Stream => Request::Pass { fd: &self.fd },
+            None | Some([]) if self.fd.is_stream() => Request::Pass { fd: &self.fd },
             rest => Request::Send {
                 fd: &self.fd,
                 from: rest.unwrap_or_default(),

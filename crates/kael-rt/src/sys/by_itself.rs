@@ -1,7 +1,7 @@
 //! What a backend says of receives on demand that has none: what a multishot receives comes by itself.
 
 use super::Backend;
-use crate::driver::{NONE, SlotId};
+use crate::driver::{Descriptor, NONE, SlotId};
 use std::ptr::NonNull;
 
 impl Backend {
@@ -17,7 +17,12 @@ impl Backend {
         false
     }
 
-    pub(crate) fn take_lent(&mut self, _: SlotId, _: i32, _: u16) -> Option<(NonNull<u8>, u16)> {
+    pub(crate) fn take_lent(
+        &mut self,
+        _: SlotId,
+        _: &Descriptor,
+        _: u16,
+    ) -> Option<(NonNull<u8>, u16)> {
         None
     }
 
@@ -26,7 +31,7 @@ impl Backend {
     pub(crate) unsafe fn receive_waiting(
         &mut self,
         _: SlotId,
-        _: i32,
+        _: &Descriptor,
         _: NonNull<u8>,
         _: usize,
     ) -> i32 {

@@ -27,7 +27,6 @@ pub(super) fn accept(number: i32, peer: &mut PeerAddr) -> isize {
 }
 
 /// A pipe whose ends do not block: to be read from, to be written to.
-#[allow(dead_code, reason = "only kqueue may need one")]
 pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut ends = [0; 2];
     // SAFETY: room for two numbers.

@@ -1,16 +1,20 @@
 //! What is Linux's own: its flags, its forms of the calls that others have too, and its advice.
 
-#[allow(unused_imports, reason = "only kqueue, which is emulated here, may need a pipe")]
-pub(super) use super::flags::pipe;
 pub(super) use super::flags::{
-    RECVMSG_FLAGS, SEND_FLAGS, accept, past_close, reuse_port, socket, sync,
+    RECVMSG_FLAGS, SEND_FLAGS, accept, past_close, pipe, reuse_port, socket, sync,
 };
 use super::{
     flags,
     posix::{again, answer},
     statx::StatBuf,
 };
-use std::{ffi::CStr, io, ptr::NonNull};
+use std::{
+    ffi::CStr,
+    io,
+    os::fd::AsRawFd,
+    ptr::NonNull,
+    sync::atomic::{AtomicI32, Ordering::Relaxed},
+};
 
 /// One call moves at most this many bytes: `MAX_RW_COUNT`, 2 GiB less a page.
 pub(crate) const MOST: usize = 0x7fff_f000;
@@ -79,6 +83,45 @@ pub(super) unsafe fn read_cached(number: i32, into: &[libc::iovec], at: u64) -> 
     let (vectors, n) = (into.as_ptr(), into.len() as i32);
     // SAFETY: the caller's word.
     again(|| unsafe { libc::preadv64v2(number, vectors, n, at as i64, libc::RWF_NOWAIT) })
+}
+
+/// The flag of a write that raises no SIGPIPE: RWF_NOSIGNAL, of Linux 6.18. 0: the kernel does not have it. That is asked once
+/// a process, by a write to a pipe that nobody reads.
+pub(super) fn no_signal() -> i32 {
+    const RWF_NOSIGNAL: i32 = 0x100;
+    const UNKNOWN: i32 = -1;
+    static KNOWN: AtomicI32 = AtomicI32::new(UNKNOWN);
+    let known = KNOWN.load(Relaxed);
+    if known != UNKNOWN {
+        return known;
+    }
+    let Ok((read, write)) = pipe() else { return 0 };
+    drop(read);
+    let mut byte = 0u8;
+    let one = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    // SAFETY: one vector, of one byte of ours. A kernel without the flag writes nothing.
+    let n = unsafe { libc::pwritev64v2(write.as_raw_fd(), &one, 1, -1, RWF_NOSIGNAL) };
+    let flag = if answer(n) == -libc::EPIPE { RWF_NOSIGNAL } else { 0 };
+    KNOWN.store(flag, Relaxed);
+    flag
+}
+
+/// A pipe that is to be written: whether that raises signals is known when it is.
+pub(super) fn silence(_: i32) {
+    no_signal();
+}
+
+/// Writes what a pipe has room for, without a signal where the system can.
+///
+/// # Safety
+/// So many vectors, of memory that nobody writes to.
+pub(super) unsafe fn write_pipe(number: i32, from: *const libc::iovec, n: i32) -> isize {
+    match no_signal() {
+        // SAFETY: the caller's word.
+        0 => unsafe { libc::writev(number, from, n) },
+        // SAFETY: likewise.
+        flag => unsafe { libc::pwritev64v2(number, from, n, -1, flag) },
+    }
 }
 
 pub(super) fn ftruncate(number: i32, len: u64) -> i32 {

@@ -5,7 +5,7 @@
 //!   `enter_table`, `leave_table`, `close`, `shut_down`, `lingers`, `let_go`, `may_let_go`, `provide`, `withdraw`, `buffer_at`,
 //!   `give_back`, `claim`, `stop_accepting`, `ends_accepting`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,
 //!   `register_memory`, `unregister_memory`, `registered_transfers`, `syscalls`, `submitted`; and the
-//!   calls that never block: `socket`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
+//!   calls that never block: `socket`, `pipe`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
 //!   `duplicate`.
 //! * `Unpark`: wakes a core that sleeps in `turn`; Send and Sync.
 //! * `PoolJob`: a request that a thread of the blocking pool carries out.

@@ -6,7 +6,7 @@ use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 use std::{
     io,
     net::SocketAddr,
-    os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
 };
 
 /// Closes a number at once.
@@ -25,6 +25,16 @@ pub(crate) fn borrow(fd: &Fd) -> Option<BorrowedFd<'_>> {
 /// An address whose connections are just over may be had.
 pub(super) fn reuse_address(socket: &SockRef<'_>, on: bool) -> io::Result<()> {
     socket.set_reuse_address(on)
+}
+
+/// What would wait does so, or says that it would.
+pub(super) fn set_blocking(number: i32, blocks: bool) -> io::Result<()> {
+    let says_so = libc::c_int::from(!blocks);
+    // SAFETY: an int, and the caller owns the number.
+    match unsafe { libc::ioctl(number, libc::FIONBIO, &raw const says_so) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 impl Backend {
@@ -63,6 +73,21 @@ impl Backend {
         let socket = own::socket(Domain::for_address(addr), Type::DGRAM, Protocol::UDP)?;
         socket.bind(&SockAddr::from(addr))?;
         Ok(socket.into_raw_fd())
+    }
+
+    /// A pipe: to be read from, to be written to. 1 system call.
+    pub(crate) fn pipe(&mut self) -> io::Result<[i32; 2]> {
+        self.calls += 1;
+        let (read, write) = own::pipe()?;
+        own::silence(write.as_raw_fd());
+        Ok([read, write].map(IntoRawFd::into_raw_fd))
+    }
+
+    /// One end of a pipe from elsewhere shall say that it would wait. 1 system call.
+    pub(crate) fn take_over_pipe(&mut self, end: &OwnedFd) -> io::Result<()> {
+        self.calls += 1;
+        own::silence(end.as_raw_fd());
+        set_blocking(end.as_raw_fd(), false)
     }
 
     /// Lets each datagram bring its time to live as control data, of that level and type.

@@ -1,12 +1,13 @@
 //! A random program made from a seed, and the laws that it is held to.
 //!
-//! It mixes connections, files, datagrams, timers, tasks; drops and cancels operations at every
+//! It mixes connections, pipes, files, datagrams, timers, tasks; drops and cancels operations at every
 //! stage; and now and then drops the whole runtime in the middle.
 
 mod ask;
 mod datagrams;
 mod files;
 mod frames;
+mod pipes;
 mod streams;
 mod tasks;
 
@@ -84,12 +85,13 @@ fn one(seed: u64, ask: &Ask, handle: &mut Option<Handle>) {
         let few = sim_control::faults().max_open == FEW_DESCRIPTORS;
         for _ in 0..if few { 1 } else { 1 + ask.below(4) } {
             let ask = ask.fork();
-            actors.push(match ask.below(9) {
+            actors.push(match ask.below(10) {
                 0..4 => kael_rt::spawn(streams::run(ask)),
                 4 => kael_rt::spawn(files::run(ask)),
                 5 => kael_rt::spawn(datagrams::run(ask)),
                 6 => kael_rt::spawn(tasks::timers(ask)),
                 7 => kael_rt::spawn(tasks::aborts(ask)),
+                8 => kael_rt::spawn(pipes::run(ask)),
                 _ => kael_rt::spawn(tasks::ping_pong(ask)),
             });
         }

@@ -137,6 +137,12 @@ pub(super) fn allocate(number: i32, offset: u64, len: u64) -> i32 {
     again(|| unsafe { libc::ftruncate(number, end as libc::off_t) } as isize)
 }
 
+/// What is written to a pipe that nobody reads is an error, and no signal.
+pub(super) fn silence(number: i32) {
+    // SAFETY: plain numbers.
+    unsafe { libc::fcntl(number, libc::F_SETNOSIGPIPE, 1) };
+}
+
 /// Of the last read and the last write: seconds, nanoseconds.
 pub(super) fn times(stat: &libc::stat) -> [(i64, u32); 2] {
     [

@@ -10,7 +10,8 @@ use super::{
 };
 pub(crate) use differs::{O_DIRECT, pin_to_cpu};
 pub(super) use differs::{
-    RECVMSG_FLAGS, SEND_FLAGS, accept, allocate, open, past_close, pipe, reuse_port, socket, sync,
+    RECVMSG_FLAGS, SEND_FLAGS, accept, allocate, open, past_close, pipe, reuse_port, silence,
+    socket, sync,
 };
 use std::{ffi::CStr, ptr::NonNull};
 
@@ -66,6 +67,15 @@ pub(super) fn may_read_cached(_: i32) -> bool {
 /// None is needed: it is unsafe as it is elsewhere.
 pub(super) unsafe fn read_cached(_: i32, _: &[libc::iovec], _: u64) -> i32 {
     -libc::EAGAIN
+}
+
+/// Writes what a pipe has room for.
+///
+/// # Safety
+/// So many vectors, of memory that nobody writes to.
+pub(super) unsafe fn write_pipe(number: i32, from: *const libc::iovec, n: i32) -> isize {
+    // SAFETY: the caller's word.
+    unsafe { libc::writev(number, from, n) }
 }
 
 pub(super) fn ftruncate(number: i32, len: u64) -> i32 {

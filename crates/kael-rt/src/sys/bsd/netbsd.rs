@@ -13,6 +13,12 @@ pub(super) fn allocate(_: i32, _: u64, _: u64) -> i32 {
     -libc::EOPNOTSUPP
 }
 
+/// What is written to a pipe that nobody reads is an error, and no signal.
+pub(super) fn silence(number: i32) {
+    // SAFETY: plain numbers.
+    unsafe { libc::fcntl(number, libc::F_SETNOSIGPIPE, 1) };
+}
+
 /// Of the last read and the last write: seconds, nanoseconds.
 pub(super) fn times(stat: &libc::stat) -> [(i64, u32); 2] {
     [(stat.st_atime as _, stat.st_atimensec as u32), (stat.st_mtime as _, stat.st_mtimensec as u32)]

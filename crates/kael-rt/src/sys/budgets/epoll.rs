@@ -68,6 +68,14 @@ budgets! {
     file_read_stream: Buffer "File::read_stream (64 x 4 KiB)", at_most 72.0, 72.0, 1.0, "preadv2(2) for each piece that is in memory; else a thread of the pool, a wake and a wait; the list of what is ahead";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", exact 2.0, 1.1, 0.0, "the wait and recv(2), since the last one left the socket empty; a buffer is taken only for what is there";
     tcp_recv_stream: Buffer "RecvStream::next", exact 2.0, 1.1, 0.0, "the wait and recv(2)";
+    pipe: Bytes "io::pipe", at_most 3.05, 3.05, 0.0, "pipe2(2), which does not wait, and the closes of the dropped ends";
+    pipe_read: Bytes "PipeWriter::write + PipeReader::read", at_most 2.05, 2.05, 0.0, "write(2) and read(2)";
+    pipe_read_exact: Bytes "PipeWriter::write_all + PipeReader::read_exact", at_most 2.05, 2.05, 0.0, "as write and read, again after a short one";
+    pipe_read_vectored: Bytes "PipeWriter::write_vectored + PipeReader::read_vectored", at_most 2.05, 2.05, 0.0, "writev(2) and readv(2)";
+    pipe_write_all_vectored: Bytes "PipeWriter::write_all_vectored + PipeReader::read_exact", at_most 2.05, 2.05, 0.0, "writev(2) and read(2), again after a short one";
+    pipe_read_pooled: Bytes "PipeWriter::write + PipeReader::read_pooled", at_most 3.05, 2.1, 0.0, "write(2), the wait, since the last read left the pipe empty, and read(2); a buffer is taken only for what is there";
+    pipe_read_stream: Bytes "PipeWriter::write + RecvStream::next", at_most 3.05, 2.1, 0.0, "write(2), the wait and read(2)";
+    pipe_close: Bytes "PipeWriter::close + PipeReader::close", at_most 2.05, 2.05, 0.0, "close(2)";
     send_file: Bytes "io::send_file (32 KiB)", at_most 6.0, 6.05, 0.0, "four that see that it is in memory, splice(2) into a pipe and out of it; when the socket is full, its wait and more of the same";
     copy_bidirectional: Bytes "io::copy_bidirectional (a message)", at_most 7.0, 5.5, 0.0, "splice(2) into a pipe and out of it, and the waits and calls of the copy and of the receiver";
     sleep: Timer "time::sleep", exact 1.0, 0.05, 0.0, "the deadline is the timeout of the wait";

@@ -65,6 +65,14 @@ budgets! {
     file_read_stream: Buffer "File::read_stream (64 x 4 KiB)", exact 4.0, 0.5, 1.0, "each enter submits what was given out meanwhile, waits and reaps: 16 reads each; the list of what is ahead";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", exact 1.0, 0.1, 0.0, "one enter submits, waits and reaps; of 64 that wait already, Linux runs about 20 an enter";
     tcp_recv_stream: Buffer "RecvStream::next", exact 1.0, 0.1, 0.0, "one enter waits and reaps, and nothing is submitted; of 64, Linux runs about 20 an enter";
+    pipe: Bytes "io::pipe", at_most 1.05, 1.05, 0.0, "pipe2(2), which does not wait; the closes of dropped ends ride along with a later enter";
+    pipe_read: Bytes "PipeWriter::write + PipeReader::read", exact 2.0, 0.1, 0.0, "one enter each submits, waits and reaps";
+    pipe_read_exact: Bytes "PipeWriter::write_all + PipeReader::read_exact", exact 2.0, 0.1, 0.0, "as write and read, again after a short one";
+    pipe_read_vectored: Bytes "PipeWriter::write_vectored + PipeReader::read_vectored", exact 2.0, 0.1, 0.0, "one enter each submits, waits and reaps";
+    pipe_write_all_vectored: Bytes "PipeWriter::write_all_vectored + PipeReader::read_exact", exact 2.0, 0.1, 0.0, "as write and read, again after a short one";
+    pipe_read_pooled: Bytes "PipeWriter::write + PipeReader::read_pooled", exact 2.0, 0.2, 0.0, "one enter each submits, waits and reaps; of 64 reads that wait already, Linux runs about 20 an enter";
+    pipe_read_stream: Bytes "PipeWriter::write + RecvStream::next", at_most 2.0, 0.2, 0.0, "the write submits, waits and reaps; the read submits nothing, and its enter is spared where the piece has come with the write (before Linux 6.12 it submits); of 64, Linux runs about 20 an enter";
+    pipe_close: Bytes "PipeWriter::close + PipeReader::close", exact 6.0, 0.2, 0.0, "for either end: what was written ends, what is read ends, the close";
     send_file: Bytes "io::send_file (32 KiB)", at_most 8.0, 8.05, 0.0, "four that see that it is in memory, splice(2) into a pipe and out of it, and two so that the socket does not block; when the socket is full, its wait and more of the same";
     copy_bidirectional: Bytes "io::copy_bidirectional (a message)", at_most 6.0, 4.5, 0.0, "splice(2) into a pipe and out of it, two so that the socket does not block, and the waits of the copy and of the receiver";
     sleep: Timer "time::sleep", exact 1.0, 0.05, 0.0, "no submission: the deadline is the timeout of the wait";

@@ -1,5 +1,8 @@
 //! Files and sockets as the standard library knows them on Unix: by their descriptors.
 
+#[path = "pipe_ends.rs"]
+mod pipe_ends;
+
 use super::borrow;
 use crate::{
     Error,
@@ -9,7 +12,7 @@ use crate::{
 };
 use std::{
     io,
-    os::fd::{BorrowedFd, FromRawFd, IntoRawFd},
+    os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
 };
 
 /// The number of a file that is ours from here on.
@@ -106,6 +109,11 @@ impl File {
     pub fn try_as_fd(&self) -> io::Result<BorrowedFd<'_>> {
         borrowed(self.fd())
     }
+}
+
+/// The number of a descriptor that is ours from here on.
+fn number_of(fd: OwnedFd) -> i32 {
+    fd.into_raw_fd()
 }
 
 fn borrowed(fd: &Fd) -> io::Result<BorrowedFd<'_>> {

@@ -4,6 +4,8 @@
 //! A call that was interrupted is made again. What a socket cannot do now is `EAGAIN`, since the
 //! sockets of those backends do not block; what a file does may take as long as the device.
 
+mod pipes;
+
 use super::{own, scratch::PeerAddr};
 use crate::op::{RecvFlags, Request};
 use std::{io, net::Shutdown};
@@ -84,6 +86,14 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             super::closing(fd.number());
             // SAFETY: the operation gives the descriptor up.
             answer(unsafe { libc::close(fd.number()) } as isize)
+        }
+        Request::Recv { fd, into, .. } if fd.is_pipe() => pipes::read(fd.number(), into),
+        Request::RecvVectored { fd, message } if fd.is_pipe() => {
+            pipes::read_vectored(fd.number(), message)
+        }
+        Request::Send { fd, from, .. } if fd.is_pipe() => pipes::write(fd.number(), from),
+        Request::SendMessage { fd, message, .. } if fd.is_pipe() => {
+            pipes::write_vectored(fd.number(), message)
         }
         Request::Recv { fd, into, flags } => {
             let (number, len, flags) = (fd.number(), own::most(into.len()), recv_flags(*flags));

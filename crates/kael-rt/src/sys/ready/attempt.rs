@@ -2,7 +2,7 @@
 
 use super::{Backend, calls, groups::Groups, watches::Direction};
 use crate::{
-    driver::{Kind, SlotId},
+    driver::{Descriptor, SlotId},
     op::{Request, Side},
     sys::{
         event::{COPIED, Event, MORE, NOTIFICATION, buffer_flags},
@@ -34,7 +34,7 @@ impl Try {
     pub(super) fn make(request: &mut Request<'_>, groups: &mut Groups, again: bool) -> Try {
         match request {
             Request::RecvMessages { .. } => unreachable!("datagrams come one by one"),
-            Request::RecvPooled { fd, group, .. } => receive_pooled(fd.number(), *group, groups),
+            Request::RecvPooled { fd, group, .. } => receive_pooled(fd, *group, groups),
             Request::Connect { fd, .. } if again => {
                 Try { calls: 2, ..Try::of(calls::connected(fd.number())) }
             }
@@ -59,7 +59,7 @@ impl Try {
 }
 
 /// Receives into a buffer of a group. A buffer is taken only for what is there.
-fn receive_pooled(fd: i32, group: u16, groups: &mut Groups) -> Try {
+fn receive_pooled(fd: &Descriptor, group: u16, groups: &mut Groups) -> Try {
     let group = groups.get(group);
     let Some(buffer) = group.take() else { return Try::of(calls::look(fd)) };
     let asked = group.size();
@@ -108,10 +108,8 @@ impl Backend {
 #[inline]
 fn asked(request: &Request<'_>) -> usize {
     match request {
-        Request::Recv { fd, into, flags } if fd.kind() == Kind::Stream && !flags.peek => {
-            own::most(into.len())
-        }
-        Request::RecvVectored { fd, message } if fd.kind() == Kind::Stream => message.room(),
+        Request::Recv { fd, into, flags } if fd.is_stream() && !flags.peek => own::most(into.len()),
+        Request::RecvVectored { fd, message } if fd.is_stream() => message.room(),
         _ => 0,
     }
 }

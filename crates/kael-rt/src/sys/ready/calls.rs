@@ -1,9 +1,12 @@
 //! The calls that only who waits for readiness makes.
 
-use crate::sys::{
-    own,
-    posix::{again, answer},
-    scratch::PeerAddr,
+use crate::{
+    driver::Descriptor,
+    sys::{
+        own,
+        posix::{again, answer},
+        scratch::PeerAddr,
+    },
 };
 use std::ptr::NonNull;
 
@@ -11,13 +14,23 @@ use std::ptr::NonNull;
 ///
 /// # Safety
 /// Room for `len` bytes, which nobody else uses.
-pub(super) unsafe fn receive(number: i32, room: NonNull<u8>, len: usize) -> i32 {
+#[inline(always)]
+pub(super) unsafe fn receive(fd: &Descriptor, room: NonNull<u8>, len: usize) -> i32 {
+    let (number, room, len) = (fd.number(), room.as_ptr().cast(), own::most(len));
+    if fd.is_pipe() {
+        // SAFETY: the caller's word.
+        return again(|| unsafe { libc::read(number, room, len) });
+    }
     // SAFETY: the caller's word.
-    again(|| unsafe { libc::recv(number, room.as_ptr().cast(), own::most(len), 0) })
+    again(|| unsafe { libc::recv(number, room, len, 0) })
 }
 
 /// Whether there is something to be received, for which there is no buffer: `ENOBUFS`; 0 for the end, or an error.
-pub(super) fn look(number: i32) -> i32 {
+pub(super) fn look(fd: &Descriptor) -> i32 {
+    let number = fd.number();
+    if fd.is_pipe() {
+        return look_at_pipe(number);
+    }
     let mut byte = 0u8;
     // SAFETY: room for one byte.
     match again(|| unsafe { libc::recv(number, (&raw mut byte).cast(), 1, libc::MSG_PEEK) }) {
@@ -26,11 +39,16 @@ pub(super) fn look(number: i32) -> i32 {
     }
 }
 
-/// A descriptor blocks from here on.
-pub(super) fn make_blocking(number: i32) {
-    let off: libc::c_int = 0;
-    // SAFETY: an int, and the caller owns the number.
-    unsafe { libc::ioctl(number, libc::FIONBIO, &raw const off) };
+/// Whether there is something to be read, for which there is no buffer: `ENOBUFS`; 0 for the end. Nothing is taken.
+fn look_at_pipe(number: i32) -> i32 {
+    let mut entry = libc::pollfd { fd: number, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one entry, ours, and the call does not wait.
+    match again(|| unsafe { libc::poll(&raw mut entry, 1, 0) } as isize) {
+        0 => -libc::EAGAIN,
+        1 if entry.revents & libc::POLLIN != 0 => -libc::ENOBUFS,
+        1 => 0,
+        code => code,
+    }
 }
 
 /// What became of a connection that was begun: it is there, or the reason why not, or `EAGAIN`.

@@ -12,8 +12,8 @@
 
 use super::{Backend, attempt::Answer, calls};
 use crate::{
-    driver::{NONE, SlotId},
-    op::Side,
+    driver::{Descriptor, NONE, SlotId},
+    op::{Request, Side},
     sys::event::{Event, LOOK},
 };
 use std::{mem, ptr::NonNull};
@@ -52,7 +52,7 @@ impl Backend {
     pub(crate) fn take_lent(
         &mut self,
         id: SlotId,
-        fd: i32,
+        fd: &Descriptor,
         group: u16,
     ) -> Option<(NonNull<u8>, u16)> {
         let group = self.groups.get(group);
@@ -60,7 +60,7 @@ impl Backend {
             return Some((group.at(buffer), buffer));
         }
         self.calls += 1;
-        self.received(id, fd, calls::look(fd));
+        self.received(id, fd.number(), calls::look(fd));
         None
     }
 
@@ -72,7 +72,7 @@ impl Backend {
     pub(crate) unsafe fn receive_waiting(
         &mut self,
         id: SlotId,
-        fd: i32,
+        fd: &Descriptor,
         at: NonNull<u8>,
         len: usize,
     ) -> i32 {
@@ -80,9 +80,9 @@ impl Backend {
         // SAFETY: the caller's word.
         let result = unsafe { calls::receive(fd, at, len) };
         if result <= 0 {
-            self.received(id, fd, result);
+            self.received(id, fd.number(), result);
         } else {
-            let direction = self.watches.side(fd, Side::Read);
+            let direction = self.watches.side(fd.number(), Side::Read);
             // See `Try::note`.
             direction.ready &= result as usize >= len || direction.ended;
         }
@@ -132,7 +132,11 @@ impl Backend {
     pub(super) fn tell(&mut self, id: SlotId, fd: i32, refused: i32) {
         if refused != 0 {
             self.calls += 1;
-            match calls::look(fd) {
+            let found = match self.watches.first(fd, Side::Read) {
+                Some((_, Request::RecvPooled { fd, .. }, _)) => calls::look(fd),
+                _ => unreachable!("it is the first that waits"),
+            };
+            match found {
                 code if code == -libc::ENOBUFS => {}
                 code if code == -libc::EAGAIN => return self.end_waiting(id, -refused),
                 code => return self.end_waiting(id, code),

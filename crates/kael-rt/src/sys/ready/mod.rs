@@ -139,6 +139,8 @@ fn way(request: &Request<'_>) -> Way {
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
+    /// A read of a pipe may leave it to the backend which buffer it gets.
+    pub(crate) const PICKS_FOR_PIPES: bool = true;
     /// A call that would wait says `EAGAIN` instead.
     pub(crate) const SOCKETS_BLOCK: bool = false;
     /// A multishot receives when its future looks, so that what is received is used at once.
@@ -294,10 +296,10 @@ impl Backend {
     }
 
     /// Somebody else owns a number from here on: it blocks, as others expect.
-    pub(crate) fn let_go(&mut self, number: i32) {
-        self.give_up(number, true);
+    pub(crate) fn let_go(&mut self, fd: &Descriptor) {
+        self.give_up(fd.number(), true);
         self.calls += 1;
-        calls::make_blocking(number);
+        let _ = super::sockets::set_blocking(fd.number(), true);
     }
 
     /// Ends a stream in both directions; its descriptor stays.

@@ -126,6 +126,16 @@ impl Backend {
         Ok(())
     }
 
+    /// A pipe: to be read from, to be written to.
+    pub(crate) fn pipe(&mut self) -> io::Result<[i32; 2]> {
+        self.calls += 1;
+        let mut world = self.world.borrow_mut();
+        // Both ends, or none.
+        error(world.may_open(self.faults.max_open.saturating_sub(1)))?;
+        let ends = Stream::pipe(self.faults.stream_buffer);
+        Ok(ends.map(|end| world.insert(Object::Stream(RefCell::new(end)))))
+    }
+
     /// A bound datagram socket.
     pub(crate) fn datagram_socket(&mut self, addr: SocketAddr) -> io::Result<i32> {
         self.calls += 2;
@@ -198,6 +208,11 @@ impl Backend {
 
     /// No stream comes from elsewhere.
     pub(crate) fn take_over(&mut self, _: &std::net::TcpStream) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Nor does a pipe.
+    pub(crate) fn take_over_pipe(&mut self, _: &std::os::fd::OwnedFd) -> io::Result<()> {
         Ok(())
     }
 

@@ -140,6 +140,8 @@ const STEP_NS: u64 = 1000;
 impl Backend {
     /// Time is virtual.
     pub(crate) const MOVES_CLOCK: bool = true;
+    /// A read of a pipe may leave it to the backend which buffer it gets.
+    pub(crate) const PICKS_FOR_PIPES: bool = true;
     #[cfg(test)]
     pub(crate) const HAS_DIRECT: bool = true;
 
@@ -272,8 +274,8 @@ impl Backend {
     }
 
     /// Somebody else owns a number from here on.
-    pub(crate) fn let_go(&mut self, number: i32) {
-        self.forget_listener(number);
+    pub(crate) fn let_go(&mut self, fd: &Descriptor) {
+        self.forget_listener(fd.number());
     }
 
     /// Ends a stream in both directions; its descriptor stays.

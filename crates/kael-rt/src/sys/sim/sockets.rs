@@ -5,7 +5,7 @@
 use super::world::{Object, Waiters};
 use std::{cell::RefCell, collections::VecDeque, net::SocketAddr, rc::Rc};
 
-/// One direction of a stream.
+/// One direction of a stream, or a pipe.
 pub(super) struct Pipe {
     pub(super) bytes: VecDeque<u8>,
     pub(super) capacity: usize,
@@ -84,6 +84,19 @@ impl Stream {
             told: false,
             broken: false,
         }
+    }
+
+    /// The two ends of a pipe, of which each goes one way: to be read from, to be written to.
+    pub(super) fn pipe(capacity: usize) -> [Stream; 2] {
+        let (pipe, nowhere) = (Pipe::new(capacity), || Pipe::new(0));
+        let read = Pipes { receive: pipe.clone(), send: nowhere() };
+        let write = Pipes { receive: nowhere(), send: pipe };
+        // What is written when nobody reads any more is refused at once.
+        [(read, false), (write, true)].map(|(pipes, broken)| Stream {
+            pipes: Some(pipes),
+            broken,
+            ..Stream::unconnected()
+        })
     }
 
     pub(super) fn is_connected(&self) -> bool {

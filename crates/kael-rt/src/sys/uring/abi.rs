@@ -320,6 +320,7 @@ pub(super) const OP_SOCKET: u8 = 45;
 pub(super) const OP_URING_CMD: u8 = 46;
 pub(super) const OP_SEND_ZC: u8 = 47;
 pub(super) const OP_SENDMSG_ZC: u8 = 48;
+pub(super) const OP_READ_MULTISHOT: u8 = 49;
 pub(super) const OP_FIXED_FD_INSTALL: u8 = 54;
 pub(super) const OP_FTRUNCATE: u8 = 55;
 pub(super) const OP_READV_FIXED: u8 = 60;

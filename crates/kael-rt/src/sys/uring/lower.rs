@@ -4,7 +4,11 @@ use super::{abi::*, buffers, files::FileTable, fixed::Fixed, ring::Probe, shots:
 use crate::{
     driver::Descriptor,
     op::{RecvFlags, Request, SendFlags, Side},
-    sys::{PeerAddr, event::clamp, own::STAT_MASK},
+    sys::{
+        PeerAddr,
+        event::clamp,
+        own::{STAT_MASK, no_signal},
+    },
 };
 use std::net::Shutdown;
 
@@ -125,6 +129,12 @@ pub(super) fn lower(
             ..none
         },
         Request::Close { fd } => close(fd.number(), fd.is_direct()),
+        Request::Recv { fd, into, .. } if fd.is_pipe() => Sqe {
+            opcode: OP_READ,
+            addr: into.as_mut_ptr() as u64,
+            len: clamp(into.len()),
+            ..pipe(fd, files)
+        },
         Request::Recv { fd, into, flags } => Sqe {
             opcode: OP_RECV,
             addr: into.as_mut_ptr() as u64,
@@ -132,6 +142,17 @@ pub(super) fn lower(
             op_flags: recv_flags(flags),
             ..file(fd, files)
         },
+        Request::RecvPooled { fd, group, multishot, .. } if fd.is_pipe() => {
+            // Who cannot repeat it ends it with its first answer.
+            let repeats = multishot && probe.repeats_reads();
+            let mut sqe = Sqe {
+                opcode: if repeats { OP_READ_MULTISHOT } else { OP_READ },
+                buf_group: buffers::number(group),
+                ..pipe(fd, files)
+            };
+            sqe.flags |= SQE_BUFFER_SELECT;
+            sqe
+        }
         Request::RecvPooled { fd, group, multishot, .. } => {
             let mut sqe =
                 Sqe { opcode: OP_RECV, buf_group: buffers::number(group), ..file(fd, files) };
@@ -151,6 +172,12 @@ pub(super) fn lower(
             sqe.flags |= SQE_BUFFER_SELECT;
             sqe
         }
+        Request::RecvVectored { fd, message } if fd.is_pipe() => Sqe {
+            opcode: OP_READV,
+            addr: message.header.msg_iov as u64,
+            len: message.header.msg_iovlen as u32,
+            ..pipe(fd, files)
+        },
         Request::RecvVectored { fd, message } => Sqe {
             opcode: OP_RECVMSG,
             addr: message.header as *mut _ as u64,
@@ -163,6 +190,13 @@ pub(super) fn lower(
             len: 1,
             op_flags: recv_flags(flags),
             ..file(fd, files)
+        },
+        Request::Send { fd, from, .. } if fd.is_pipe() => Sqe {
+            opcode: OP_WRITE,
+            addr: from.as_ptr() as u64,
+            len: clamp(from.len()),
+            op_flags: no_signal() as u32,
+            ..pipe(fd, files)
         },
         Request::Send { fd, from, flags } => Sqe {
             opcode: OP_SEND,
@@ -184,6 +218,13 @@ pub(super) fn lower(
                 ..file(fd, files)
             }
         }
+        Request::SendMessage { fd, message, .. } if fd.is_pipe() => Sqe {
+            opcode: OP_WRITEV,
+            addr: message.header.msg_iov as u64,
+            len: message.header.msg_iovlen as u32,
+            op_flags: no_signal() as u32,
+            ..pipe(fd, files)
+        },
         Request::SendMessage { fd, message, flags } => Sqe {
             opcode: OP_SENDMSG,
             addr: message.header as *const _ as u64,
@@ -278,6 +319,12 @@ fn file(fd: &Descriptor, files: &FileTable) -> Sqe {
         }
         _ => on(fd),
     }
+}
+
+/// A pipe, which is read and written from where it is.
+#[inline(always)]
+fn pipe(fd: &Descriptor, files: &FileTable) -> Sqe {
+    Sqe { off: u64::MAX, ..file(fd, files) }
 }
 
 /// Closes a number, or an entry of the ring's table.

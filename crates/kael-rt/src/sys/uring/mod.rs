@@ -138,6 +138,8 @@ const UNHEARD_NS: u64 = 20_000_000;
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
+    /// A read of a pipe may leave it to the backend which buffer it gets.
+    pub(crate) const PICKS_FOR_PIPES: bool = true;
     /// The kernel waits for us.
     pub(crate) const SOCKETS_BLOCK: bool = true;
     #[cfg(test)]
@@ -317,9 +319,13 @@ impl Backend {
         None
     }
 
-    /// Somebody else owns a number from here on.
-    pub(crate) fn let_go(&mut self, number: i32) {
-        self.forget_listener(number);
+    /// Somebody else owns a number from here on: it blocks, as others expect. (Sockets do so here, too.)
+    pub(crate) fn let_go(&mut self, fd: &Descriptor) {
+        self.forget_listener(fd.number());
+        if fd.is_pipe() {
+            self.calls += 1;
+            let _ = super::sockets::set_blocking(fd.number(), true);
+        }
     }
 
     /// Ends a stream in both directions; its descriptor stays.

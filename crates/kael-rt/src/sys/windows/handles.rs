@@ -7,6 +7,7 @@ use super::{
 use crate::{
     driver::Fd,
     fs::File,
+    io::{PipeReader, PipeWriter},
     net::{TcpListener, TcpStream, UdpSocket, windows::named_pipe::NamedPipe},
 };
 use std::{
@@ -129,6 +130,29 @@ impl NamedPipe {
     /// # Ok::<_, std::io::Error>(())
     /// # }).unwrap();
     /// ```
+    pub fn try_as_handle(&self) -> io::Result<BorrowedHandle<'_>> {
+        borrow_handle(self.fd())
+    }
+}
+
+impl PipeReader {
+    /// The handle, for calls that Kael does not have. It stays this type's own. No call into the system.
+    ///
+    /// ```
+    /// # kael_rt::block_on(async {
+    /// use std::os::windows::io::AsRawHandle;
+    /// let (reader, writer) = kael_rt::io::pipe()?;
+    /// assert_ne!(reader.try_as_handle()?.as_raw_handle(), writer.try_as_handle()?.as_raw_handle());
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn try_as_handle(&self) -> io::Result<BorrowedHandle<'_>> {
+        borrow_handle(self.fd())
+    }
+}
+
+impl PipeWriter {
+    /// The handle, for calls that Kael does not have. It stays this type's own. No call into the system.
     pub fn try_as_handle(&self) -> io::Result<BorrowedHandle<'_>> {
         borrow_handle(self.fd())
     }

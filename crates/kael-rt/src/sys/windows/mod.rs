@@ -110,6 +110,8 @@ fn most(len: usize) -> usize {
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
+    /// A read of a pipe has its buffer from the beginning: of pipes it is not documented that they say when something is there.
+    pub(crate) const PICKS_FOR_PIPES: bool = false;
 
     pub(crate) fn new(_: &DriverConfig, pool: Arc<BlockingPool>) -> io::Result<Backend> {
         let extensions = Extensions::get()?;
@@ -165,7 +167,11 @@ impl Backend {
                 let closed = self.close_number(number_of(fd));
                 Started::Done(closed.map_or_else(|code| -code, |()| 0))
             }
-            Request::AwaitClient { fd } | Request::Recv { fd, .. } | Request::Send { fd, .. }
+            Request::AwaitClient { fd }
+            | Request::Recv { fd, .. }
+            | Request::RecvVectored { fd, .. }
+            | Request::Send { fd, .. }
+            | Request::SendMessage { fd, .. }
                 if pipes::is_pipe(fd) =>
             {
                 let started = self.start_on_pipe(packet, request);
@@ -342,8 +348,8 @@ impl Backend {
     }
 
     /// Somebody else owns a number from here on: it blocks, as others expect.
-    pub(crate) fn let_go(&mut self, number: i32) {
-        let number = Number::from_driver(number);
+    pub(crate) fn let_go(&mut self, fd: &Descriptor) {
+        let number = number_of(fd);
         if number.kind() == number::Kind::Socket {
             self.registered.forget(number);
             self.calls += 1;

@@ -5,7 +5,7 @@ use super::{PipeMode, ReadMessage, operations::AwaitClient};
 use crate::{
     buf::{IoBuf, IoBufMut},
     driver::Fd,
-    op::{Close, Operation, Pass, ReadExact, Recv, Send, Sync, WriteAll},
+    op::{Operation, Pass, ReadExact, Recv, Send, Sync, WriteAll, close_stream},
     sys::{budgets::pipes::budget, pipes},
 };
 use std::{cell::Cell, io};
@@ -258,11 +258,7 @@ impl NamedPipe {
     }
 
     pub(super) async fn close(self) -> io::Result<()> {
-        self.writes().await?;
-        self.fd.driver().end_use(&self.fd);
-        Operation::new(Pass::<false> { fd: self.fd.clone() }).await?;
-        drop(self.fd.driver().unread(&self.fd));
-        Operation::new(Close { fd: self.fd }).await
+        close_stream(self.fd).await
     }
 
     pub(crate) fn fd(&self) -> &Fd {

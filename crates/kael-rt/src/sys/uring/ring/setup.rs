@@ -12,7 +12,8 @@ impl Ring {
         let mut raw = [0u8; 16 + 8 * 256];
         self.register(REGISTER_PROBE, raw.as_mut_ptr() as usize, 256)?;
         let reports_copies = self.features & FEATURE_REG_REG_RING != 0;
-        let mut probe = Probe { ops: [false; 256], reports_copies };
+        let is_6_12 = self.features & FEATURE_MIN_TIMEOUT != 0;
+        let mut probe = Probe { ops: [false; 256], reports_copies, is_6_12 };
         for i in 0..usize::from(raw[1]) {
             probe.ops[i] = raw[16 + i * 8 + 2] & 1 != 0;
         }
@@ -57,6 +58,7 @@ pub(in super::super) struct Probe {
     /// `IORING_SEND_ZC_REPORT_USAGE` is of Linux 6.2 and cannot be asked for; what can be came one
     /// version later.
     reports_copies: bool,
+    is_6_12: bool,
 }
 
 impl Probe {
@@ -67,6 +69,14 @@ impl Probe {
     /// Notifications may say whether the kernel had to copy.
     pub(in super::super) fn reports_copies(&self) -> bool {
         self.reports_copies
+    }
+
+    /// A read may be repeated for as long as something comes, each time into a buffer of a group (Linux 6.7), and that is sound. Before
+    /// 6.7.3 what was longer than a buffer waited for more to come
+    /// ([c79f52f0656e](https://git.kernel.org/torvalds/c/c79f52f0656e)); before 6.12 the last answer did not name its buffer
+    /// ([c9d952b9103b](https://git.kernel.org/torvalds/c/c9d952b9103b)). What can be asked for of 6.12 is that a wait gathers completions.
+    pub(in super::super) fn repeats_reads(&self) -> bool {
+        self.is_6_12 && self.has(OP_READ_MULTISHOT)
     }
 
     #[cfg(test)]

@@ -4,6 +4,7 @@
 //! with ERROR_MORE_DATA, a warning, of which Windows puts a packet into the port; it is not documented whether it leaves that out
 //! for who skips successes. So all answers of such a pipe come through the port.
 
+mod anonymous;
 mod state;
 
 use super::{
@@ -34,6 +35,7 @@ use std::{
 };
 use windows_sys::Win32::{
     Foundation::{ERROR_IO_PENDING, GENERIC_READ, GENERIC_WRITE, GetLastError, HANDLE},
+    Networking::WinSock::WSABUF,
     Storage::FileSystem::{
         self, FILE_FLAG_OVERLAPPED, FILE_WRITE_ATTRIBUTES, ReadFile, SECURITY_IDENTIFICATION,
         WriteFile,
@@ -153,22 +155,19 @@ impl Backend {
         packet.pending = true;
         match request {
             Request::Recv { into, .. } => {
-                packet.memory = into.as_mut_ptr().cast();
-                packet.room = most(into.len()) as u32;
-                self.read_pipe(packet).unwrap_or(Started::Queued)
+                let part = WSABUF { len: most(into.len()) as u32, buf: into.as_mut_ptr().cast() };
+                self.read_pipe_into(packet, part)
             }
-            Request::Send { from, .. } => {
-                let memory = from.as_ptr();
-                let len = most(from.len()) as u32;
-                packet.written = Some(NonNull::from(fd));
-                self.calls += 1;
-                let overlapped = &raw mut packet.overlapped;
-                // SAFETY: an open handle; the memory is the operation's, of that length, and both it and the OVERLAPPED
-                // stay where they are until the packet has come.
-                let done =
-                    unsafe { WriteFile(number.handle(), memory, len, ptr::null_mut(), overlapped) };
-                let called = outcome(done, packet);
-                self.called(packet, called)
+            // Pipes have no call for several buffers, and who gives several is content with a part.
+            Request::RecvVectored { message, .. } => {
+                self.read_pipe_into(packet, first(message.vectors))
+            }
+            Request::Send { fd, from, .. } => {
+                let part = WSABUF { len: most(from.len()) as u32, buf: from.as_ptr().cast_mut() };
+                self.write_pipe(packet, fd, part)
+            }
+            Request::SendMessage { fd, message, .. } => {
+                self.write_pipe(packet, fd, first(message.vectors))
             }
             Request::AwaitClient { .. } => {
                 self.calls += 1;
@@ -188,6 +187,26 @@ impl Backend {
                 Started::Done(-errno::EINVAL)
             }
         }
+    }
+
+    fn read_pipe_into(&mut self, packet: &mut Packet, part: WSABUF) -> Started {
+        if part.len == 0 {
+            packet.pending = false;
+            return Started::Done(0);
+        }
+        (packet.memory, packet.room) = (part.buf, part.len);
+        self.read_pipe(packet).unwrap_or(Started::Queued)
+    }
+
+    fn write_pipe(&mut self, packet: &mut Packet, fd: &Descriptor, part: WSABUF) -> Started {
+        packet.written = Some(NonNull::from(fd));
+        self.calls += 1;
+        let (handle, overlapped) = (packet.number.handle(), &raw mut packet.overlapped);
+        // SAFETY: an open handle; the memory is the operation's, of that length, and both it and the OVERLAPPED stay where they
+        // are until the packet has come.
+        let done = unsafe { WriteFile(handle, part.buf, part.len, ptr::null_mut(), overlapped) };
+        let called = outcome(done, packet);
+        self.called(packet, called)
     }
 
     /// Asks for bytes. `None`: it is to be asked again, with the next turn.
@@ -239,6 +258,12 @@ impl Backend {
             Read::Failed(code) => self.finish(packet.user, -code, 0),
         }
     }
+}
+
+/// The first of several buffers that is not empty.
+fn first(vectors: &[WSABUF]) -> WSABUF {
+    let none = WSABUF { len: 0, buf: ptr::null_mut() };
+    vectors.iter().copied().find(|part| part.len > 0).unwrap_or(none)
 }
 
 /// What a call about a pipe says.
