@@ -113,37 +113,30 @@ fn n01_the_least_loaded_core_gets_the_next_task() {
         let runtime = cores(4);
         let handle = runtime.handle();
         let threads = runtime.block_on(threads(&handle));
-        // From elsewhere, all at once: what was placed counts before it has begun.
-        let (tasks, begun): (Vec<_>, Vec<_>) = (0..40).map(|_| stay(&handle)).unzip();
+        let of = |thread| threads.iter().position(|own| *own == thread).unwrap();
+        // From elsewhere, all at once: what was placed counts before it has begun. Nobody is in `block_on`.
+        let (tasks, begun): (Vec<_>, Vec<_>) = (0..30).map(|_| stay(&handle)).unzip();
         let mut on = [0; 4];
-        runtime.block_on(async {
-            for begin in &begun {
-                let thread = loop {
-                    match begin.try_recv() {
-                        Ok(thread) => break thread,
-                        Err(_) => kael_rt::time::sleep(std::time::Duration::from_micros(200)).await,
-                    }
-                };
-                on[threads.iter().position(|own| *own == thread).unwrap()] += 1;
-            }
-        });
+        begun.iter().for_each(|begin| on[of(begin.recv().unwrap())] += 1);
         // A task that just ended, or was on its way, may have counted for one more or less.
-        assert!(on.iter().all(|on| (8..=12).contains(on)), "{on:?}");
-        // Core 2 has nothing to do any more.
+        assert!(on[0] == 0 && on[1..].iter().all(|on| (8..=12).contains(on)), "{on:?}");
         runtime.block_on(async {
-            for (task, begin) in tasks.iter().zip(&begun) {
-                let _ = begin;
-                task.abort();
-            }
+            // The first core has none yet, and runs now.
+            let (more, begun): (Vec<_>, Vec<_>) = (0..8).map(|_| stay(&handle)).unzip();
+            kael_rt::yield_now().await;
+            let first = begun.iter().filter(|begin| begin.try_recv() == Ok(threads[0])).count();
+            assert!(first >= 6, "{first} of 8");
+            let tasks: Vec<_> = tasks.into_iter().chain(more).collect();
+            tasks.iter().for_each(JoinHandle::abort);
             for task in tasks {
                 assert!(task.await.unwrap_err().is_cancelled());
             }
+            // All but one have something to do.
+            let busy = [0, 1, 3].map(|core| handle.spawn_on(core, std::future::pending::<()>));
+            let (task, begin) = stay(&handle);
+            assert_eq!(begin.recv().unwrap(), threads[2]);
+            drop((busy, task));
         });
-        let busy: Vec<_> =
-            [0, 1, 3].map(|core| handle.spawn_on(core, std::future::pending::<()>)).into();
-        let (task, begin) = stay(&handle);
-        assert_eq!(begin.recv().unwrap(), threads[2]);
-        drop((busy, task));
     });
 }
 

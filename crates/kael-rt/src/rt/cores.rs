@@ -91,6 +91,8 @@ impl Others {
         let running = others.running.iter().map(|core| core.shared.clone());
         let all: AllShared = std::iter::once(first.shared.clone()).chain(running).collect();
         first.meet(all.clone());
+        // Who has the runtime may place tasks at once.
+        others.running.iter().for_each(|core| core.shared.set_running(true));
         for go in waiting {
             // A core that is gone already says so to whom it matters: its handles are cancelled.
             let _ = go.send(all.clone());

@@ -14,20 +14,26 @@ use crate::task::{Home, HomeArc, JoinHandle, context};
 pub(crate) struct Shared {
     home: HomeArc,
     closed: AtomicBool,
+    /// Its thread is in the loop. The first core's is only inside `block_on`.
+    running: AtomicBool,
     pub(super) counters: Counters,
 }
 
 impl Shared {
     pub(super) fn new(home: HomeArc) -> Shared {
-        Shared { home, closed: AtomicBool::new(false), counters: Counters::default() }
+        let [closed, running] = Default::default();
+        Shared { home, closed, running, counters: Counters::default() }
     }
 
-    /// How much the core has to do. One that has ended has no room.
+    /// The core's thread enters the loop, or leaves it.
+    pub(super) fn set_running(&self, running: bool) {
+        self.running.store(running, Ordering::Relaxed);
+    }
+
+    /// How much the core has to do. One that has ended has no room, nor one that runs nothing now.
     fn load(&self) -> u64 {
-        if self.closed.load(Ordering::Acquire) {
-            return u64::MAX;
-        }
-        self.home.load()
+        let takes = self.running.load(Ordering::Relaxed) && !self.closed.load(Ordering::Acquire);
+        if takes { self.home.load() } else { u64::MAX }
     }
 
     /// This thread runs that core now.
@@ -101,8 +107,9 @@ impl Handle {
         self.cores.len()
     }
 
-    /// Starts a task on the least loaded core: the one with the fewest tasks that have not ended. The closure runs
-    /// there; what it makes need not be `Send`, and stays there.
+    /// Starts a task on the least loaded core: the one with the fewest tasks that have not ended. The first core is not
+    /// taken while nobody is in [`block_on`](super::Runtime::block_on), if there are others. The closure runs on that core;
+    /// what it makes need not be `Send`, and stays there.
     ///
     /// From another thread this allocates the task's memory, and wakes the core if it sleeps (one system call). On
     /// the core itself it is as cheap as [`kael_rt::spawn`](crate::spawn). When the runtime has ended, the handle

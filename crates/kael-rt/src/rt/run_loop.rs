@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::core::Core;
+use super::handle::Shared;
 use crate::driver::{Driver, Wait};
 use crate::task::context;
 
@@ -21,6 +22,7 @@ const TURNS_PER_PUBLICATION: u64 = 64;
 pub(super) fn block_on<F: Future>(core: &Rc<Core>, future: F) -> F::Output {
     // The future is declared after the guard, so its drop still finds the core.
     let _current = context::enter(core);
+    let _running = Running::begin(&core.shared);
     let mut future = pin!(future);
     let mut cx = Context::from_waker(&core.main_waker);
     let mut budget = POLLS_PER_TURN;
@@ -39,6 +41,22 @@ pub(super) fn block_on<F: Future>(core: &Rc<Core>, future: F) -> F::Output {
             turn(core);
             budget = POLLS_PER_TURN;
         }
+    }
+}
+
+/// A core gets new tasks while this lives.
+struct Running<'a>(&'a Shared);
+
+impl Running<'_> {
+    fn begin(core: &Shared) -> Running<'_> {
+        core.set_running(true);
+        Running(core)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.set_running(false);
     }
 }
 
