@@ -9,7 +9,7 @@ mod slice;
 mod types;
 mod vectored;
 
-pub(crate) use pool::Shared as PoolShared;
+pub(crate) use pool::{Row, Shared as PoolShared};
 pub use pool::{BufferPool, BufferPoolBuilder, Get, PoolBuf};
 pub use slice::Slice;
 pub use vectored::{IoBufs, IoBufsMut, Part};

@@ -80,6 +80,8 @@ pub(super) struct Inner {
     hurried: bool,
     /// Those that took the short way.
     queued_sends: u64,
+    /// Queued writes that were put behind another one, to go out with it.
+    pub(super) rows_grown: u64,
     pub(super) ending: bool,
     /// Panics in operations' own code, until their futures take them.
     panics: Vec<(SlotId, Panic)>,
@@ -169,9 +171,14 @@ impl Inner {
             quiet: 0,
             hurried: false,
             queued_sends: 0,
+            rows_grown: 0,
             ending: false,
             panics: Vec::new(),
         }
+    }
+
+    pub(super) fn tag(&self) -> *const () {
+        self.tag
     }
 
     /// Makes the answer an error.
@@ -349,6 +356,7 @@ impl Inner {
             zero_copy_sends: self.zero_copy_sends,
             zero_copy_copied: self.zero_copy_copied,
             queued_sends: self.queued_sends,
+            gathered_sends: self.rows_grown,
             spliced_bytes: 0,
             pooled_receives: self.pooled_receives,
             pool_starved: self.pool_starved,

@@ -87,6 +87,7 @@ impl Core {
         counters.zero_copy_sends.set(driver.zero_copy_sends);
         counters.zero_copy_copied.set(driver.zero_copy_copied);
         counters.queued_sends.set(driver.queued_sends);
+        counters.gathered_sends.set(driver.gathered_sends);
         counters.spliced_bytes.set(driver.spliced_bytes);
         counters.pooled_receives.set(driver.pooled_receives);
         counters.pool_starved.set(driver.pool_starved);

@@ -99,6 +99,8 @@ counters! {
     registered_transfers,
     /// Queued writes that the kernel took whole in the call that handed them over: total.
     queued_sends,
+    /// Queued writes of pool buffers that were sent together with the one before them: total. Such a row counts once above.
+    gathered_sends,
     /// Bytes that streams got from files or other streams, and that were copied through no buffer: by splice(2), sendfile(2)
     /// or TransmitFile. Total.
     spliced_bytes,
