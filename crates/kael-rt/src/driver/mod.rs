@@ -103,6 +103,8 @@ pub(crate) struct DriverCounters {
     pub(crate) gathered_sends: u64,
     pub(crate) spliced_bytes: u64,
     pub(crate) pooled_receives: u64,
+    pub(crate) bundled_receives: u64,
+    pub(crate) plain_receives: u64,
     pub(crate) pool_starved: u64,
     pub(crate) registered_transfers: u64,
 }

@@ -90,6 +90,8 @@ impl Core {
         counters.gathered_sends.set(driver.gathered_sends);
         counters.spliced_bytes.set(driver.spliced_bytes);
         counters.pooled_receives.set(driver.pooled_receives);
+        counters.plain_receives.set(driver.plain_receives);
+        counters.bundled_receives.set(driver.bundled_receives);
         counters.pool_starved.set(driver.pool_starved);
         counters.registered_transfers.set(driver.registered_transfers);
         // Without the one that stands for the future of `block_on`.

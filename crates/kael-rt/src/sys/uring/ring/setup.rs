@@ -12,10 +12,11 @@ impl Ring {
         let mut raw = [0u8; 16 + 8 * 256];
         self.register(REGISTER_PROBE, raw.as_mut_ptr() as usize, 256)?;
         let reports_copies = self.features & FEATURE_REG_REG_RING != 0;
-        let mut probe = Probe { ops: [false; 256], reports_copies };
+        let mut probe = Probe { ops: [false; 256], reports_copies, bundles: false };
         for i in 0..usize::from(raw[1]) {
             probe.ops[i] = raw[16 + i * 8 + 2] & 1 != 0;
         }
+        probe.bundles = self.features & FEATURE_BUNDLES != 0 && probe.has(SIGN_OF_6_16);
         Ok(probe)
     }
 
@@ -51,12 +52,16 @@ impl Ring {
     }
 }
 
+/// IORING_OP_PIPE, which is not used here.
+const SIGN_OF_6_16: u8 = 62;
+
 /// Which operations the kernel has.
 pub(in super::super) struct Probe {
     ops: [bool; 256],
     /// `IORING_SEND_ZC_REPORT_USAGE` is of Linux 6.2 and cannot be asked for; what can be came one
     /// version later.
     reports_copies: bool,
+    bundles: bool,
 }
 
 impl Probe {
@@ -67,6 +72,12 @@ impl Probe {
     /// Notifications may say whether the kernel had to copy.
     pub(in super::super) fn reports_copies(&self) -> bool {
         self.reports_copies
+    }
+
+    /// One completion of a receive may bring several buffers. Linux 6.10 has it and left gaps between them at times until
+    /// 6.16 ("only retry recv bundle for a full transfer"), which is the first with IORING_OP_PIPE.
+    pub(in super::super) fn bundles(&self) -> bool {
+        self.bundles
     }
 
     #[cfg(test)]
