@@ -84,7 +84,8 @@ impl Op for SendRow {
     fn complete(self, completion: Completion<'_>) -> io::Result<usize> {
         match completion.result() {
             code @ ..0 => Err(Fault::partial(code, self.written)),
-            0.. => Ok(self.written),
+            // The last of it was not looked at, if all of it was sent.
+            n @ 0.. => Ok(self.bufs.total_len().min(self.written + n as usize)),
         }
     }
 }
