@@ -143,6 +143,11 @@ fn p02_what_comes_together_goes_back_together() {
 
 /// How a stream is read follows the size of its messages, each time that it asks anew; and the numbers say so.
 #[test]
+// Where calls are made when a future looks, a request does not end because no buffer is lent.
+#[cfg(all(
+    target_os = "linux",
+    not(any(kael_backend = "epoll", kael_backend = "kqueue", kael_backend = "sim"))
+))]
 fn p02_large_messages_that_fit_are_read_plainly() {
     runs(|metrics, _| async move {
         for (len, is_plain) in [(14_000, true), (12_000, false), (16_384, false), (40_000, false)] {

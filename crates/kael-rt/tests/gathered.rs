@@ -1,13 +1,10 @@
 //! Queued writes of pool buffers that leave together: in order and whole among all other writes, each buffer back in its
-//! pool when it is sent, and nothing allocated.
+//! pool when it is sent.
 
-#[path = "support/counting.rs"]
-mod counting;
 mod rig;
 #[path = "support/sequence.rs"]
 mod sequence;
 
-use counting::{Counting, allocations};
 use kael_rt::buf::{BufferPool, PoolBuf};
 use kael_rt::runtime::{Builder, CoreMetrics};
 use kael_rt::time::{Duration, sleep};
@@ -16,9 +13,6 @@ use sequence::{expect_sequence, sequence};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
@@ -88,24 +82,28 @@ fn p01_rows_keep_their_place_among_all_kinds_of_writes() {
         let rounds = size(300, 3000);
         // What is empty has its place, too.
         let lengths = [5000, 70, 0, 1, 4999, 300, 70, 5000];
-        let total = rounds * (2 * lengths.iter().sum::<usize>() + 300);
+        let total: usize = (0..rounds)
+            .map(|round| (0..10).map(|i| lengths[(i + round) % 8]).sum::<usize>() + 300)
+            .sum();
         let reader = kael_rt::spawn(async move { expect_sequence(&b, total).await });
         let mut at = 0;
         for round in 0..rounds {
-            for i in 0..16 {
+            let mut other = |len: usize| {
+                at += len;
+                sequence(at - len, len)
+            };
+            a.write_all(other(100)).await.0.unwrap();
+            for i in 0..10 {
+                // In the midst of them some of another kind: what comes next may not go before those.
+                if i == round % 10 {
+                    a.write_queued(other(100)).await.unwrap();
+                    a.write_queued_vectored((other(50), other(50))).await.unwrap();
+                }
                 let len = lengths[(i + round) % 8];
                 let pool = &pools[usize::from(len <= 70)];
-                let buf = next(pool, &mut at, len).await;
+                let mut buf = pool.get().await;
+                buf.put(&other(len));
                 assert_eq!(a.write_queued(buf).await.unwrap(), len);
-                if i == round % 16 {
-                    at += 100;
-                    a.write_queued(sequence(at - 100, 100)).await.unwrap();
-                    at += 100;
-                    let parts = (sequence(at - 100, 50), sequence(at - 50, 50));
-                    a.write_queued_vectored(parts).await.unwrap();
-                    at += 100;
-                    a.write_all(sequence(at - 100, 100)).await.0.unwrap();
-                }
             }
         }
         assert!(READINESS || metrics().gathered_sends > 0, "nothing was sent together");
@@ -122,35 +120,37 @@ fn p01_a_row_that_meets_a_full_socket_is_sent_whole() {
     runs(|_| async move {
         const BLOCK: usize = 100_000;
         let pool = BufferPool::new(200, BLOCK).unwrap();
-        let (a, b) = pair().await;
-        let mut at = 0;
-        let mut queued = 0;
-        let mut waiting = loop {
-            assert!(queued < 180, "nothing holds the writer up");
-            let mut write = a.write_queued(next(&pool, &mut at, BLOCK).await);
-            match poll_once(&mut write) {
-                Poll::Ready(taken) => assert_eq!(taken.unwrap(), BLOCK),
-                Poll::Pending => break write,
-            }
-            queued += 1;
-            if queued % 5 == 0 {
-                for _ in 0..4 {
-                    kael_rt::yield_now().await;
+        // The socket is full in the midst of a row with most of these, whatever it takes.
+        for burst in 2..15 {
+            let (a, b) = pair().await;
+            a.set_nodelay(true).unwrap();
+            let (mut at, mut queued) = (0, 0);
+            let mut waiting = loop {
+                assert!(queued < 180, "nothing holds the writer up");
+                let mut write = a.write_queued(next(&pool, &mut at, BLOCK).await);
+                match poll_once(&mut write) {
+                    Poll::Ready(taken) => assert_eq!(taken.unwrap(), BLOCK),
+                    Poll::Pending => break write,
                 }
-            }
-        };
-        let held = pool.count() - pool.available();
-        assert!((16..=18).contains(&held), "{held} buffers wait");
-        let reader = kael_rt::spawn(async move {
-            expect_sequence(&b, at).await;
-            b
-        });
-        assert_eq!((&mut waiting).await.unwrap(), BLOCK);
-        a.flush().await.unwrap();
-        expect_whole(&pool);
-        let b = reader.await.unwrap();
-        a.close().await.unwrap();
-        assert_eq!(b.read(vec![0; 1]).await.0.unwrap(), 0);
+                queued += 1;
+                if queued % burst == 0 {
+                    // The core turns, and hands over what is queued.
+                    sleep(Duration::from_micros(1)).await;
+                }
+            };
+            let held = pool.count() - pool.available();
+            assert!((16..=18).contains(&held), "{held} buffers wait");
+            let reader = kael_rt::spawn(async move {
+                expect_sequence(&b, at).await;
+                b
+            });
+            assert_eq!((&mut waiting).await.unwrap(), BLOCK);
+            a.flush().await.unwrap();
+            expect_whole(&pool);
+            let b = reader.await.unwrap();
+            a.close().await.unwrap();
+            assert_eq!(b.read(vec![0; 1]).await.0.unwrap(), 0);
+        }
     });
 }
 
@@ -210,33 +210,5 @@ fn p01_a_dropped_stream_leaves_no_gap_and_no_buffer() {
             }
             expect_whole(&pool);
         }
-    });
-}
-
-#[test]
-fn p01_rows_allocate_nothing() {
-    runs(|metrics| async move {
-        let pool = BufferPool::new(32, 1000).unwrap();
-        let (a, b) = pair().await;
-        let mut answer = vec![0; 10_000];
-        let mut rounds = async |rounds: usize| {
-            for _ in 0..rounds {
-                for _ in 0..10 {
-                    let mut buf = pool.try_get().expect("all are back");
-                    buf.put(&[7; 1000]);
-                    a.write_queued(buf).await.unwrap();
-                }
-                a.flush().await.unwrap();
-                let n;
-                (n, answer) = b.read_exact(std::mem::take(&mut answer)).await;
-                assert_eq!(n.unwrap(), 10_000);
-            }
-        };
-        rounds(1000).await;
-        let gathered = metrics().gathered_sends;
-        let before = allocations();
-        rounds(1000).await;
-        assert_eq!(allocations() - before, 0);
-        assert!(READINESS || metrics().gathered_sends - gathered >= 8000 || cfg!(windows));
     });
 }
