@@ -9,6 +9,7 @@ struct buffers {
     unsigned count; /* a power of two */
     unsigned size;
     int added; /* given back since the last advance */
+    uint16_t *places; /* of each buffer: its last place in the ring */
 };
 
 static inline char *buffer_at(struct buffers *buffers, unsigned id)
@@ -19,8 +20,15 @@ static inline char *buffer_at(struct buffers *buffers, unsigned id)
 /* The kernel sees the buffer at the next buffers_advance. */
 static inline void buffer_give_back(struct buffers *buffers, unsigned id)
 {
+    buffers->places[id] = buffers->ring->tail + buffers->added;
     io_uring_buf_ring_add(buffers->ring, buffer_at(buffers, id), buffers->size, id, buffers->count - 1,
                           buffers->added++);
+}
+
+/* The buffer that the kernel takes after this one. */
+static inline unsigned buffer_behind(struct buffers *buffers, unsigned id)
+{
+    return buffers->ring->bufs[(uint16_t)(buffers->places[id] + 1) & (buffers->count - 1)].bid;
 }
 
 static inline void buffers_advance(struct buffers *buffers)
@@ -32,7 +40,7 @@ static inline void buffers_advance(struct buffers *buffers)
 
 static inline struct buffers buffers_new(struct io_uring *ring, unsigned count, unsigned size)
 {
-    struct buffers buffers = {.count = count, .size = size};
+    struct buffers buffers = {.count = count, .size = size, .places = calloc(count, sizeof(uint16_t))};
     buffers.ring = zeroed_pages(count * sizeof(struct io_uring_buf));
     struct io_uring_buf_reg registration = {
         .ring_addr = (uintptr_t)buffers.ring,

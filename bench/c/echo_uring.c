@@ -1,10 +1,12 @@
 /* Echo server on one io_uring: the floor of the echo measurements.
  *
- * usage: echo_uring PORT multi|multi-4096|oneshot|link
+ * usage: echo_uring PORT multi|multi-4096|gather|bundle|oneshot|link
  *
  * multi    multishot accept and receive with a buffer ring; several messages of a connection wait for their send
  * multi-4096   the same with a ring of 4,096 buffers instead of 512: 64 MiB that are gone through in a circle, which
  *          large messages pay for in the cache
+ * gather   multi, and the messages of a connection that wait for its send go out with one sendmsg
+ * bundle   gather, with receives that may fill several buffers for one completion (Linux 6.10)
  * oneshot  one receive and one send for each round, from and to a buffer of the connection: what an interface with
  *          owned buffers can do at best
  * link     oneshot with the send linked to the next receive: one completion and, for a single connection, one
@@ -13,6 +15,11 @@
  * In all of them: direct descriptors, SINGLE_ISSUER and DEFER_TASKRUN, all sends of a turn in one submission.
  */
 #include "buffer_ring.h"
+#include <sys/uio.h>
+
+#ifndef IORING_RECVSEND_BUNDLE /* Debian 12's liburing is older. */
+#define IORING_RECVSEND_BUNDLE (1U << 4)
+#endif
 
 #define MAX_CONNECTIONS 4096
 #define SUBMISSIONS 4096
@@ -20,6 +27,7 @@
 #define BUFFER_SIZE 16384
 #define RING_BUFFERS 512
 #define MAX_RING_BUFFERS 4096
+#define MOST_TOGETHER 16
 #define NONE -1
 
 enum mode { MULTI, ONESHOT, LINK };
@@ -34,6 +42,9 @@ struct message {
 struct connection {
     int first, last; /* messages that wait, by buffer number, or NONE */
     int open, sending, closing;
+    struct iovec parts[MOST_TOGETHER]; /* what is being sent, in these buffers */
+    int part_buffers[MOST_TOGETHER];
+    struct msghdr header;
     char *buffer; /* oneshot and link; kept for the slot's next connection */
 };
 
@@ -44,6 +55,8 @@ static int listener;
 static struct connection connections[MAX_CONNECTIONS];
 static struct message waiting[MAX_RING_BUFFERS];
 static unsigned ring_buffers = RING_BUFFERS;
+static int most_together = 1;
+static int bundles;
 
 /* Slots whose multishot receive ended and is to be armed again, once buffers have been given back. */
 static int rearm[COMPLETIONS];
@@ -57,17 +70,17 @@ static struct io_uring_sqe *submission(void)
     return sqe;
 }
 
-/* user_data: the operation, the buffer's number, the connection's slot. */
-static uint64_t tag(enum operation operation, int slot, int buffer)
+/* user_data: the operation, the connection's slot. */
+static uint64_t tag(enum operation operation, int slot)
 {
-    return (uint64_t)operation << 48 | (uint64_t)(uint16_t)buffer << 32 | (uint32_t)slot;
+    return (uint64_t)operation << 48 | (uint32_t)slot;
 }
 
 static void arm_accept(void)
 {
     struct io_uring_sqe *sqe = submission();
     io_uring_prep_multishot_accept_direct(sqe, listener, NULL, NULL, 0);
-    io_uring_sqe_set_data64(sqe, tag(ACCEPT, 0, 0));
+    io_uring_sqe_set_data64(sqe, tag(ACCEPT, 0));
 }
 
 static void arm_multishot(int slot, int first)
@@ -76,9 +89,11 @@ static void arm_multishot(int slot, int first)
     io_uring_prep_recv_multishot(sqe, slot, NULL, 0, 0);
     sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
     sqe->buf_group = 0;
+    if (bundles)
+        sqe->ioprio |= IORING_RECVSEND_BUNDLE;
     if (first)
         sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
-    io_uring_sqe_set_data64(sqe, tag(RECEIVE, slot, 0));
+    io_uring_sqe_set_data64(sqe, tag(RECEIVE, slot));
 }
 
 /* The peer has just been answered or has just connected: nothing is there yet, so poll first. */
@@ -88,15 +103,15 @@ static void arm_oneshot(int slot)
     io_uring_prep_recv(sqe, slot, connections[slot].buffer, BUFFER_SIZE, 0);
     sqe->flags |= IOSQE_FIXED_FILE;
     sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
-    io_uring_sqe_set_data64(sqe, tag(RECEIVE, slot, 0));
+    io_uring_sqe_set_data64(sqe, tag(RECEIVE, slot));
 }
 
-static struct io_uring_sqe *send_bytes(int slot, char *bytes, int length, int buffer)
+static struct io_uring_sqe *send_bytes(int slot, char *bytes, int length)
 {
     struct io_uring_sqe *sqe = submission();
     io_uring_prep_send(sqe, slot, bytes, length, MSG_WAITALL | MSG_NOSIGNAL);
     sqe->flags |= IOSQE_FIXED_FILE;
-    io_uring_sqe_set_data64(sqe, tag(SEND, slot, buffer));
+    io_uring_sqe_set_data64(sqe, tag(SEND, slot));
     return sqe;
 }
 
@@ -104,7 +119,7 @@ static void close_slot(int slot)
 {
     struct io_uring_sqe *sqe = submission();
     io_uring_prep_close_direct(sqe, slot);
-    io_uring_sqe_set_data64(sqe, tag(CLOSE, slot, 0));
+    io_uring_sqe_set_data64(sqe, tag(CLOSE, slot));
     connections[slot].open = 0;
 }
 
@@ -129,17 +144,39 @@ static int dequeue(struct connection *connection)
     return buffer;
 }
 
+/* Sends what waits, as much as goes together. */
+static void send_waiting(int slot)
+{
+    struct connection *connection = &connections[slot];
+    int count = 0;
+    while (count < most_together && connection->first != NONE) {
+        int buffer = dequeue(connection);
+        connection->part_buffers[count] = buffer;
+        connection->parts[count++] = (struct iovec){buffer_at(&buffers, buffer), waiting[buffer].length};
+    }
+    connection->sending = count;
+    if (count == 1) {
+        send_bytes(slot, connection->parts[0].iov_base, connection->parts[0].iov_len);
+        return;
+    }
+    connection->header = (struct msghdr){.msg_iov = connection->parts, .msg_iovlen = count};
+    struct io_uring_sqe *sqe = submission();
+    io_uring_prep_sendmsg(sqe, slot, &connection->header, MSG_WAITALL | MSG_NOSIGNAL);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    io_uring_sqe_set_data64(sqe, tag(SEND, slot));
+}
+
 static void received_multi(int slot, struct io_uring_cqe *cqe)
 {
     struct connection *connection = &connections[slot];
     if (cqe->res > 0) {
         int buffer = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-        if (connection->sending) {
-            enqueue(connection, buffer, cqe->res);
-        } else {
-            connection->sending = 1;
-            send_bytes(slot, buffer_at(&buffers, buffer), cqe->res, buffer);
+        for (int left = cqe->res; left > 0; left -= BUFFER_SIZE) {
+            enqueue(connection, buffer, left < BUFFER_SIZE ? left : BUFFER_SIZE);
+            buffer = buffer_behind(&buffers, buffer);
         }
+        if (!connection->sending)
+            send_waiting(slot);
         if (!(cqe->flags & IORING_CQE_F_MORE))
             rearm[rearm_count++] = slot;
     } else if (cqe->res == -ENOBUFS) {
@@ -154,7 +191,8 @@ static void received_multi(int slot, struct io_uring_cqe *cqe)
 static void sent_multi(int slot, struct io_uring_cqe *cqe)
 {
     struct connection *connection = &connections[slot];
-    buffer_give_back(&buffers, (cqe->user_data >> 32) & 0xffff);
+    for (int i = 0; i < connection->sending; i++)
+        buffer_give_back(&buffers, connection->part_buffers[i]);
     connection->sending = 0;
     if (cqe->res < 0) {
         connection->closing = 1;
@@ -162,9 +200,7 @@ static void sent_multi(int slot, struct io_uring_cqe *cqe)
             buffer_give_back(&buffers, dequeue(connection));
     }
     if (connection->first != NONE) {
-        int buffer = dequeue(connection);
-        connection->sending = 1;
-        send_bytes(slot, buffer_at(&buffers, buffer), waiting[buffer].length, buffer);
+        send_waiting(slot);
     } else if (connection->closing && connection->open) {
         close_slot(slot);
     }
@@ -181,13 +217,13 @@ static void received_oneshot(int slot, int received)
         return;
     }
     if (mode == ONESHOT) {
-        send_bytes(slot, connection->buffer, received, 0);
+        send_bytes(slot, connection->buffer, received);
         return;
     }
     /* A chain that is split over two submissions is no chain. */
     if (io_uring_sq_space_left(&ring) < 2)
         io_uring_submit(&ring);
-    send_bytes(slot, connection->buffer, received, 0)->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
+    send_bytes(slot, connection->buffer, received)->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
     arm_oneshot(slot);
 }
 
@@ -298,12 +334,16 @@ int main(int argc, char **argv)
     else if (!strcmp(name, "multi-4096")) {
         mode = MULTI;
         ring_buffers = MAX_RING_BUFFERS;
+    } else if (!strcmp(name, "gather") || !strcmp(name, "bundle")) {
+        mode = MULTI;
+        most_together = MOST_TOGETHER;
+        bundles = name[0] == 'b';
     } else if (!strcmp(name, "oneshot"))
         mode = ONESHOT;
     else if (!strcmp(name, "link"))
         mode = LINK;
     else {
-        fprintf(stderr, "usage: echo_uring PORT multi|multi-4096|oneshot|link\n");
+        fprintf(stderr, "usage: echo_uring PORT multi|multi-4096|gather|bundle|oneshot|link\n");
         return 2;
     }
     listener = listen_on(atoi(argv[1]), 0);

@@ -138,6 +138,12 @@ pub(crate) fn echo() -> Vec<Program> {
         program("c-multi-4096", "C io_uring multishot, 4096 buffers", Floor, C("echo_uring"))
             .variant("multi-4096")
             .when_named(),
+        program("c-gather", "C io_uring multishot, one send of what waits", Other, C("echo_uring"))
+            .variant("gather")
+            .when_named(),
+        program("c-bundle", "the same, received in bundles", Other, C("echo_uring"))
+            .variant("bundle")
+            .when_named(),
         program("c-link", "C io_uring send linked to receive", Other, C("echo_uring"))
             .variant("link"),
         program("c-epoll", "C epoll", Floor, C("echo_epoll")),

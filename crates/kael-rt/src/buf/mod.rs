@@ -9,8 +9,8 @@ mod slice;
 mod types;
 mod vectored;
 
-pub(crate) use pool::Shared as PoolShared;
 pub use pool::{BufferPool, BufferPoolBuilder, Get, PoolBuf};
+pub(crate) use pool::{Row, Shared as PoolShared};
 pub use slice::Slice;
 pub use vectored::{IoBufs, IoBufsMut, Part};
 

@@ -8,6 +8,7 @@ mod sealed {
     impl<B> Sealed for Vec<B> {}
     impl<B, const N: usize> Sealed for [B; N] {}
     impl<B> Sealed for std::collections::VecDeque<B> {}
+    impl Sealed for crate::buf::Row {}
 }
 
 /// Several buffers for one write: a `Vec`, a `VecDeque`, an array, or a tuple of up to eight that need not

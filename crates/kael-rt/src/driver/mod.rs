@@ -19,6 +19,7 @@ mod inner;
 mod key;
 mod ops;
 mod pools;
+mod rows;
 mod short;
 mod slot;
 mod spares;
@@ -33,6 +34,7 @@ pub(crate) use descriptor::{Descriptor, Fd, Kind};
 pub(crate) use group::{Group, Seated};
 pub(crate) use key::Key;
 pub(crate) use pools::Piece;
+pub(crate) use rows::Last;
 pub(crate) use slot::{NONE, SlotId};
 pub(crate) use spares::{BLOCK, Block, Pipe};
 pub(crate) use stage::{Stage, Tag};
@@ -98,8 +100,11 @@ pub(crate) struct DriverCounters {
     pub(crate) zero_copy_sends: u64,
     pub(crate) zero_copy_copied: u64,
     pub(crate) queued_sends: u64,
+    pub(crate) gathered_sends: u64,
     pub(crate) spliced_bytes: u64,
     pub(crate) pooled_receives: u64,
+    pub(crate) bundled_receives: u64,
+    pub(crate) plain_receives: u64,
     pub(crate) pool_starved: u64,
     pub(crate) registered_transfers: u64,
 }

@@ -138,6 +138,16 @@ pub(crate) unsafe fn take<O: Op>(body: NonNull<Body>) -> O {
     unsafe { addr_of_mut!((*body.as_ptr()).room).cast::<O>().read() }
 }
 
+/// The operation where it rests.
+///
+/// # Safety
+/// The body holds an `O`, and nobody else touches the body while the reference lives.
+#[inline]
+pub(crate) unsafe fn in_place<'a, O: Op>(body: NonNull<Body>) -> &'a mut O {
+    // SAFETY: the caller's word.
+    unsafe { &mut *addr_of_mut!((*body.as_ptr()).room).cast::<O>() }
+}
+
 /// Puts an operation to rest in its slot.
 ///
 /// # Safety

@@ -66,6 +66,11 @@ impl Driver {
         }
     }
 
+    /// Notes that a stream of large messages reads into a buffer that it has taken.
+    pub(crate) fn count_plain(&self) {
+        self.with(|inner| inner.plain_receives += 1);
+    }
+
     /// Notes that somebody got a buffer of a pool with something in it, having waited for one or not.
     pub(crate) fn count_pooled(&self, starved: bool) {
         self.with(|inner| {

@@ -25,8 +25,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// A message of so many bytes is large: a plain read costs less then than a multishot, because
-/// the buffer that was used last is in the cache still.
+/// A message of so many bytes is large, if it leaves room in its buffer: with many connections a plain read costs less
+/// then than a multishot, because the buffer that was used last is in the cache still. A full buffer says that there may
+/// be more, and of that a multishot brings many at a time.
 const LARGE: usize = 13 * 1024;
 /// So many more large ones than small ones, and a stream is read plainly.
 const MOSTLY_LARGE: i8 = 4;
@@ -335,6 +336,7 @@ impl RecvStream {
         if self.large >= MOSTLY_LARGE
             && let Some(buf) = pool.try_get()
         {
+            fd.driver().count_plain();
             let read = State::Reading(Operation::new(Recv { fd: fd.clone(), buf }));
             self.pieces = Pieces::One(RecvPooled::from(read, fd, pool));
             return None;
@@ -389,7 +391,8 @@ impl RecvStream {
 
     #[inline]
     fn seen(&mut self, piece: PoolBuf) -> PoolBuf {
-        let change = if piece.len() >= LARGE { 1 } else { -2 };
+        let fits = piece.len() < piece.capacity();
+        let change = if piece.len() >= LARGE && fits { 1 } else { -2 };
         self.large = (self.large + change).clamp(0, 2 * MOSTLY_LARGE);
         piece
     }

@@ -245,8 +245,9 @@ impl TcpStream {
     /// kernel keeps. See io_uring_enter(2), IORING_RECV_MULTISHOT.
     ///
     /// At most a quarter of the pool's buffers, and 64, wait unread: then the kernel is asked to stop, and
-    /// asked again when they are read. A stream of mostly large messages (13 KiB and more) is read plainly, into the
-    /// buffer that was used last.
+    /// asked again when they are read. A message that fills several buffers may bring all of them at once (Linux 6.16);
+    /// they are handed out one by one. A stream of mostly large messages that fit a buffer (13 KiB and more) is read
+    /// plainly when it asks anew, into the buffer that was used last; `CoreMetrics::plain_receives` counts that.
     ///
     /// Other reads of the stream wait while it has one. Dropping it loses nothing, as for
     /// [`recv_pooled`](Self::recv_pooled).
@@ -310,6 +311,8 @@ impl TcpStream {
     /// An error is told by the next write, queued or not, or [`flush`](Self::flush), and stays. Sixteen may
     /// be queued on a stream; while there are so many, or no slot is free, this waits until its own bytes
     /// are sent, as `write_all` does: so a peer that does not read holds the writer up, and memory is bounded.
+    /// Buffers of a pool ([`PoolBuf`](crate::buf::PoolBuf)) that wait for the send before them leave together, by one
+    /// call.
     ///
     /// Dropping the future before its first poll sends nothing; after that, all is sent.
     /// [`close`](Self::close) finishes what is queued. Dropping the stream sends what the kernel takes at once

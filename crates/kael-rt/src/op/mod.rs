@@ -19,6 +19,7 @@ mod plain;
 mod pooled;
 mod queued;
 mod read_ahead;
+mod row;
 mod send_file;
 #[cfg(test)]
 pub(crate) mod shapes;
@@ -44,6 +45,7 @@ pub(crate) use plain::{Plain, Span};
 pub(crate) use pooled::{Received, RecvMessages, RecvOne, RecvShots};
 pub use queued::Queue;
 pub(crate) use read_ahead::{Ahead, ReadAhead};
+pub(crate) use row::SendRow;
 pub use send_file::SendFile;
 pub(crate) use splice::{Destination, Give, Piece, Take, Taken};
 pub use zero_copy::{SendZc, SendZcVectored};
@@ -406,6 +408,8 @@ pub(crate) struct Traits {
     pub(crate) framed: bool,
     /// It has bytes that were taken out of a stream: although nothing of it has begun, it is done when its future is dropped.
     pub(crate) owed: bool,
+    /// It may be longer when it begins than when it began to wait at its gate. Only a [`SendRow`] is.
+    pub(crate) grows: bool,
     /// What it mostly is: a transfer that goes the short way.
     pub(crate) plain: Option<Plain>,
 }
@@ -423,6 +427,7 @@ impl Traits {
         pooled: false,
         framed: false,
         owed: false,
+        grows: false,
         plain: None,
     };
     /// Takes something out of a socket: bytes or a connection.

@@ -468,7 +468,8 @@ impl<V: IoBufs> Op for WriteAllVectored<V> {
     fn complete(self, completion: Completion<'_>) -> Self::Output {
         let result = match completion.result() {
             code @ ..0 => Err(Fault::partial(code, self.written)),
-            0.. => Ok(self.written),
+            // The last of it was not looked at, if it was known to be all.
+            n @ 0.. => Ok(self.bufs.total_len().min(self.written + n as usize)),
         };
         (result, self.bufs)
     }

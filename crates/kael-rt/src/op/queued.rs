@@ -1,14 +1,15 @@
 //! Sends that the runtime carries out by itself: their futures leave them at once.
 #![forbid(unsafe_code)]
 
-use super::{Op, Operation, Request, Span, Step, Traits, WriteAll, WriteAllVectored};
+use super::{Op, Operation, Request, SendRow, Span, Step, Traits, WriteAll, WriteAllVectored};
 use crate::{
-    buf::{IoBuf, IoBufs, MAX_VECTORS},
-    driver::{Completion, Driver, Fd, Scratch, Submitted},
+    buf::{IoBuf, IoBufs, MAX_VECTORS, PoolBuf},
+    driver::{Completion, Driver, Fd, Last, Scratch, Submitted},
     sys::MOST,
     task::context,
 };
 use std::{
+    any::{Any, TypeId},
     future::Future,
     io, mem,
     pin::Pin,
@@ -26,6 +27,20 @@ pub trait Whole: Op {
     /// One call can take all, so that its answer can mean all.
     fn fits(&self) -> bool;
     fn result(output: Self::Output) -> io::Result<usize>;
+
+    /// What it writes is a buffer of a pool.
+    fn is_pooled(&self) -> bool {
+        false
+    }
+    /// That buffer, of which nothing is sent; or itself.
+    fn into_pooled(self) -> Result<(Fd, PoolBuf), Self> {
+        Err(self)
+    }
+    /// And back.
+    fn from_pooled(fd: Fd, buf: PoolBuf) -> Self {
+        let _ = (fd, buf);
+        unreachable!("only what is of a pool was taken apart")
+    }
 }
 
 impl<B: IoBuf> Whole for WriteAll<B> {
@@ -40,6 +55,37 @@ impl<B: IoBuf> Whole for WriteAll<B> {
     }
     fn result(output: Self::Output) -> io::Result<usize> {
         output.0
+    }
+
+    #[inline]
+    fn is_pooled(&self) -> bool {
+        TypeId::of::<B>() == TypeId::of::<PoolBuf>()
+    }
+
+    #[inline]
+    fn into_pooled(self) -> Result<(Fd, PoolBuf), Self> {
+        let WriteAll { fd, buf, written } = self;
+        match as_another(buf) {
+            Ok(buf) => Ok((fd, buf)),
+            Err(buf) => Err(WriteAll { fd, buf, written }),
+        }
+    }
+
+    fn from_pooled(fd: Fd, buf: PoolBuf) -> Self {
+        match as_another(buf) {
+            Ok(buf) => WriteAll { fd, buf, written: 0 },
+            Err(_) => unreachable!("it was one of these"),
+        }
+    }
+}
+
+/// A value by its other name, if that is the same type.
+#[inline]
+fn as_another<A: 'static, B: 'static>(value: A) -> Result<B, A> {
+    let mut value = Some(value);
+    match (&mut value as &mut dyn Any).downcast_mut::<Option<B>>() {
+        Some(same) => Ok(same.take().expect("just put there")),
+        None => Err(value.expect("just put there")),
     }
 }
 
@@ -135,8 +181,12 @@ impl<W: Whole> Queue<W> {
     fn poll_closely(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut awaited = match mem::replace(&mut self.state, State::Over) {
             State::Fresh(write) if write.fd().queued.get() < MAX_QUEUED => {
-                let (len, queued) = (write.len(), Queued::new(write));
                 let driver = context::with("a queued write", |core| core.driver.clone());
+                let len = write.len();
+                let queued = match into_row(write, &driver) {
+                    Ok(sent) => return Poll::Ready(sent.map(|()| len)),
+                    Err(write) => Queued::new(write),
+                };
                 match driver.queue(queued) {
                     Ok(()) => return Poll::Ready(Ok(len)),
                     Err(Submitted::Ready(output)) => return Poll::Ready(W::result(output)),
@@ -153,6 +203,37 @@ impl<W: Whole> Queue<W> {
             self.state = State::Awaited(awaited);
         }
         polled.map(W::result)
+    }
+}
+
+/// A buffer of a pool that has to wait for the send before it goes out with what else waits. What may not, comes back.
+fn into_row<W: Whole>(write: W, driver: &Driver) -> Result<io::Result<()>, W> {
+    if !write.is_pooled() {
+        return Err(write);
+    }
+    let fd = write.fd().clone();
+    let mut write = Some(write);
+    let last = driver.grow_last(&fd, |row: &mut SendRow| {
+        let (_, buf) = write.take_if(|_| row.has_room())?.into_pooled().ok()?;
+        row.push(buf);
+        Some(())
+    });
+    match (last, write) {
+        (Last::Grown(()), _) => Ok(Ok(())),
+        (Last::Other, Some(write)) => {
+            let (fd, buf) = write.into_pooled()?;
+            match driver.clone().queue(SendRow::new(fd, buf)) {
+                Ok(()) => Ok(Ok(())),
+                Err(Submitted::Ready(sent)) => Ok(sent.map(drop)),
+                Err(Submitted::Full(row, _)) => {
+                    let (fd, buf) = row.take_only();
+                    Err(W::from_pooled(fd, buf))
+                }
+                Err(Submitted::Pending(_)) => unreachable!("a queued operation has no key"),
+            }
+        }
+        (_, Some(write)) => Err(write),
+        (_, None) => unreachable!("it is taken when it was put into a row"),
     }
 }
 

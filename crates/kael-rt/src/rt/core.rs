@@ -121,8 +121,11 @@ impl Core {
         counters.zero_copy_sends.set(driver.zero_copy_sends);
         counters.zero_copy_copied.set(driver.zero_copy_copied);
         counters.queued_sends.set(driver.queued_sends);
+        counters.gathered_sends.set(driver.gathered_sends);
         counters.spliced_bytes.set(driver.spliced_bytes);
         counters.pooled_receives.set(driver.pooled_receives);
+        counters.plain_receives.set(driver.plain_receives);
+        counters.bundled_receives.set(driver.bundled_receives);
         counters.pool_starved.set(driver.pool_starved);
         counters.registered_transfers.set(driver.registered_transfers);
         // Without the one that stands for the future of `block_on`.

@@ -97,12 +97,19 @@ counters! {
     zero_copy_copied,
     /// Receives into buffers of a pool: total.
     pooled_receives,
+    /// Those of them that came by one completion with the next one (Linux 6.16): total.
+    bundled_receives,
+    /// Receives of a `RecvStream` whose messages are large and fit a buffer: it reads each plainly then, instead of by a
+    /// request for all of them. Total.
+    plain_receives,
     /// Those of them that had to wait, with something there to be received, for a buffer to come back: total.
     pool_starved,
     /// Reads, writes and zero-copy sends whose memory was registered with the ring, of one buffer or (Linux 6.15) several: total.
     registered_transfers,
     /// Queued writes that the kernel took whole in the call that handed them over: total.
     queued_sends,
+    /// Queued writes of pool buffers that were sent together with the one before them: total. Such a row counts once above.
+    gathered_sends,
     /// Bytes that streams got from files or other streams, and that were copied through no buffer: by splice(2), sendfile(2)
     /// or TransmitFile. Total.
     spliced_bytes,

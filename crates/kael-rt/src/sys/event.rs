@@ -40,6 +40,14 @@ pub(crate) struct Buffers {
     pub(crate) stride: usize,
 }
 
+/// Several buffers that a receive has filled, and told of at once.
+#[derive(Clone, Copy)]
+pub(crate) struct Bundle {
+    pub(crate) count: u16,
+    /// The bytes in each but the last.
+    pub(crate) filled: i32,
+}
+
 impl Buffers {
     pub(crate) fn get(&self, buffer: u16) -> NonNull<u8> {
         assert!(buffer < self.count, "a buffer of these is named");

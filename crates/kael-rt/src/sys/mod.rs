@@ -3,7 +3,7 @@
 //! * `Backend`: `new`, `start`, `start_by_kind`, `polls_direct`, `read_at_once`, `cancel`, `turn`, `next_own`, `next`,
 //!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
 //!   `enter_table`, `leave_table`, `close`, `shut_down`, `lingers`, `let_go`, `may_let_go`, `provide`, `withdraw`, `buffer_at`,
-//!   `give_back`, `claim`, `stop_accepting`, `ends_accepting`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,
+//!   `give_back`, `claim`, `bundle`, `behind`, `stop_accepting`, `ends_accepting`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,
 //!   `register_memory`, `unregister_memory`, `registered_transfers`, `syscalls`, `submitted`; and the
 //!   calls that never block: `socket`, `pipe`, `bind`, `listen`, `local_addr`, `peer_addr`, `set_option`,
 //!   `duplicate`.
@@ -185,6 +185,15 @@ mod shots;
     kael_backend = "kqueue"
 ))]
 mod unpolled;
+
+// Who has a completion for each buffer.
+#[cfg(any(
+    not(target_os = "linux"),
+    kael_backend = "sim",
+    kael_backend = "epoll",
+    kael_backend = "kqueue"
+))]
+mod unbundled;
 
 // Whose sends are the system's when they are answered.
 #[cfg(not(all(windows, feature = "rio")))]
@@ -460,7 +469,8 @@ compile_error!(
 );
 
 pub(crate) use event::{
-    Buffers, COPIED, Event, LOOK, MORE, NOTIFICATION, PART, Region, Started, buffer_of,
+    Buffers, COPIED, Event, LOOK, MORE, NOTIFICATION, PART, Region, Started, buffer_flags,
+    buffer_of,
 };
 pub(crate) use frames::{Frame, HEAD as FRAME_HEAD};
 pub(crate) use options::RingOptions;

@@ -284,8 +284,12 @@ pub(crate) struct Message<'a> {
 }
 
 impl Message<'_> {
+    /// How many bytes it has.
+    pub(crate) fn total(&self) -> usize {
+        self.vectors().iter().map(|vector| vector.iov_len).sum()
+    }
+
     /// Where each of its buffers is, and how long.
-    #[allow(dead_code, reason = "only who has registered memory asks")]
     pub(super) fn vectors(&self) -> &[libc::iovec] {
         // SAFETY: the scratch made the header, with so many vectors beside it, and it is borrowed.
         unsafe { std::slice::from_raw_parts(self.header.msg_iov, count(self.header.msg_iovlen)) }

@@ -2,10 +2,12 @@
 
 mod get;
 mod pooled;
+mod row;
 mod shared;
 
 pub use get::Get;
 pub use pooled::PoolBuf;
+pub(crate) use row::Row;
 pub(crate) use shared::Shared;
 
 use crate::{budget::budget, error::Error, task::context};

@@ -139,6 +139,7 @@ impl Inner {
         let flags = self.backend.flags(event);
         let mut event = Event { flags, ..event };
         if buffer_of(flags).is_some() || self.slots.head_at(slot).vtable.traits.pooled {
+            self.unbundle(slot, &mut event);
             self.take_buffer(slot, &mut event);
         }
         let head = self.slots.head_at(slot);

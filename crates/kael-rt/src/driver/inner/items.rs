@@ -1,11 +1,37 @@
 //! Completions of a multishot that its future has not seen yet: a list in each slot, its nodes
 //! pooled.
 
-use super::{super::slot::NONE, Inner, Item};
-use crate::sys::Event;
-use std::mem;
+use super::{
+    super::slot::{NONE, Slot},
+    Inner, Item,
+};
+use crate::sys::{Event, MORE, buffer_flags, buffer_of};
+use std::{mem, ptr::NonNull};
 
 impl Inner {
+    /// A receive has filled several buffers and tells of them at once: all but the last become items of their own.
+    #[inline]
+    pub(super) fn unbundle(&mut self, slot: NonNull<Slot>, event: &mut Event) {
+        let head = self.slots.head_at(slot);
+        let (traits, group, index) = (&head.vtable.traits, group_of(head.held), head.id.index());
+        if !traits.multishot || !traits.pooled || traits.framed {
+            return;
+        }
+        let Some(mut buffer) = buffer_of(event.flags) else { return };
+        let Some(bundle) = self.backend.bundle(group, buffer, event.result) else { return };
+        for _ in 1..bundle.count {
+            let next = self.backend.behind(group, buffer);
+            let (result, flags) = (bundle.filled, buffer_flags(buffer) | MORE);
+            let mut one = Event { result, flags, ..*event };
+            self.take_buffer(slot, &mut one);
+            self.push_item(index, one);
+            event.result -= result;
+            buffer = next;
+        }
+        self.bundled += u64::from(bundle.count - 1);
+        event.flags = event.flags & MORE | buffer_flags(buffer);
+    }
+
     pub(super) fn push_item(&mut self, index: u32, event: Event) {
         let (result, flags) = (event.result, event.flags);
         let item = match self.free_item {

@@ -245,6 +245,10 @@ impl Inner {
                 return self.answer(slot, Fault::Closed.code());
             }
             let head = self.slots.head_at(slot);
+            if let Request::SendMessage { message, .. } = &request {
+                // It is all that there is to be sent, or it would not be quiet.
+                head.asked = Region::asked(message.total());
+            }
             let (head_fd, marks) = (head.fd, &mut head.marks);
             marks.quiet = !marks.begun;
             // SAFETY: the operation in the slot uses the descriptor.

@@ -231,6 +231,7 @@ pub(super) const SETUP_DEFER_TASKRUN: u32 = 1 << 13;
 pub(super) const SETUP_NO_SQARRAY: u32 = 1 << 16;
 
 pub(super) const FEATURE_REG_REG_RING: u32 = 1 << 13;
+pub(super) const FEATURE_BUNDLES: u32 = 1 << 14;
 pub(super) const FEATURE_MIN_TIMEOUT: u32 = 1 << 15;
 pub(super) const FEATURE_NO_IOWAIT: u32 = 1 << 17;
 
@@ -284,6 +285,7 @@ pub(super) const CQE_NOTIF: u32 = 1 << 3;
 
 pub(super) const ACCEPT_MULTISHOT: u16 = 1 << 0;
 pub(super) const RECV_MULTISHOT: u16 = 1 << 1;
+pub(super) const RECV_BUNDLE: u16 = 1 << 4;
 pub(super) const SEND_ZC_FIXED_BUF: u16 = 1 << 2;
 pub(super) const SEND_ZC_REPORT_USAGE: u16 = 1 << 3;
 pub(super) const FSYNC_DATASYNC: u32 = 1;

@@ -2,7 +2,7 @@
 //! IORING_REGISTER_PBUF_RING). The buffers are a pool's; the ring of their addresses is ours.
 
 use super::{
-    super::event::Buffers,
+    super::event::{Buffers, Bundle},
     abi::{BufEntry, BufReg, REGISTER_PBUF_RING, UNREGISTER_PBUF_RING},
     ring::Ring,
 };
@@ -22,6 +22,8 @@ pub(super) struct Group {
     tail: u16,
     /// Which buffers the kernel has.
     lent: Box<[bool]>,
+    /// Where in the ring each of them was put last: the tail at that time.
+    places: Box<[u16]>,
 }
 
 const PAGE: usize = 4096;
@@ -39,7 +41,8 @@ impl Group {
         let memory = allocate(Self::layout(entries));
         // From here on its drop frees it.
         let lent = vec![false; usize::from(buffers.count)].into();
-        let group = Group { buffers, entries, ring: memory.cast(), tail: 0, lent };
+        let places = vec![0; usize::from(buffers.count)].into();
+        let group = Group { buffers, entries, ring: memory.cast(), tail: 0, lent, places };
         let mut register = BufReg {
             ring_addr: memory.as_ptr() as u64,
             ring_entries: u32::from(entries),
@@ -82,12 +85,46 @@ impl Group {
         }
     }
 
+    /// The kernel says that it has filled that buffer and those behind it in the ring, `result` bytes in all. How many
+    /// those are, if there are several and it had them all.
+    pub(super) fn bundle(&self, buffer: u16, result: i32) -> Option<Bundle> {
+        let filled = self.buffers.size;
+        let count = u32::try_from(result).ok()?.div_ceil(filled);
+        let place = *self.places.get(usize::from(buffer))?;
+        // Those that were given from it on. Their entries are what they were: the kernel takes them in this order, and
+        // none is given again before it was claimed.
+        let there = u32::from(self.tail.wrapping_sub(place));
+        if count < 2 || count > there || there > u32::from(self.entries) {
+            return None;
+        }
+        let mut places = (0..count as u16).map(|i| self.id_at(place.wrapping_add(i)));
+        let had_them = places.all(|id| self.lent[usize::from(id)]);
+        had_them.then_some(Bundle { count: count as u16, filled: filled as i32 })
+    }
+
+    /// The buffer behind one of a bundle.
+    pub(super) fn behind(&self, buffer: u16) -> u16 {
+        self.id_at(self.places[usize::from(buffer)].wrapping_add(1))
+    }
+
+    #[inline]
+    pub(super) fn size(&self) -> u32 {
+        self.buffers.size
+    }
+
+    fn id_at(&self, place: u16) -> u16 {
+        let place = usize::from(place & (self.entries - 1));
+        // SAFETY: the entry is in bounds, and the kernel does not write there.
+        unsafe { (&raw const (*self.ring.add(place).as_ptr()).id).read() }
+    }
+
     /// Lets the kernel pick the buffer.
     #[inline]
     pub(super) fn give_back(&mut self, buffer: u16) {
         let at = self.at(buffer);
         debug_assert!(!self.lent[usize::from(buffer)], "a buffer is given back once");
         self.lent[usize::from(buffer)] = true;
+        self.places[usize::from(buffer)] = self.tail;
         let place = usize::from(self.tail & (self.entries - 1));
         // SAFETY: the entry is in bounds, and the kernel has taken what was there: no more buffers
         // are given than there are entries. The tail lies in entry 0 and is written apart.

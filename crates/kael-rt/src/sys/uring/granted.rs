@@ -49,6 +49,9 @@ impl Backend {
         if self.direct.places() > 0 {
             flags.push("direct descriptors");
         }
+        if self.probe.bundles() {
+            flags.push("receive bundles");
+        }
         let queue_entries = [self.ring.sq_entries(), self.ring.cq_entries()];
         let bytes_mapped = self.ring.bytes_mapped();
         Granted {

@@ -157,7 +157,11 @@ pub(super) fn lower(
             let mut sqe =
                 Sqe { opcode: OP_RECV, buf_group: buffers::number(group), ..file(fd, files) };
             sqe.flags |= SQE_BUFFER_SELECT;
-            sqe.ioprio = if multishot { RECV_MULTISHOT } else { 0 };
+            sqe.ioprio = match (multishot, probe.bundles()) {
+                (true, true) => RECV_MULTISHOT | RECV_BUNDLE,
+                (true, false) => RECV_MULTISHOT,
+                (false, _) => 0,
+            };
             sqe
         }
         Request::RecvMessages { fd, group, message, .. } => {

@@ -1,6 +1,10 @@
 //! Memory that is known to the ring: registered regions, and groups of buffers that it picks from.
 
-use super::{super::event::Buffers, Backend, buffers::Group};
+use super::{
+    super::event::{Buffers, Bundle},
+    Backend,
+    buffers::Group,
+};
 use std::{io, ptr::NonNull};
 
 impl Backend {
@@ -50,6 +54,21 @@ impl Backend {
     #[inline]
     pub(crate) fn give_back(&mut self, group: u16, buffer: u16) {
         self.group(group).give_back(buffer);
+    }
+
+    /// See [`Group::bundle`].
+    #[inline]
+    pub(crate) fn bundle(&mut self, group: u16, buffer: u16, result: i32) -> Option<Bundle> {
+        let group = self.groups[usize::from(group)].as_ref().expect("a group in use is there");
+        // Mostly there is one.
+        if result <= group.size() as i32 || !self.probe.bundles() {
+            return None;
+        }
+        group.bundle(buffer, result)
+    }
+
+    pub(crate) fn behind(&mut self, group: u16, buffer: u16) -> u16 {
+        self.group(group).behind(buffer)
     }
 
     /// The kernel has picked a buffer and put `result` bytes there. False: that cannot be.

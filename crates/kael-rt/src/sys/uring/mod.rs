@@ -119,14 +119,16 @@ fn make_ring(entries: u32, thread_idle_ms: u32) -> io::Result<Ring> {
 }
 
 /// A quiet send of so many bytes ends a wait as any other does: while few calls carry much, what was received is better
-/// sent on from the cache than held back until more has come. (Several buffers are not added up.)
+/// sent on from the cache than held back until more has come.
 const LARGE: usize = 8 * 1024;
 
 /// It is a quiet send, and its answer is not what a wait is for.
 fn ends_no_wait(request: &Request<'_>) -> bool {
     match request {
         Request::Send { from, flags, .. } => flags.quiet && !flags.heard && from.len() < LARGE,
-        Request::SendMessage { flags, .. } => flags.quiet && !flags.heard,
+        Request::SendMessage { message, flags, .. } => {
+            flags.quiet && !flags.heard && message.total() < LARGE
+        }
         _ => false,
     }
 }

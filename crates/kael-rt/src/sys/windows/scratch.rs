@@ -219,6 +219,13 @@ pub(crate) struct Message<'a> {
     bytes: PhantomData<&'a [u8]>,
 }
 
+impl Message<'_> {
+    /// How many bytes it has.
+    pub(crate) fn total(&self) -> usize {
+        self.vectors.iter().map(|vector| vector.len as usize).sum()
+    }
+}
+
 /// The address of a peer, as the system writes and reads it.
 #[derive(Clone, Copy)]
 #[repr(C)]

@@ -13,10 +13,11 @@ impl Ring {
         self.register(REGISTER_PROBE, raw.as_mut_ptr() as usize, 256)?;
         let reports_copies = self.features & FEATURE_REG_REG_RING != 0;
         let is_6_12 = self.features & FEATURE_MIN_TIMEOUT != 0;
-        let mut probe = Probe { ops: [false; 256], reports_copies, is_6_12 };
+        let mut probe = Probe { ops: [false; 256], reports_copies, is_6_12, bundles: false };
         for i in 0..usize::from(raw[1]) {
             probe.ops[i] = raw[16 + i * 8 + 2] & 1 != 0;
         }
+        probe.bundles = self.features & FEATURE_BUNDLES != 0 && probe.has(SIGN_OF_6_16);
         Ok(probe)
     }
 
@@ -52,6 +53,9 @@ impl Ring {
     }
 }
 
+/// IORING_OP_PIPE, which is not used here.
+const SIGN_OF_6_16: u8 = 62;
+
 /// Which operations the kernel has.
 pub(in super::super) struct Probe {
     ops: [bool; 256],
@@ -59,6 +63,7 @@ pub(in super::super) struct Probe {
     /// version later.
     reports_copies: bool,
     is_6_12: bool,
+    bundles: bool,
 }
 
 impl Probe {
@@ -77,6 +82,12 @@ impl Probe {
     /// ([c9d952b9103b](https://git.kernel.org/torvalds/c/c9d952b9103b)). What can be asked for of 6.12 is that a wait gathers completions.
     pub(in super::super) fn repeats_reads(&self) -> bool {
         self.is_6_12 && self.has(OP_READ_MULTISHOT)
+    }
+
+    /// One completion of a receive may bring several buffers. Linux 6.10 has it and left gaps between them at times until
+    /// 6.16 ("only retry recv bundle for a full transfer"), which is the first with IORING_OP_PIPE.
+    pub(in super::super) fn bundles(&self) -> bool {
+        self.bundles
     }
 
     #[cfg(test)]

@@ -64,7 +64,9 @@ fn b14_a_buffer_that_was_not_lent_is_not_believed() {
                 (4, buffer_flags(7)),
                 (4, buffer_flags(8)),
                 (4, buffer_flags(u16::MAX)),
-                (65, buffer_flags(0)),
+                // More than in all that are lent; or in those behind one that is not.
+                (6 * 64 + 1, buffer_flags(0)),
+                (2 * 64, buffer_flags(7)),
                 (i32::MAX, buffer_flags(1)),
                 (4, 0),
             ];
