@@ -73,7 +73,7 @@ impl Inner {
         self.ended += 1;
         head.result = event.result;
         head.marks.state = State::Done;
-        head.ready = id;
+        head.marks.ready = true;
         debug_assert!(head.waker.is_some() && head.fd.is_some());
         // SAFETY: a plain transfer was started with a waker, which stays until its answer comes or
         // its future goes; and then nothing would be `enough`.
