@@ -52,7 +52,7 @@ static unsigned turn(void)
     return seen;
 }
 
-/* Reads for this long. The clock is looked at once in 16 reads. */
+/* Reads for this long. The clock is looked at once in 32 reads. */
 static uint64_t read_for(double duration)
 {
     double end = seconds(CLOCK_MONOTONIC) + duration;
@@ -63,7 +63,7 @@ static uint64_t read_for(double duration)
             continue;
         if (seconds(CLOCK_MONOTONIC) >= end)
             return reads;
-        next_look = reads + 16;
+        next_look = reads + 32;
     }
 }
 

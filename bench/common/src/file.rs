@@ -2,7 +2,7 @@
 //!
 //! The first eight bytes of each page of the data file hold its number, little endian; the runner writes it so.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::os::unix::fs::OpenOptionsExt;
@@ -15,8 +15,8 @@ use crate::{Allocations, Peer};
 
 pub const PAGE: usize = 4096;
 
-/// The clock is read once in this many reads.
-const READS_PER_LOOK: u64 = 16;
+/// The clock is read once in this many reads, as `c/fread_uring.c` does.
+const READS_PER_LOOK: u64 = 32;
 
 const WARM_UP: Duration = Duration::from_millis(100);
 const ALLOCATION_PHASE: Duration = Duration::from_millis(200);
@@ -67,9 +67,10 @@ impl FileConfig {
 /// One phase of reading, shared by its readers.
 pub struct FileRun {
     reads: Cell<u64>,
-    random: RefCell<Rng>,
+    /// The clock is looked at when there were so many. 0: the time is over.
+    next_look: Cell<u64>,
+    random: Cell<Rng>,
     end: Instant,
-    stopped: Cell<bool>,
     pages: u64,
 }
 
@@ -77,9 +78,9 @@ impl FileRun {
     fn new(pages: u64, duration: Duration) -> FileRun {
         FileRun {
             reads: Cell::new(0),
-            random: RefCell::new(Rng(0x9E37_79B9_7F4A_7C15)),
+            next_look: Cell::new(1),
+            random: Cell::new(Rng(0x9E37_79B9_7F4A_7C15)),
             end: Instant::now() + duration,
-            stopped: Cell::new(false),
             pages,
         }
     }
@@ -87,25 +88,36 @@ impl FileRun {
     /// The page to read next, or `None` when the time is over.
     #[inline]
     pub fn next(&self) -> Option<u64> {
-        if self.stopped.get() {
+        if self.reads.get() >= self.next_look.get() && self.is_over() {
             return None;
         }
-        if self.reads.get().is_multiple_of(READS_PER_LOOK) && Instant::now() >= self.end {
-            self.stopped.set(true);
-            return None;
-        }
-        let random = self.random.borrow_mut().next();
-        Some(((u128::from(random) * u128::from(self.pages)) >> 64) as u64)
+        let mut random = self.random.get();
+        let number = random.next();
+        self.random.set(random);
+        Some(((u128::from(number) * u128::from(self.pages)) >> 64) as u64)
+    }
+
+    #[cold]
+    fn is_over(&self) -> bool {
+        let is_over = Instant::now() >= self.end;
+        self.next_look.set(if is_over { 0 } else { self.reads.get() + READS_PER_LOOK });
+        is_over
     }
 
     /// Checks one finished read and counts it.
     #[inline]
     pub fn done(&self, page: u64, read: usize, bytes: &[u8]) {
-        assert_eq!(read, PAGE, "a short read");
-        let number = u64::from_le_bytes(bytes[..8].try_into().unwrap());
-        assert_eq!(number, page, "the bytes of another page");
+        let number = bytes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+        if read != PAGE || number != Some(page) {
+            wrong(page, read, number);
+        }
         self.reads.set(self.reads.get() + 1);
     }
+}
+
+#[cold]
+fn wrong(page: u64, read: usize, number: Option<u64>) -> ! {
+    panic!("a read of page {page} gave {read} bytes, of page {number:?}");
 }
 
 /// Warms up, measures, counts allocations, prints. `reader` is given the phase and its own number, and reads until

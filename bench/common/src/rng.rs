@@ -1,5 +1,6 @@
 //! A xorshift64* generator: the same numbers in every program, and no cost worth measuring.
 
+#[derive(Clone, Copy)]
 pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {

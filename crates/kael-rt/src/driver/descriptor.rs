@@ -11,6 +11,7 @@ use crate::{error::Fault, op::Side, sys, task::context};
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
     io,
+    mem::ManuallyDrop,
     ptr::{self, NonNull},
 };
 
@@ -378,19 +379,21 @@ impl Drop for Fd {
         let users = self.users.get() - 1;
         self.users.set(users);
         if users == 0 {
-            self.last_user_gone();
+            // By value: a pointer to the handle would keep its operation in memory, for each that ends.
+            Fd::last_user_gone(ManuallyDrop::new(Fd(self.0)));
         }
     }
 }
 
 impl Fd {
     #[cold]
-    fn last_user_gone(&self) {
-        if self.orphans.get() == 0 {
-            self.end();
+    #[inline(never)]
+    fn last_user_gone(last: ManuallyDrop<Fd>) {
+        if last.orphans.get() == 0 {
+            last.end();
         } else {
-            let driver = self.driver();
-            driver.abandon(self.0);
+            let driver = last.driver();
+            driver.abandon(last.0);
         }
     }
 

@@ -458,7 +458,7 @@ impl Inner {
             }
             State::Done => {
                 // It has its answer, whenever its future looks, but the gate no longer.
-                head.ready = SlotId::NEVER;
+                head.marks.ready = false;
                 fd.read.holder.set(NONE);
                 None
             }

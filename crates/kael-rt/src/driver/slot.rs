@@ -28,6 +28,7 @@ pub(crate) struct SlotId(pub(crate) u64);
 
 impl SlotId {
     /// No slot's: no index is so large.
+    #[allow(dead_code, reason = "only readiness keeps ids of its own")]
     pub(crate) const NEVER: SlotId = SlotId(u64::MAX);
 
     #[inline]
@@ -84,9 +85,6 @@ pub(crate) enum State {
 pub(crate) struct Head {
     /// Which slot it is, and the generation of its use.
     pub(crate) id: SlotId,
-    /// The same, once the answer is a plain one that its future may take without a closer look;
-    /// see `Inner::take_plain`.
-    pub(crate) ready: SlotId,
     pub(crate) waker: Option<Waker>,
     pub(crate) vtable: &'static Vtable,
     pub(crate) fd: Option<NonNull<Descriptor>>,
@@ -126,6 +124,9 @@ const _: () = assert!(size_of::<Head>() <= 128);
 #[repr(C, align(8))]
 pub(crate) struct Marks {
     pub(crate) state: State,
+    /// It is `Done`, by a plain answer that its future may take without a closer look; see `Inner::take_plain`. (Beside the
+    /// state, so that both are written at once.)
+    pub(crate) ready: bool,
     pub(crate) orphan: bool,
     /// Why it was asked to stop, if its future waits to hear that.
     pub(crate) stop: Option<Fault>,
@@ -153,6 +154,7 @@ impl Marks {
     pub(crate) const fn new(state: State, side: Option<Side>, gives: Gives) -> Marks {
         Marks {
             state,
+            ready: false,
             orphan: false,
             stop: None,
             cancelled: false,
@@ -275,8 +277,8 @@ impl Slots {
         debug_assert!(head.marks.state != State::Free && head.waker.is_none() && head.items == 0);
         debug_assert_eq!(head.chain, NONE);
         head.marks.state = State::Free;
+        head.marks.ready = false;
         head.id = head.id.next();
-        head.ready = SlotId::NEVER;
         head.next_free = self.free;
         self.free = Some(slot);
         self.used -= 1;
@@ -413,7 +415,6 @@ impl Slot {
     fn new(index: u32) -> Slot {
         let head = Head {
             id: SlotId::new(index, 0),
-            ready: SlotId::NEVER,
             waker: None,
             vtable: Vtable::none(),
             fd: None,

@@ -23,9 +23,10 @@ impl Inner {
         traits: &Traits,
     ) -> Option<Completion<'static>> {
         let head = self.slots.head_at(slot);
-        if head.ready != id || self.waiting_futures > 0 {
+        if !head.marks.ready || self.waiting_futures > 0 {
             return None;
         }
+        debug_assert_eq!(head.id, id, "a key's slot is in its use");
         // A write's gate was given up when its answer came, see `complete`.
         if traits.side == Some(Side::Read) {
             debug_assert!(head.fd.is_some());

@@ -67,13 +67,13 @@ impl Inner {
             {
                 return act;
             }
-            return self.complete_closely(slot, event);
+            return self.complete_closely(slot, event.result, event.flags);
         }
         // A plain transfer got what it wanted, and its future is there.
         self.ended += 1;
         head.result = event.result;
         head.marks.state = State::Done;
-        head.ready = id;
+        head.marks.ready = true;
         debug_assert!(head.waker.is_some() && head.fd.is_some());
         // SAFETY: a plain transfer was started with a waker, which stays until its answer comes or
         // its future goes; and then nothing would be `enough`.
@@ -133,11 +133,13 @@ impl Inner {
     }
 
     /// An error, less than was wanted, an orphan's; or a completion that more follow, that follows
-    /// another, or that brings a buffer.
+    /// another, or that brings a buffer. (Its event comes in parts: as a whole it would lie in memory, for every completion
+    /// and not only for these, and what is written there in parts and read as a whole is waited for.)
     #[inline(never)]
-    fn complete_closely(&mut self, slot: NonNull<Slot>, event: Event) -> Act {
-        let flags = self.backend.flags(event);
-        let mut event = Event { flags, ..event };
+    fn complete_closely(&mut self, slot: NonNull<Slot>, result: i32, flags: u32) -> Act {
+        let user = self.slots.head_at(slot).id.0;
+        let flags = self.backend.flags(Event { user, result, flags });
+        let mut event = Event { user, result, flags };
         if buffer_of(flags).is_some() || self.slots.head_at(slot).vtable.traits.pooled {
             self.unbundle(slot, &mut event);
             self.take_buffer(slot, &mut event);

@@ -29,9 +29,10 @@ impl Region {
 }
 
 pub(super) struct Fixed {
+    /// The places up to the last one in use, so that each transfer looks at no more, and without pools at none.
     regions: Vec<Region>,
-    /// Places that have been used, so that a ring without pools looks at none.
-    used: usize,
+    /// How many the table has.
+    places: usize,
     /// The ring moves bytes of several buffers by a place (Linux 6.15).
     several: bool,
     /// Transfers that went by a place.
@@ -49,10 +50,10 @@ impl Fixed {
         };
         let size = size_of::<ResourceRegister>() as u32;
         let made = ring.register(REGISTER_BUFFERS2, &raw const register as usize, size).is_ok();
-        let free = Region { at: 0, len: 0 };
+        let places = if made { PLACES } else { 0 };
         Fixed {
-            regions: vec![free; if made { PLACES } else { 0 }],
-            used: 0,
+            regions: Vec::with_capacity(places),
+            places,
             several: probe.has(OP_READV_FIXED) && probe.has(OP_WRITEV_FIXED),
             transfers: Cell::new(0),
         }
@@ -64,12 +65,18 @@ impl Fixed {
         at: NonNull<u8>,
         len: usize,
     ) -> io::Result<u32> {
-        let place = self.regions.iter().position(|region| region.len == 0);
-        let place = place.ok_or(io::ErrorKind::QuotaExceeded)?;
+        let free = self.regions.iter().position(|region| region.len == 0);
+        let place = free.unwrap_or(self.regions.len());
+        if place == self.places {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
         let memory = libc::iovec { iov_base: at.as_ptr().cast(), iov_len: len };
         Self::update(ring, place, memory)?;
-        self.regions[place] = Region { at: at.as_ptr() as usize, len };
-        self.used = self.used.max(place + 1);
+        let region = Region { at: at.as_ptr() as usize, len };
+        match self.regions.get_mut(place) {
+            Some(free) => *free = region,
+            None => self.regions.push(region),
+        }
         Ok(place as u32)
     }
 
@@ -77,9 +84,7 @@ impl Fixed {
     pub(super) fn unregister(&mut self, ring: &mut Ring, place: u32) {
         let place = place as usize;
         self.regions[place].len = 0;
-        while self.used > 0 && self.regions[self.used - 1].len == 0 {
-            self.used -= 1;
-        }
+        while self.regions.pop_if(|last| last.len == 0).is_some() {}
         // If it fails the pages stay pinned until the place is used again or the ring ends.
         let none = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
         let _ = Self::update(ring, place, none);
@@ -102,13 +107,18 @@ impl Fixed {
     /// The place of the memory, if it is registered.
     #[inline(always)]
     pub(super) fn place_of(&self, at: *const u8, len: usize) -> Option<u16> {
-        if self.used == 0 { None } else { self.find(at as usize, len) }
+        // Most programs have one pool or none.
+        if !self.regions.first()?.holds(at as usize, len) {
+            return self.find_behind_first(at as usize, len);
+        }
+        self.transfers.set(self.transfers.get() + 1);
+        Some(0)
     }
 
-    #[inline]
-    fn find(&self, at: usize, len: usize) -> Option<u16> {
+    #[inline(never)]
+    fn find_behind_first(&self, at: usize, len: usize) -> Option<u16> {
         let within = |region: &Region| region.holds(at, len);
-        let place = self.regions[..self.used].iter().position(within)?;
+        let place = self.regions.iter().position(within)?;
         self.transfers.set(self.transfers.get() + 1);
         Some(place as u16)
     }
@@ -116,7 +126,7 @@ impl Fixed {
     /// The place of all these buffers, if they lie in one region, and the kernel takes several. It takes no empty one.
     #[inline]
     pub(super) fn place_of_all(&self, vectors: &[libc::iovec]) -> Option<u16> {
-        if self.used == 0 || !self.several { None } else { self.find_all(vectors) }
+        if self.regions.is_empty() || !self.several { None } else { self.find_all(vectors) }
     }
 
     fn find_all(&self, vectors: &[libc::iovec]) -> Option<u16> {
@@ -125,7 +135,7 @@ impl Fixed {
                 vector.iov_len > 0 && region.holds(vector.iov_base as usize, vector.iov_len)
             })
         };
-        let place = self.regions[..self.used].iter().position(within)?;
+        let place = self.regions.iter().position(within)?;
         self.transfers.set(self.transfers.get() + 1);
         Some(place as u16)
     }

@@ -445,7 +445,7 @@ impl Backend {
             let cqe = self.ring.next()?;
             // One comparison for all values that belong to no slot.
             if cqe.user_data >= shots::FIRST {
-                match self.note_own(cqe) {
+                match self.note_own(cqe.user_data, cqe.res, cqe.flags) {
                     Some(event) => return Some(event),
                     None => continue,
                 }

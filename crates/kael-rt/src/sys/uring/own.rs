@@ -22,15 +22,16 @@ impl Backend {
         }
     }
 
-    /// A completion that belongs to no slot. Some: what it is for one that waits.
+    /// A completion that belongs to no slot. Some: what it is for one that waits. (It comes in parts, so that none has to be in
+    /// memory; see `Inner::complete_closely`.)
     #[cold]
-    pub(super) fn note_own(&mut self, cqe: Cqe) -> Option<Event> {
-        let more = cqe.flags & CQE_MORE != 0;
-        match cqe.user_data {
+    pub(super) fn note_own(&mut self, user_data: u64, result: i32, flags: u32) -> Option<Event> {
+        let more = flags & CQE_MORE != 0;
+        match user_data {
             WAKE => self.wake_armed = more,
             NOBODY | COMMAND => {}
-            change @ files::FIRST.. => self.files.answered(change, cqe.res),
-            accept => return self.accepted(accept, cqe.res, more),
+            change @ files::FIRST.. => self.files.answered(change, result),
+            accept => return self.accepted(accept, result, more),
         }
         None
     }
