@@ -18,7 +18,8 @@ use std::{
 /// ```
 pub(crate) struct Stage<O: Op> {
     tag: Tag,
-    /// What the tag says.
+    /// What the tag says. Not over the operation: the compiler kept the addresses that both have, all of them in memory.
+    place: Place,
     held: Held<O>,
 }
 
@@ -41,10 +42,16 @@ enum IsReady {
     No,
 }
 
+union Place {
+    nowhere: (),
+    key: ManuallyDrop<Key>,
+    /// In the queue for a slot.
+    waiting: ManuallyDrop<(Driver, u64)>,
+}
+
 union Held<O: Op> {
     op: ManuallyDrop<O>,
-    key: ManuallyDrop<Key>,
-    waiting: ManuallyDrop<(O, Driver, u64)>,
+    nothing: (),
     /// For a moment, on its way out.
     output: ManuallyDrop<O::Output>,
 }
@@ -52,12 +59,14 @@ union Held<O: Op> {
 impl<O: Op> Stage<O> {
     #[inline(always)]
     pub(crate) fn fresh(op: O) -> Stage<O> {
-        Stage { tag: Tag::Fresh, held: Held { op: ManuallyDrop::new(op) } }
+        let held = Held { op: ManuallyDrop::new(op) };
+        Stage { tag: Tag::Fresh, place: Place { nowhere: () }, held }
     }
 
     /// An operation that was begun elsewhere.
     pub(crate) fn begun(key: Key) -> Stage<O> {
-        Stage { tag: Tag::Begun, held: Held { key: ManuallyDrop::new(key) } }
+        let place = Place { key: ManuallyDrop::new(key) };
+        Stage { tag: Tag::Begun, place, held: Held { nothing: () } }
     }
 
     pub(crate) fn tag(&self) -> Tag {
@@ -68,9 +77,7 @@ impl<O: Op> Stage<O> {
     pub(crate) fn op(&self) -> Option<&O> {
         match self.tag {
             // SAFETY: the tag says what is held.
-            Tag::Fresh => Some(unsafe { &self.held.op }),
-            // SAFETY: as above.
-            Tag::Waiting => Some(&unsafe { &self.held.waiting }.0),
+            Tag::Fresh | Tag::Waiting => Some(unsafe { &self.held.op }),
             Tag::Begun | Tag::Over => None,
         }
     }
@@ -78,7 +85,7 @@ impl<O: Op> Stage<O> {
     /// The right to the operation, while it is in its slot.
     pub(crate) fn key(&self) -> Option<&Key> {
         // SAFETY: the tag says what is held.
-        (self.tag == Tag::Begun).then(|| &**unsafe { &self.held.key })
+        (self.tag == Tag::Begun).then(|| &**unsafe { &self.place.key })
     }
 
     /// The operation back, if it has not begun.
@@ -101,7 +108,10 @@ impl<O: Op> Stage<O> {
         }
         self.tag = Tag::Over;
         // SAFETY: as in `take_unbegun`.
-        Some(unsafe { ManuallyDrop::take(&mut self.held.waiting) })
+        let (op, (driver, ticket)) = unsafe {
+            (ManuallyDrop::take(&mut self.held.op), ManuallyDrop::take(&mut self.place.waiting))
+        };
+        Some((op, driver, ticket))
     }
 
     #[inline(always)]
@@ -110,7 +120,7 @@ impl<O: Op> Stage<O> {
             Tag::Begun => {
                 // SAFETY: the tag says so. From here on the fields are used one by one: the key is
                 // not moved, so that this needs no copy.
-                let key = unsafe { &*self.held.key };
+                let key = unsafe { &*self.place.key };
                 if const { !O::TRAITS.scratch && !O::TRAITS.gives_more }
                     && let Some(mut inner) = key.driver.borrow()
                     && let Some(plain) = inner.take_plain(key.slot, key.id, &O::TRAITS)
@@ -176,7 +186,7 @@ impl<O: Op> Stage<O> {
     #[inline(always)]
     fn begin(&mut self, key: Key) {
         debug_assert_eq!(self.tag, Tag::Over);
-        self.held.key = ManuallyDrop::new(key);
+        self.place.key = ManuallyDrop::new(key);
         self.tag = Tag::Begun;
     }
 
@@ -188,7 +198,7 @@ impl<O: Op> Stage<O> {
         if polled.is_ready() {
             self.tag = Tag::Over;
             // SAFETY: as in `take_unbegun`.
-            unsafe { ManuallyDrop::take(&mut self.held.key) }.spend();
+            unsafe { ManuallyDrop::take(&mut self.place.key) }.spend();
         }
         self.leave(polled)
     }
@@ -241,7 +251,8 @@ impl<O: Op> Stage<O> {
             Submitted::Ready(output) => Poll::Ready(output),
             Submitted::Full(op, driver) => {
                 let ticket = driver.wait_for_slot::<O>(ticket, cx.waker());
-                self.held.waiting = ManuallyDrop::new((op, driver, ticket));
+                self.held.op = ManuallyDrop::new(op);
+                self.place.waiting = ManuallyDrop::new((driver, ticket));
                 self.tag = Tag::Waiting;
                 return Poll::Pending;
             }
@@ -257,7 +268,7 @@ impl<O: Op> Stage<O> {
     fn drop_held(&mut self) {
         match self.tag {
             // SAFETY: the tag says what is held, and the stage is not used again.
-            Tag::Begun => unsafe { ManuallyDrop::drop(&mut self.held.key) },
+            Tag::Begun => unsafe { ManuallyDrop::drop(&mut self.place.key) },
             Tag::Fresh | Tag::Waiting => drop(self.take_unbegun()),
             Tag::Over => {}
         }
