@@ -19,6 +19,7 @@ mod jobs;
 mod lower;
 mod memory;
 mod own;
+mod pipes;
 mod polled;
 mod refusal;
 mod remarks;
@@ -199,9 +200,13 @@ impl Backend {
         crate::time::real_now_ns()
     }
 
-    /// Asks the kernel. Nothing is handed over before the next turn, unless the queue is full.
+    /// Asks the kernel; `PLAIN`: of a transfer that comes the short way. See `pipes.rs`.
     #[inline(always)]
-    pub(crate) fn start(&mut self, id: SlotId, _: PacketAt, request: Request<'static>) -> Started {
+    pub(super) fn start_as<const PLAIN: bool>(
+        &mut self,
+        id: SlotId,
+        request: Request<'static>,
+    ) -> Started {
         if let Request::Close { fd } = &request {
             self.leave_table(fd.take_place());
             self.begins_close(fd);
@@ -213,7 +218,7 @@ impl Backend {
             return Started::Full;
         }
         let ends_no_wait = ends_no_wait(&request);
-        match lower::lower(request, &self.files, &self.fixed, &self.shots, &self.probe) {
+        match lower::lower::<PLAIN>(request, &self.files, &self.fixed, &self.shots, &self.probe) {
             Ok(sqe) => {
                 #[cfg(test)]
                 let mut sqe = sqe;
