@@ -139,8 +139,6 @@ const UNHEARD_NS: u64 = 20_000_000;
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
-    /// A read of a pipe may leave it to the backend which buffer it gets.
-    pub(crate) const PICKS_FOR_PIPES: bool = true;
     /// The kernel waits for us.
     pub(crate) const SOCKETS_BLOCK: bool = true;
     #[cfg(test)]
@@ -322,15 +320,6 @@ impl Backend {
     #[inline(always)]
     pub(crate) unsafe fn send_at_once(&mut self, _: i32, _: NonNull<u8>, _: usize) -> Option<i32> {
         None
-    }
-
-    /// Somebody else owns a number from here on: it blocks, as others expect. (Sockets do so here, too.)
-    pub(crate) fn let_go(&mut self, fd: &Descriptor) {
-        self.forget_listener(fd.number());
-        if fd.is_pipe() {
-            self.calls += 1;
-            let _ = super::sockets::set_blocking(fd.number(), true);
-        }
     }
 
     /// Ends a stream in both directions; its descriptor stays.

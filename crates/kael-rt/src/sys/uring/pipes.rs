@@ -9,10 +9,14 @@ use crate::{
         event::{Started, clamp},
         own::no_signal,
         packet::PacketAt,
+        sockets::set_blocking,
     },
 };
 
 impl Backend {
+    /// A read of a pipe may leave it to the backend which buffer it gets.
+    pub(crate) const PICKS_FOR_PIPES: bool = true;
+
     /// Asks the kernel. Nothing is handed over before the next turn, unless the queue is full.
     #[inline(always)]
     pub(crate) fn start(&mut self, id: SlotId, _: PacketAt, request: Request<'static>) -> Started {
@@ -28,6 +32,15 @@ impl Backend {
         request: Request<'static>,
     ) -> Started {
         self.start_as::<true>(id, request)
+    }
+
+    /// Somebody else owns a number from here on: it blocks, as others expect. (Sockets do so here, too.)
+    pub(crate) fn let_go(&mut self, fd: &Descriptor) {
+        self.forget_listener(fd.number());
+        if fd.is_pipe() {
+            self.calls += 1;
+            let _ = set_blocking(fd.number(), true);
+        }
     }
 }
 
