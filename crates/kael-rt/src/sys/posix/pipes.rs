@@ -16,7 +16,7 @@ pub(super) fn call(number: i32, request: &mut Request<'_>) -> i32 {
             again(|| unsafe { libc::read(number, room, len) })
         }
         Request::RecvVectored { message, .. } => {
-            let (vectors, count) = (message.header.msg_iov, message.header.msg_iovlen as i32);
+            let (vectors, count) = (message.header.msg_iov, message.count() as i32);
             // SAFETY: see above.
             again(|| unsafe { libc::readv(number, vectors, count) })
         }
@@ -27,7 +27,7 @@ pub(super) fn call(number: i32, request: &mut Request<'_>) -> i32 {
             again(|| unsafe { own::write_pipe(number, &one, 1) })
         }
         Request::SendMessage { message, .. } => {
-            let (vectors, count) = (message.header.msg_iov, message.header.msg_iovlen as i32);
+            let (vectors, count) = (message.vectors().as_ptr(), message.vectors().len() as i32);
             // SAFETY: see above.
             again(|| unsafe { own::write_pipe(number, vectors, count) })
         }
