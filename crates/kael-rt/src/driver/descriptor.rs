@@ -21,9 +21,10 @@ pub(crate) enum Kind {
     File,
     Datagram,
     // From here on both sides have a gate.
-    Stream,
     /// One end of a pipe: a stream of which the system reads and writes as it does of a file.
     Pipe,
+    // From here on plain transfers go the short way.
+    Stream,
     Listener,
 }
 
@@ -121,7 +122,7 @@ impl Descriptor {
     pub(super) fn is_gated(&self, side: Side) -> bool {
         match side {
             Side::Read => self.kind.get() != Kind::File,
-            Side::Write => self.kind.get() as u8 >= Kind::Stream as u8,
+            Side::Write => self.kind.get() as u8 >= Kind::Pipe as u8,
         }
     }
 
@@ -190,7 +191,7 @@ impl Descriptor {
         if !context::is_driver(self.tag.get()) {
             return None;
         }
-        // Datagrams go the long way: they come with their sender's address.
+        // Datagrams go the long way: they come with their sender's address; and pipes, lest sockets look whether they are one.
         if let Some(side) = side
             && !(self.kind.get() as u8 >= Kind::Stream as u8 && self.gate(side).is_open())
         {

@@ -1,8 +1,11 @@
 //! What a backend says of a read that could be answered before it has a slot, where a request is answered as soon or there is
-//! no such thing.
+//! no such thing; and of a transfer that comes the short way, which is as any other.
 
-use super::Backend;
-use crate::driver::Descriptor;
+use super::{Backend, event::Started, packet::PacketAt};
+use crate::{
+    driver::{Descriptor, SlotId},
+    op::Request,
+};
 use std::ptr::NonNull;
 
 impl Backend {
@@ -17,5 +20,15 @@ impl Backend {
         _: u64,
     ) -> Option<i32> {
         None
+    }
+
+    #[inline(always)]
+    pub(crate) fn start_plain(
+        &mut self,
+        id: SlotId,
+        packet: PacketAt,
+        request: Request<'static>,
+    ) -> Started {
+        self.start(id, packet, request)
     }
 }

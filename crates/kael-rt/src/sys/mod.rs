@@ -1,6 +1,6 @@
 //! The one place that knows the platform. A platform exports:
 //!
-//! * `Backend`: `new`, `start`, `start_by_kind`, `polls_direct`, `read_at_once`, `cancel`, `turn`, `next_own`, `next`,
+//! * `Backend`: `new`, `start`, `start_plain`, `start_by_kind`, `polls_direct`, `read_at_once`, `cancel`, `turn`, `next_own`, `next`,
 //!   `flags`, `flush`, `has_work`, `has_room`, `unpark`,
 //!   `enter_table`, `leave_table`, `close`, `shut_down`, `lingers`, `let_go`, `may_let_go`, `provide`, `withdraw`, `buffer_at`,
 //!   `give_back`, `claim`, `bundle`, `behind`, `stop_accepting`, `ends_accepting`, `soon`, `may_receive`, `take_lent`, `receive_waiting`,

@@ -74,7 +74,7 @@ impl Inner {
         }
         // SAFETY: the caller's word. The descriptor is looked at before this returns.
         let request = unsafe { plain.request(span) };
-        let launch = match self.backend.start(id, Slot::packet(slot), request) {
+        let launch = match self.backend.start_plain(id, Slot::packet(slot), request) {
             Started::Queued => {
                 self.started += 1;
                 Launch::Pending

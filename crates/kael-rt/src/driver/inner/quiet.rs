@@ -123,7 +123,7 @@ impl Inner {
         request.set_quiet(true, heard);
         let started = match known {
             Some(result) => Started::Done(result),
-            None => self.backend.start(id, Slot::packet(slot), request),
+            None => self.backend.start_plain(id, Slot::packet(slot), request),
         };
         match started {
             Started::Queued => {

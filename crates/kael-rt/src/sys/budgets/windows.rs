@@ -69,7 +69,7 @@ budgets! {
     file_read_stream: Buffer "File::read_stream (64 x 4 KiB)", at_most 130.0, 72.0, 1.0, "ReadFile for each piece, and the wait where it is not over at once; the list of what is ahead";
     tcp_recv_pooled: Buffer "TcpStream::recv_pooled", at_most 2.05, 1.1, 0.0, "WSARecv into a buffer of the pool, and the wait where nothing is there; while buffers are short it asks without one first";
     tcp_recv_stream: Buffer "RecvStream::next", at_most 2.05, 1.1, 0.0, "WSARecv and the wait";
-    pipe: Bytes "io::pipe", at_most 4.05, 4.05, 4.0, "CreateNamedPipe and CreateFile, and the CloseHandle of both ends; the name as text and as UTF-16";
+    pipe: Bytes "io::pipe", at_most 4.05, 4.05, 3.0, "CreateNamedPipe and CreateFile, and the CloseHandle of both ends; the name as text, and as UTF-16 here and by the standard library";
     pipe_read: Bytes "PipeWriter::write + PipeReader::read", at_most 4.1, 2.2, 0.0, "WriteFile and ReadFile, and the waits where they are not over at once";
     pipe_read_exact: Bytes "PipeWriter::write_all + PipeReader::read_exact", at_most 4.1, 2.2, 0.0, "as write and read, again after a short one";
     pipe_read_vectored: Bytes "PipeWriter::write_vectored + PipeReader::read_vectored", at_most 4.1, 2.2, 0.0, "as write and read, of the first buffer";

@@ -87,13 +87,13 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
             // SAFETY: the operation gives the descriptor up.
             answer(unsafe { libc::close(fd.number()) } as isize)
         }
-        Request::Recv { fd, into, .. } if fd.is_pipe() => pipes::read(fd.number(), into),
-        Request::RecvVectored { fd, message } if fd.is_pipe() => {
-            pipes::read_vectored(fd.number(), message)
-        }
-        Request::Send { fd, from, .. } if fd.is_pipe() => pipes::write(fd.number(), from),
-        Request::SendMessage { fd, message, .. } if fd.is_pipe() => {
-            pipes::write_vectored(fd.number(), message)
+        Request::Recv { fd, .. }
+        | Request::RecvVectored { fd, .. }
+        | Request::Send { fd, .. }
+        | Request::SendMessage { fd, .. }
+            if fd.is_pipe() =>
+        {
+            pipes::call(fd.number(), request)
         }
         Request::Recv { fd, into, flags } => {
             let (number, len, flags) = (fd.number(), own::most(into.len()), recv_flags(*flags));
@@ -160,6 +160,7 @@ pub(super) fn call(request: &mut Request<'_>) -> i32 {
 const NO_POSITIONS: i32 = -libc::ESPIPE;
 
 /// Makes a call until it is not interrupted.
+#[inline(always)]
 pub(super) fn again(mut call: impl FnMut() -> isize) -> i32 {
     loop {
         match answer(call()) {

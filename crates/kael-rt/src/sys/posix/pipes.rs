@@ -1,32 +1,36 @@
 //! What is received from a pipe and sent into one: the calls of files, since a pipe has none of a socket's.
 
 use super::{super::own, again};
-use crate::sys::scratch::{Message, MessageMut};
-use std::mem::MaybeUninit;
+use crate::op::Request;
 
-/// Reads what is there.
-pub(super) fn read(number: i32, into: &mut [MaybeUninit<u8>]) -> i32 {
-    let (room, len) = (into.as_mut_ptr().cast(), own::most(into.len()));
-    // SAFETY: the room is borrowed; the number is open, see `call`.
-    again(|| unsafe { libc::read(number, room, len) })
-}
-
-pub(super) fn read_vectored(number: i32, message: &mut MessageMut<'_>) -> i32 {
-    let (vectors, count) = (message.header.msg_iov, message.header.msg_iovlen as i32);
-    // SAFETY: the scratch made the header, with so many vectors of rooms that are borrowed; the number as above.
-    again(|| unsafe { libc::readv(number, vectors, count) })
-}
-
-/// Writes what there is room for.
-pub(super) fn write(number: i32, from: &[u8]) -> i32 {
-    let one =
-        libc::iovec { iov_base: from.as_ptr().cast_mut().cast(), iov_len: own::most(from.len()) };
-    // SAFETY: one vector, of bytes that are borrowed; the number is open, see `call`.
-    again(|| unsafe { own::write_pipe(number, &one, 1) })
-}
-
-pub(super) fn write_vectored(number: i32, message: &Message<'_>) -> i32 {
-    let (vectors, count) = (message.header.msg_iov, message.header.msg_iovlen as i32);
-    // SAFETY: as in `read_vectored`, of bytes that are borrowed.
-    again(|| unsafe { own::write_pipe(number, vectors, count) })
+/// Carries a request of a stream out that is a pipe, as far as one call does.
+#[cold]
+#[inline(never)]
+pub(super) fn call(number: i32, request: &mut Request<'_>) -> i32 {
+    // SAFETY (of all calls here): see `call` of the requests of others. The vectors of a message are the scratch's, so many
+    // as its header says, and name memory of the operation.
+    match request {
+        Request::Recv { into, .. } => {
+            let (room, len) = (into.as_mut_ptr().cast(), own::most(into.len()));
+            // SAFETY: see above.
+            again(|| unsafe { libc::read(number, room, len) })
+        }
+        Request::RecvVectored { message, .. } => {
+            let (vectors, count) = (message.header.msg_iov, message.count() as i32);
+            // SAFETY: see above.
+            again(|| unsafe { libc::readv(number, vectors, count) })
+        }
+        Request::Send { from, .. } => {
+            let (bytes, len) = (from.as_ptr().cast_mut().cast(), own::most(from.len()));
+            let one = libc::iovec { iov_base: bytes, iov_len: len };
+            // SAFETY: see above.
+            again(|| unsafe { own::write_pipe(number, &one, 1) })
+        }
+        Request::SendMessage { message, .. } => {
+            let (vectors, count) = (message.vectors().as_ptr(), message.vectors().len() as i32);
+            // SAFETY: see above.
+            again(|| unsafe { own::write_pipe(number, vectors, count) })
+        }
+        _ => unreachable!("a pipe is asked for nothing else"),
+    }
 }

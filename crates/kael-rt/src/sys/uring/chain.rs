@@ -28,7 +28,8 @@ impl Backend {
             return false;
         }
         for (i, (id, request)) in chain.into_iter().enumerate() {
-            let Ok(sqe) = lower::lower(request, &self.files, &self.fixed, &self.shots, &self.probe)
+            let Ok(sqe) =
+                lower::lower::<false>(request, &self.files, &self.fixed, &self.shots, &self.probe)
             else {
                 unreachable!("each operation that may be linked is one of the ring");
             };

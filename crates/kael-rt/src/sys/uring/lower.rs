@@ -1,20 +1,17 @@
 //! Each request as a submission: one arm an operation. A table; no logic beyond it.
 
-use super::{abi::*, buffers, files::FileTable, fixed::Fixed, ring::Probe, shots::Shots};
+use super::{abi::*, buffers, files::FileTable, fixed::Fixed, pipes, ring::Probe, shots::Shots};
 use crate::{
     driver::Descriptor,
     op::{RecvFlags, Request, SendFlags, Side},
-    sys::{
-        PeerAddr,
-        event::clamp,
-        own::{STAT_MASK, no_signal},
-    },
+    sys::{PeerAddr, event::clamp, own::STAT_MASK},
 };
 use std::net::Shutdown;
 
-/// The submission, or the request back if it is none: a plain call, one for the pool, or an accept that is repeated.
+/// The submission, or the request back if it is none: a plain call, one for the pool, or an accept that is repeated. What is
+/// plain is about no pipe.
 #[inline(always)]
-pub(super) fn lower(
+pub(super) fn lower<const PLAIN: bool>(
     request: Request<'static>,
     files: &FileTable,
     fixed: &Fixed,
@@ -129,12 +126,15 @@ pub(super) fn lower(
             ..none
         },
         Request::Close { fd } => close(fd.number(), fd.is_direct()),
-        Request::Recv { fd, into, .. } if fd.is_pipe() => Sqe {
-            opcode: OP_READ,
-            addr: into.as_mut_ptr() as u64,
-            len: clamp(into.len()),
-            ..pipe(fd, files)
-        },
+        Request::Recv { fd, .. }
+        | Request::RecvPooled { fd, .. }
+        | Request::RecvVectored { fd, .. }
+        | Request::Send { fd, .. }
+        | Request::SendMessage { fd, .. }
+            if !PLAIN && fd.is_pipe() =>
+        {
+            pipes::lower(request, fd, files, probe)
+        }
         Request::Recv { fd, into, flags } => Sqe {
             opcode: OP_RECV,
             addr: into.as_mut_ptr() as u64,
@@ -142,17 +142,6 @@ pub(super) fn lower(
             op_flags: recv_flags(flags),
             ..file(fd, files)
         },
-        Request::RecvPooled { fd, group, multishot, .. } if fd.is_pipe() => {
-            // Who cannot repeat it ends it with its first answer.
-            let repeats = multishot && probe.repeats_reads();
-            let mut sqe = Sqe {
-                opcode: if repeats { OP_READ_MULTISHOT } else { OP_READ },
-                buf_group: buffers::number(group),
-                ..pipe(fd, files)
-            };
-            sqe.flags |= SQE_BUFFER_SELECT;
-            sqe
-        }
         Request::RecvPooled { fd, group, multishot, .. } => {
             let mut sqe =
                 Sqe { opcode: OP_RECV, buf_group: buffers::number(group), ..file(fd, files) };
@@ -176,12 +165,6 @@ pub(super) fn lower(
             sqe.flags |= SQE_BUFFER_SELECT;
             sqe
         }
-        Request::RecvVectored { fd, message } if fd.is_pipe() => Sqe {
-            opcode: OP_READV,
-            addr: message.header.msg_iov as u64,
-            len: message.header.msg_iovlen as u32,
-            ..pipe(fd, files)
-        },
         Request::RecvVectored { fd, message } => Sqe {
             opcode: OP_RECVMSG,
             addr: message.header as *mut _ as u64,
@@ -194,13 +177,6 @@ pub(super) fn lower(
             len: 1,
             op_flags: recv_flags(flags),
             ..file(fd, files)
-        },
-        Request::Send { fd, from, .. } if fd.is_pipe() => Sqe {
-            opcode: OP_WRITE,
-            addr: from.as_ptr() as u64,
-            len: clamp(from.len()),
-            op_flags: no_signal() as u32,
-            ..pipe(fd, files)
         },
         Request::Send { fd, from, flags } => Sqe {
             opcode: OP_SEND,
@@ -222,13 +198,6 @@ pub(super) fn lower(
                 ..file(fd, files)
             }
         }
-        Request::SendMessage { fd, message, .. } if fd.is_pipe() => Sqe {
-            opcode: OP_WRITEV,
-            addr: message.header.msg_iov as u64,
-            len: message.header.msg_iovlen as u32,
-            op_flags: no_signal() as u32,
-            ..pipe(fd, files)
-        },
         Request::SendMessage { fd, message, flags } => Sqe {
             opcode: OP_SENDMSG,
             addr: message.header as *const _ as u64,
@@ -316,19 +285,13 @@ pub(super) fn on(fd: &Descriptor) -> Sqe {
 
 /// A file, by its place in the table if it has one.
 #[inline(always)]
-fn file(fd: &Descriptor, files: &FileTable) -> Sqe {
+pub(super) fn file(fd: &Descriptor, files: &FileTable) -> Sqe {
     match fd.place() {
         place if files.is_ready(place) => {
             Sqe { fd: place as i32, flags: SQE_FIXED_FILE, ..Sqe::default() }
         }
         _ => on(fd),
     }
-}
-
-/// A pipe, which is read and written from where it is.
-#[inline(always)]
-fn pipe(fd: &Descriptor, files: &FileTable) -> Sqe {
-    Sqe { off: u64::MAX, ..file(fd, files) }
 }
 
 /// Closes a number, or an entry of the ring's table.

@@ -19,6 +19,7 @@ mod jobs;
 mod lower;
 mod memory;
 mod own;
+mod pipes;
 mod polled;
 mod refusal;
 mod remarks;
@@ -140,8 +141,6 @@ const UNHEARD_NS: u64 = 20_000_000;
 impl Backend {
     /// Time is the system's.
     pub(crate) const MOVES_CLOCK: bool = false;
-    /// A read of a pipe may leave it to the backend which buffer it gets.
-    pub(crate) const PICKS_FOR_PIPES: bool = true;
     /// The kernel waits for us.
     pub(crate) const SOCKETS_BLOCK: bool = true;
     #[cfg(test)]
@@ -201,9 +200,13 @@ impl Backend {
         crate::time::real_now_ns()
     }
 
-    /// Asks the kernel. Nothing is handed over before the next turn, unless the queue is full.
+    /// Asks the kernel; `PLAIN`: of a transfer that comes the short way. See `pipes.rs`.
     #[inline(always)]
-    pub(crate) fn start(&mut self, id: SlotId, _: PacketAt, request: Request<'static>) -> Started {
+    pub(super) fn start_as<const PLAIN: bool>(
+        &mut self,
+        id: SlotId,
+        request: Request<'static>,
+    ) -> Started {
         if let Request::Close { fd } = &request {
             self.leave_table(fd.take_place());
             self.begins_close(fd);
@@ -215,7 +218,7 @@ impl Backend {
             return Started::Full;
         }
         let ends_no_wait = ends_no_wait(&request);
-        match lower::lower(request, &self.files, &self.fixed, &self.shots, &self.probe) {
+        match lower::lower::<PLAIN>(request, &self.files, &self.fixed, &self.shots, &self.probe) {
             Ok(sqe) => {
                 #[cfg(test)]
                 let mut sqe = sqe;
@@ -319,15 +322,6 @@ impl Backend {
     #[inline(always)]
     pub(crate) unsafe fn send_at_once(&mut self, _: i32, _: NonNull<u8>, _: usize) -> Option<i32> {
         None
-    }
-
-    /// Somebody else owns a number from here on: it blocks, as others expect. (Sockets do so here, too.)
-    pub(crate) fn let_go(&mut self, fd: &Descriptor) {
-        self.forget_listener(fd.number());
-        if fd.is_pipe() {
-            self.calls += 1;
-            let _ = super::sockets::set_blocking(fd.number(), true);
-        }
     }
 
     /// Ends a stream in both directions; its descriptor stays.

@@ -36,7 +36,8 @@ impl Backend {
             tries += 1;
             let random = RandomState::new().hash_one(tries);
             let name = format!(r"\\.\pipe\kael-anonymous-{}-{random:016x}", process::id());
-            let text: Vec<u16> = name.encode_utf16().chain([0]).collect();
+            let mut text = Vec::with_capacity(name.len() + 1);
+            text.extend(name.encode_utf16().chain([0]));
             let read = match self.create_pipe(&text, &SHAPE) {
                 // Somebody has a pipe of that name.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied && tries < TRIES => {
