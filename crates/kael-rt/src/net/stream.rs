@@ -245,8 +245,8 @@ impl TcpStream {
     /// kernel keeps. See io_uring_enter(2), IORING_RECV_MULTISHOT.
     ///
     /// At most a quarter of the pool's buffers, and 64, wait unread: then the kernel is asked to stop, and
-    /// asked again when they are read. A message that fills several buffers may bring all of them at once (Linux 6.16);
-    /// they are handed out one by one. A stream of mostly large messages that fit a buffer (13 KiB and more) is read
+    /// asked again when they are read. A message that fills several buffers may bring all of them at once (Linux 6.16),
+    /// so that many may wait; they are handed out one by one. A stream of mostly large messages that fit a buffer (13 KiB and more) is read
     /// plainly when it asks anew, into the buffer that was used last; `CoreMetrics::plain_receives` counts that.
     ///
     /// Other reads of the stream wait while it has one. Dropping it loses nothing, as for
