@@ -247,14 +247,17 @@ fn calls_a_hop(runtime: &Runtime, hops: u64) -> f64 {
     calls as f64 / hops as f64
 }
 
-/// A call to wake the other core and one to sleep, at most: who is awake still when the answer comes needs neither.
+/// A call to wake the other core and one to sleep, at most: who is awake still when the answer comes needs neither. Where
+/// a kqueue is woken through a pipe (as on NetBSD and OpenBSD), that is read, too.
 #[test]
-fn n01_a_hop_between_cores_costs_two_calls_at_most() {
+fn n01_a_hop_between_cores_costs_few_calls() {
     within("a wake from one core to another was lost", || {
         let runtime = cores(2);
         calls_a_hop(&runtime, 100);
         let calls = calls_a_hop(&runtime, size(2_000, 200_000) as u64);
-        assert!(calls <= 2.1, "{calls} calls a hop");
+        let kqueue = !cfg!(any(target_os = "linux", windows)) || cfg!(kael_backend = "kqueue");
+        let most = if kqueue { 3.1 } else { 2.1 };
+        assert!(calls <= most, "{calls} calls a hop, of {most} at most");
     });
 }
 
