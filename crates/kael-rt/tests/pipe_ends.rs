@@ -134,6 +134,12 @@ fn p01_no_signal_is_raised_where_the_kernel_can_do_without() {
         println!("not checked: a kernel before 6.18 raises SIGPIPE");
         return;
     }
+    if std::env::var_os("KAEL_RUNNER").is_some() {
+        println!(
+            "not checked: an emulator that stands for the kernel does not know the flag of such writes"
+        );
+        return;
+    }
     rig::in_own_process("p01_no_signal_is_raised_where_the_kernel_can_do_without", || {
         // SAFETY: the signal's disposition, in a process of the test's own.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
