@@ -54,6 +54,7 @@ pub(super) fn past_close(result: io::Result<()>) -> io::Result<()> {
 }
 
 /// Several sockets may listen at one address. (Linux and DragonFly spread connections among them; on the others one gets all.)
+#[allow(dead_code, reason = "FreeBSD has its own")]
 pub(super) fn reuse_port(socket: &SockRef<'_>, on: bool) -> io::Result<()> {
     socket.set_reuse_port(on)
 }
