@@ -102,7 +102,8 @@ fn names(program: &PathBuf, runner: &[&str]) -> Result<Vec<String>, String> {
     };
     let ended = process::run(command.args(["--list"]), LIST_LIMIT, Show::Nothing)?;
     if !ended.success() {
-        return Err(format!("{} --list: {}", program.display(), ended.verdict()));
+        let said = ended.output.trim();
+        return Err(format!("{} --list: {}: {said:?}", program.display(), ended.verdict()));
     }
     Ok(ended
         .output
