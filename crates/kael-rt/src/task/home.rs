@@ -184,11 +184,11 @@ impl Owner {
         while left > 0 && !stop.get() {
             let Some(task) = self.queue.pop() else { break };
             left -= 1;
+            self.counts.polls.set(self.counts.polls.get() + 1);
             // SAFETY: on the owner thread, popped from the queue, and not from within a poll.
             unsafe { run::run(&self.home, task) };
         }
         self.running.set(false);
-        self.counts.polls.set(self.counts.polls.get() + u64::from(budget - left));
         budget - left
     }
 
