@@ -1,7 +1,7 @@
 //! Chains of submissions (IOSQE_IO_LINK): each begins when the one before it has got all that it asked for, and is
 //! cancelled otherwise.
 
-use super::{Backend, abi::*, lower};
+use super::{Backend, abi::*};
 use crate::{driver::SlotId, op::Request};
 
 impl Backend {
@@ -28,9 +28,7 @@ impl Backend {
             return false;
         }
         for (i, (id, request)) in chain.into_iter().enumerate() {
-            let Ok(sqe) =
-                lower::lower::<false>(request, &self.files, &self.fixed, &self.shots, &self.probe)
-            else {
+            let Ok(sqe) = self.lower::<false>(request) else {
                 unreachable!("each operation that may be linked is one of the ring");
             };
             let link = if i + 1 < N { SQE_IO_LINK } else { 0 };

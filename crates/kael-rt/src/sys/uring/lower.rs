@@ -1,6 +1,15 @@
 //! Each request as a submission: one arm an operation. A table; no logic beyond it.
 
-use super::{abi::*, buffers, files::FileTable, fixed::Fixed, pipes, ring::Probe, shots::Shots};
+use super::{
+    Backend,
+    abi::*,
+    buffers::{self, Group},
+    files::FileTable,
+    fixed::Fixed,
+    pipes,
+    ring::Probe,
+    shots::Shots,
+};
 use crate::{
     driver::Descriptor,
     op::{RecvFlags, Request, SendFlags, Side},
@@ -8,14 +17,26 @@ use crate::{
 };
 use std::net::Shutdown;
 
-/// The submission, or the request back if it is none: a plain call, one for the pool, or an accept that is repeated. What is
-/// plain is about no pipe.
+impl Backend {
+    /// The submission, or the request back if it is none: a plain call, one for the pool, or an accept that is repeated. What is
+    /// plain is about no pipe.
+    #[inline(always)]
+    pub(super) fn lower<const PLAIN: bool>(
+        &self,
+        request: Request<'static>,
+    ) -> Result<Sqe, Request<'static>> {
+        let Backend { files, fixed, shots, groups, probe, .. } = self;
+        lower::<PLAIN>(request, files, fixed, shots, groups, probe)
+    }
+}
+
 #[inline(always)]
-pub(super) fn lower<const PLAIN: bool>(
+fn lower<const PLAIN: bool>(
     request: Request<'static>,
     files: &FileTable,
     fixed: &Fixed,
     shots: &Shots,
+    groups: &[Option<Group>],
     probe: &Probe,
 ) -> Result<Sqe, Request<'static>> {
     let none = Sqe { fd: -1, ..Sqe::default() };
@@ -146,7 +167,8 @@ pub(super) fn lower<const PLAIN: bool>(
             let mut sqe =
                 Sqe { opcode: OP_RECV, buf_group: buffers::number(group), ..file(fd, files) };
             sqe.flags |= SQE_BUFFER_SELECT;
-            sqe.ioprio = match (multishot, probe.bundles()) {
+            let bundles = || probe.bundles() && buffers::are_small(groups, group);
+            sqe.ioprio = match (multishot, multishot && bundles()) {
                 (true, true) => RECV_MULTISHOT | RECV_BUNDLE,
                 (true, false) => RECV_MULTISHOT,
                 (false, _) => 0,

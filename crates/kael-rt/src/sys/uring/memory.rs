@@ -61,7 +61,7 @@ impl Backend {
     pub(crate) fn bundle(&mut self, group: u16, buffer: u16, result: i32) -> Option<Bundle> {
         let group = self.groups[usize::from(group)].as_ref().expect("a group in use is there");
         // Mostly there is one.
-        if result <= group.size() as i32 || !self.probe.bundles() {
+        if result <= group.size() as i32 || !group.is_small() || !self.probe.bundles() {
             return None;
         }
         group.bundle(buffer, result)

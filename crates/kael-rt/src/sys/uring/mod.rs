@@ -218,7 +218,7 @@ impl Backend {
             return Started::Full;
         }
         let ends_no_wait = ends_no_wait(&request);
-        match lower::lower::<PLAIN>(request, &self.files, &self.fixed, &self.shots, &self.probe) {
+        match self.lower::<PLAIN>(request) {
             Ok(sqe) => {
                 #[cfg(test)]
                 let mut sqe = sqe;
