@@ -5,30 +5,17 @@
 #[path = "support/counting.rs"]
 mod counting;
 mod rig;
+#[path = "support/steady.rs"]
+mod steady;
 
-use counting::{Counting, allocations};
+use counting::Counting;
 use kael_rt::buf::BufferPool;
 use kael_rt::io::pipe;
-use rig::{is_emulated, size, within_limit};
-use std::ops::AsyncFnMut;
+use rig::{size, within_limit};
+use steady::expect_no_allocation;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// Runs a round often enough to fill the pools, and then counts.
-async fn expect_no_allocation(what: &str, rounds: usize, mut round: impl AsyncFnMut()) {
-    for _ in 0..1000 {
-        round().await;
-    }
-    // An allocation of each round would show in as many.
-    let rounds = if is_emulated() { rounds.min(1_000) } else { rounds };
-    let before = allocations();
-    for _ in 0..rounds {
-        round().await;
-    }
-    let allocations = allocations() - before;
-    assert_eq!(allocations, 0, "allocations in {rounds} rounds of {what}");
-}
 
 const ROUNDS: usize = 100_000;
 

@@ -6,28 +6,17 @@ mod rig;
 mod sequence;
 
 use kael_rt::io::{AsyncReadExt, AsyncWrite, PipeReader, copy, pipe};
-use kael_rt::time::{Duration, sleep};
-use rig::{READINESS, size, within_limit};
+use kael_rt::time::Duration;
+use rig::{READINESS, poll_once, size, turns, within_limit};
 use sequence::{expect_piece, sequence};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io::ErrorKind;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::pin::pin;
+use std::task::Poll;
 
 fn runs<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     within_limit(move || kael_rt::block_on(test()));
-}
-
-fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Lets the runtime look at its completions a few times.
-async fn turns() {
-    for _ in 0..3 {
-        sleep(Duration::from_micros(50)).await;
-    }
 }
 
 /// More than any pipe holds by itself.
@@ -116,7 +105,7 @@ fn p01_a_read_that_waits_sees_the_end() {
         let (reader, writer) = pipe().unwrap();
         let waiting = kael_rt::spawn(async move { reader.read_exact(vec![0; 10]).await.0 });
         writer.write_all("short").await.0.unwrap();
-        turns().await;
+        turns(3).await;
         writer.close().await.unwrap();
         let error = waiting.await.unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
@@ -129,7 +118,7 @@ fn p01_a_writer_without_a_reader_is_told() {
         let (reader, writer) = pipe().unwrap();
         let mut waiting = pin!(writer.write_all(vec![1; BIG]));
         assert!(poll_once(&mut waiting).is_pending());
-        turns().await;
+        turns(3).await;
         assert!(poll_once(&mut waiting).is_pending(), "no pipe holds so much");
         drop(reader);
         assert_eq!(waiting.await.0.unwrap_err().kind(), ErrorKind::BrokenPipe);
@@ -200,7 +189,7 @@ fn p02_a_full_pipe_holds_its_writer_back() {
         let (reader, writer) = pipe().unwrap();
         let mut write = writer.write_all(sequence(0, BIG));
         assert!(poll_once(&mut write).is_pending());
-        turns().await;
+        turns(3).await;
         assert!(poll_once(&mut write).is_pending(), "no pipe holds so much");
         // (Windows does not say how far a write is.)
         let held = write.written();

@@ -7,22 +7,8 @@ mod rig;
 
 use kael_rt::io::pipe;
 use kael_rt::runtime::Builder;
-use kael_rt::time::{Duration, sleep};
-use rig::{expect_nothing_open, size};
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
-
-fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Lets the runtime look at its completions a few times.
-async fn turns() {
-    for _ in 0..3 {
-        sleep(Duration::from_micros(50)).await;
-    }
-}
+use kael_rt::time::Duration;
+use rig::{expect_nothing_open, poll_once, size, turns};
 
 /// More than any pipe holds by itself.
 const BIG: usize = 1 << 20;
@@ -46,7 +32,7 @@ fn p01_the_end_of_a_runtime_closes_pipes_that_are_used() {
                 });
                 kael_rt::spawn(async move { write.await.0 });
                 if round % 2 == 0 {
-                    turns().await;
+                    turns(3).await;
                 }
             });
             drop(runtime);
@@ -84,7 +70,7 @@ fn p01_ends_come_from_the_standard_library_and_go_back() {
                 writer.write_all("left").await.0.unwrap();
                 let mut read = reader.read(vec![0; 2]);
                 assert!(poll_once(&mut read).is_pending());
-                turns().await;
+                turns(3).await;
                 drop(read);
                 let reader = reader.into_std().expect_err("two bytes were left");
                 assert_eq!(reader.read_exact(vec![0; 4]).await.1, b"left");
@@ -118,7 +104,7 @@ fn p01_without_a_free_descriptor_a_pipe_is_an_error() {
             };
             assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
             pipes.clear();
-            turns().await;
+            turns(3).await;
             assert!(pipe().is_ok());
         });
     });
@@ -155,7 +141,7 @@ fn p01_no_signal_is_raised_where_the_kernel_can_do_without() {
             let (reader, writer) = pipe().unwrap();
             let mut waiting = std::pin::pin!(writer.write_all(vec![1; BIG]));
             assert!(poll_once(&mut waiting).is_pending());
-            turns().await;
+            turns(3).await;
             drop(reader);
             assert_eq!(waiting.await.0.unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
         });

@@ -10,8 +10,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,12 +40,8 @@ struct Running {
     thread: thread::JoinHandle<()>,
 }
 
-/// When the cores are to end, once they are.
-#[derive(Default)]
-struct Ends {
-    told: AtomicBool,
-    deadline: Mutex<Option<Instant>>,
-}
+/// When the cores' operations are to have ended, once the cores are told to.
+type Ends = OnceLock<Instant>;
 
 /// What a core is when it has been built.
 struct Report {
@@ -100,10 +95,15 @@ impl Others {
         Ok(others)
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.running.len()
+    }
+
     /// Tells them to end. Their operations have until `deadline`.
     pub(super) fn begin_to_end(&self, deadline: Instant) {
-        *self.ends.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
-        self.ends.told.store(true, Ordering::Release);
+        let told = self.ends.set(deadline);
+        assert!(told.is_ok(), "they are told once");
         for core in &self.running {
             core.shared.close();
             core.waker.wake_by_ref();
@@ -126,19 +126,13 @@ impl Others {
 
 impl Drop for Others {
     fn drop(&mut self) {
-        if !self.ends.told.load(Ordering::Relaxed) {
+        if self.ends.get().is_none() {
             self.begin_to_end(Instant::now());
             for core in self.running.drain(..) {
                 // It has had no task yet, so nothing blocks it.
                 drop(core.thread.join());
             }
         }
-    }
-}
-
-impl Ends {
-    fn deadline(&self) -> Option<Instant> {
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -174,9 +168,9 @@ impl Start {
         core.core.meet(all);
         run_loop::block_on(
             &core.core,
-            poll_fn(|_| match self.ends.told.load(Ordering::Acquire) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
+            poll_fn(|_| match self.ends.get() {
+                Some(_) => Poll::Ready(()),
+                None => Poll::Pending,
             }),
         );
     }
@@ -192,7 +186,7 @@ impl Drop for EndsWithThread<'_> {
     fn drop(&mut self) {
         // Without a deadline it is the core that cannot go on, by its own panic.
         let left =
-            self.ends.deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            self.ends.get().map(|deadline| deadline.saturating_duration_since(Instant::now()));
         self.core.end(left.unwrap_or(self.limit));
     }
 }

@@ -41,7 +41,6 @@ pub struct Runtime {
     core: Rc<Core>,
     /// Gone once the end has begun.
     others: Option<Others>,
-    cores: usize,
     pin: bool,
     shutdown_timeout: Duration,
 }
@@ -58,7 +57,6 @@ impl Runtime {
         Ok(Runtime {
             core,
             others: Some(others),
-            cores: builder.cores,
             pin: builder.pin_cores,
             shutdown_timeout: builder.shutdown_timeout,
         })
@@ -118,7 +116,7 @@ impl Runtime {
 
     /// The number of cores.
     pub fn cores(&self) -> usize {
-        self.cores
+        1 + self.others.as_ref().map_or(0, Others::count)
     }
 }
 

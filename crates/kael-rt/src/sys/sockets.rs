@@ -50,9 +50,7 @@ impl Backend {
 
     /// A stream socket to connect with. 1 system call.
     pub(crate) fn stream_socket(&mut self, to: SocketAddr) -> io::Result<i32> {
-        self.calls += 1;
-        let socket = own::socket(Domain::for_address(to), Type::STREAM, Protocol::TCP)?;
-        Ok(socket.into_raw_fd())
+        self.tcp_socket(to.is_ipv6())
     }
 
     /// A stream socket that is nothing yet. 1 system call.

@@ -11,6 +11,8 @@ use std::time::Duration;
 mod again;
 #[path = "../support/backend.rs"]
 mod backend;
+#[path = "../support/once.rs"]
+mod once;
 #[path = "../support/plain.rs"]
 mod plain;
 #[path = "../support/process.rs"]
@@ -25,6 +27,9 @@ pub(crate) use again::this_program;
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use backend::{COPIES, READINESS};
+
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use once::{poll_once, turns};
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use plain::{null, zeros};

@@ -5,14 +5,16 @@
 use kael_rt::net::TcpStream;
 use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 #[path = "backend.rs"]
 mod backend;
+#[path = "once.rs"]
+mod once;
 #[path = "plain.rs"]
 mod plain;
 #[path = "process.rs"]
@@ -22,6 +24,9 @@ mod scale;
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use backend::{COPIES, READINESS};
+
+#[allow(unused_imports, reason = "each test program uses a part of it")]
+pub(crate) use once::{poll_once, turns};
 
 #[allow(unused_imports, reason = "each test program uses a part of it")]
 pub(crate) use plain::{Plain, into_file, null, number, plain_pair, zeros};
@@ -59,11 +64,6 @@ pub(crate) fn runs<F: Future<Output = ()>>(
     test: impl FnOnce() -> F + std::marker::Send + 'static,
 ) {
     within(otherwise, move || kael_rt::block_on(test()));
-}
-
-/// Polls once, with a waker that wakes nobody.
-pub(crate) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Leaves what `feed` brings in `read`, which is dropped. Where the kernel completes, it is there before the read is,
@@ -108,14 +108,6 @@ pub(crate) async fn race<A: Future, B: Future>(left: A, right: B) -> First<A::Ou
         right.as_mut().poll(cx).map(First::Right)
     })
     .await
-}
-
-/// Lets the runtime look at its completions a few times.
-pub(crate) async fn turns(n: u32) {
-    for _ in 0..n {
-        // A yield need not turn the driver; to wait for a timer does.
-        kael_rt::time::sleep(Duration::from_micros(50)).await;
-    }
 }
 
 /// Two connected stream sockets: one of the runtime, one of the standard library.

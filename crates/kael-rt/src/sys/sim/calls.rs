@@ -81,17 +81,16 @@ impl Backend {
     }
 
     /// A stream socket to connect with.
-    pub(crate) fn stream_socket(&mut self, _: SocketAddr) -> io::Result<i32> {
+    pub(crate) fn stream_socket(&mut self, to: SocketAddr) -> io::Result<i32> {
+        self.tcp_socket(to.is_ipv6())
+    }
+
+    /// A stream socket that is nothing yet.
+    pub(crate) fn tcp_socket(&mut self, _: bool) -> io::Result<i32> {
         self.calls += 1;
         let mut world = self.world.borrow_mut();
         error(world.may_open(self.faults.max_open))?;
         Ok(world.insert(Object::Stream(RefCell::new(Stream::unconnected()))))
-    }
-
-    /// A stream socket that is nothing yet.
-    pub(crate) fn tcp_socket(&mut self, v6: bool) -> io::Result<i32> {
-        let any = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
-        self.stream_socket(SocketAddr::new(any, 0))
     }
 
     /// Any socket may connect.
