@@ -6,7 +6,6 @@ mod rig;
 mod sequence;
 
 use kael_rt::io::{AsyncReadExt, AsyncWrite, PipeReader, copy, pipe};
-use kael_rt::time::Duration;
 use rig::{READINESS, poll_once, size, turns, within_limit};
 use sequence::{expect_piece, sequence};
 use std::collections::VecDeque;
@@ -256,7 +255,7 @@ fn p02_dropped_writes_are_finished_and_never_mixed() {
 fn p02_a_time_limit_gives_the_buffer_back_and_says_how_far_it_came() {
     runs(|| async {
         let (reader, writer) = pipe().unwrap();
-        let limit = Duration::from_millis(5);
+        let limit = kael_rt::time::Duration::from_millis(5);
         let (result, back) = writer.write_all(sequence(0, BIG)).timeout(limit).await;
         let error = result.unwrap_err();
         assert_eq!((error.kind(), back.len()), (ErrorKind::TimedOut, BIG));
