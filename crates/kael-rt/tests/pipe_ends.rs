@@ -7,7 +7,6 @@ mod rig;
 
 use kael_rt::io::pipe;
 use kael_rt::runtime::Builder;
-use kael_rt::time::Duration;
 use rig::{expect_nothing_open, poll_once, size, turns};
 
 /// More than any pipe holds by itself.
@@ -58,7 +57,7 @@ fn p01_ends_come_from_the_standard_library_and_go_back() {
             let (mut reader, mut writer) = (reader.into_std().unwrap(), writer.into_std().unwrap());
             // They block again: the read waits for the write.
             let writing = std::thread::spawn(move || {
-                std::thread::park_timeout(Duration::from_millis(20));
+                std::thread::park_timeout(kael_rt::time::Duration::from_millis(20));
                 writer.write_all(&[7; BIG]).unwrap();
             });
             let mut bytes = vec![0; BIG];
