@@ -90,15 +90,16 @@ pub(crate) struct Head {
     pub(crate) fd: Option<NonNull<Descriptor>>,
     pub(crate) marks: Marks,
 
+    /// A result of at least that needs no closer look before the future is woken. [`i32::MAX`]:
+    /// every result needs one.
+    pub(crate) enough: i32,
+    pub(crate) result: i32,
+
     /// The memory that the last request named.
     pub(crate) region: NonNull<u8>,
     pub(crate) region_len: u32,
     /// How much the last request asked for: a result of that many is all of it.
     pub(crate) asked: u32,
-    /// A result of at least that needs no closer look before the future is woken. [`i32::MAX`]:
-    /// every result needs one.
-    pub(crate) enough: i32,
-    pub(crate) result: i32,
     /// In a carry: how much of it has been read.
     pub(crate) offset: u32,
     /// In a carry: how much it holds in all. In a pooled receive before that: see `inner/items.rs`.
