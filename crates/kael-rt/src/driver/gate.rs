@@ -199,13 +199,12 @@ pub(super) enum End {
 impl Inner {
     pub(super) fn enqueue(&mut self, index: u32, gate: &Gate) {
         let last = gate.last.replace(index);
-        let head = self.slots.head(index);
-        head.marks.state = State::Queued;
-        head.prev = last;
-        head.next = NONE;
+        self.slots.head(index).marks.state = State::Queued;
+        let rest = self.slots.rest(index);
+        (rest.prev, rest.next) = (last, NONE);
         match last {
             NONE => gate.first.set(index),
-            last => self.slots.head(last).next = index,
+            last => self.slots.rest(last).next = index,
         }
     }
 

@@ -81,6 +81,9 @@ pub(crate) enum State {
     Carry,
 }
 
+/// Each transfer goes through here, and between two turns the kernel moves so much through the cache that what is looked at
+/// has to be fetched again, by its lines of 64 bytes. So a completion looks at the first line, and a transfer at no other
+/// than that and the next, which its operation shares if it is small.
 #[repr(C)]
 pub(crate) struct Head {
     /// Which slot it is, and the generation of its use.
@@ -89,7 +92,6 @@ pub(crate) struct Head {
     pub(crate) vtable: &'static Vtable,
     pub(crate) fd: Option<NonNull<Descriptor>>,
     pub(crate) marks: Marks,
-
     /// A result of at least that needs no closer look before the future is woken. [`i32::MAX`]:
     /// every result needs one.
     pub(crate) enough: i32,
@@ -100,24 +102,29 @@ pub(crate) struct Head {
     pub(crate) region_len: u32,
     /// How much the last request asked for: a result of that many is all of it.
     pub(crate) asked: u32,
-    /// In a carry: how much of it has been read.
-    pub(crate) offset: u32,
     /// In a carry: how much it holds in all. In a pooled receive before that: see `inner/items.rs`.
     pub(crate) held: u32,
-    /// How many items of a multishot wait for its future, and their list.
-    pub(crate) items: u32,
-    pub(crate) items_first: u32,
-    pub(crate) items_last: u32,
-    /// Links of the list that the slot is in: gate, backlog, cancels.
-    pub(crate) next: u32,
-    pub(crate) prev: u32,
     /// The next of its chain, if the driver carries that out; [`IN_CHAIN`]: the system does; [`NONE`]: it is in none.
     pub(crate) chain: u32,
     /// The next free slot.
     next_free: Option<NonNull<Slot>>,
 }
 
-const _: () = assert!(size_of::<Head>() <= 128);
+/// What is known of few operations.
+pub(crate) struct Rest {
+    /// Links of the list that the slot is in: gate, backlog.
+    pub(crate) next: u32,
+    pub(crate) prev: u32,
+    /// How many items of a multishot wait for its future, and their list.
+    pub(crate) items: u32,
+    pub(crate) items_first: u32,
+    pub(crate) items_last: u32,
+    /// In a carry: how much of it has been read.
+    pub(crate) offset: u32,
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(std::mem::offset_of!(Head, region) == 64 && size_of::<Head>() == 96);
 
 /// What is noted of an operation on its way. How they begin is known for each kind of operation, so
 /// they are copied as a whole.
@@ -195,7 +202,7 @@ impl Head {
 }
 
 /// What the kernel may touch. Only raw pointers lead here while a request is out.
-#[repr(C, align(64))]
+#[repr(C, align(32))]
 pub(crate) struct Body {
     /// What the system wants at an address of its own for each request that it has.
     pub(crate) packet: Packet,
@@ -203,10 +210,11 @@ pub(crate) struct Body {
     pub(crate) scratch: Scratch,
 }
 
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Slot {
     pub(crate) head: Head,
     pub(crate) body: Body,
+    rest: Rest,
 }
 
 impl Slot {
@@ -275,7 +283,7 @@ impl Slots {
     pub(crate) fn release(&mut self, slot: NonNull<Slot>, waits_for_peer: bool) {
         // SAFETY: a slot in use is in a chunk that stays, and its user gives it up.
         let head = unsafe { &mut (*slot.as_ptr()).head };
-        debug_assert!(head.marks.state != State::Free && head.waker.is_none() && head.items == 0);
+        debug_assert!(head.marks.state != State::Free && head.waker.is_none());
         debug_assert_eq!(head.chain, NONE);
         head.marks.state = State::Free;
         head.marks.ready = false;
@@ -327,6 +335,12 @@ impl Slots {
     pub(crate) fn head_at(&mut self, slot: NonNull<Slot>) -> &mut Head {
         // SAFETY: slots stay as long as `self`, and heads are reached only through it.
         unsafe { &mut (*slot.as_ptr()).head }
+    }
+
+    #[inline]
+    pub(crate) fn rest(&mut self, index: u32) -> &mut Rest {
+        // SAFETY: as in `head`; and what the kernel may touch is beside it.
+        unsafe { &mut (*self.at(index).as_ptr()).rest }
     }
 
     /// A slot, if it is one, will be looked at soon.
@@ -426,17 +440,19 @@ impl Slot {
             chain: NONE,
             enough: i32::MAX,
             result: 0,
-            offset: 0,
             held: 0,
+            next_free: None,
+        };
+        let rest = Rest {
+            next: NONE,
+            prev: NONE,
             items: 0,
             items_first: NONE,
             items_last: NONE,
-            next: NONE,
-            prev: NONE,
-            next_free: None,
+            offset: 0,
         };
         let body =
             Body { packet: Packet::new(), room: MaybeUninit::uninit(), scratch: Scratch::new() };
-        Slot { head, body }
+        Slot { head, body, rest }
     }
 }

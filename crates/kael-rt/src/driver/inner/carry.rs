@@ -52,9 +52,9 @@ impl Inner {
         let head = self.slots.head(index);
         head.marks.state = State::Carry;
         head.held = held as u32;
-        head.offset = 0;
         // An error that came after the bytes is for the read after them.
         let result = head.result;
+        self.slots.rest(index).offset = 0;
         self.carries += 1;
         // SAFETY: the orphan in the slot uses the descriptor.
         let gate = unsafe { node.as_ref() }.gate(Side::Read);
@@ -79,8 +79,9 @@ impl Inner {
         let (from_scratch, to_scratch) =
             unsafe { (&(*from.as_ptr()).scratch, &mut (*to.as_ptr()).scratch) };
         to_scratch.take_peer(from_scratch);
+        let mut offset = self.slots.rest(carry).offset as usize;
         let source = self.slots.head(carry);
-        let (held, mut offset) = (source.held as usize, source.offset as usize);
+        let held = source.held as usize;
         let (start, source_vectors, source_result, gives, source_flags) = (
             source.region,
             source.marks.vectors,
@@ -150,7 +151,7 @@ impl Inner {
         head.marks.flags = if rest { PART } else { source_flags & PART };
         if !peek {
             offset = if fd.kind() == Kind::Datagram { end } else { offset + copied };
-            self.slots.head(carry).offset = offset as u32;
+            self.slots.rest(carry).offset = offset as u32;
             if offset == held {
                 self.spend(carry, fd);
             }
@@ -184,8 +185,9 @@ impl Inner {
             return Vec::new();
         }
         let body = self.slots.body(carry);
+        let mut skip = self.slots.rest(carry).offset as usize;
         let head = self.slots.head(carry);
-        let (mut rest, mut skip) = (head.held as usize, head.offset as usize);
+        let mut rest = head.held as usize;
         let n = usize::from(head.marks.vectors);
         let mut bytes = Vec::with_capacity(rest - skip);
         // SAFETY: the kernel has let go of the carry's body.

@@ -92,8 +92,11 @@ impl Inner {
         for (i, slot) in slots.iter().enumerate() {
             let next = slots.get(i + 1).map(|next| self.slots.head_at(*next).id.index());
             let head = self.slots.head_at(*slot);
-            (head.chain, head.prev, head.next) = (next.unwrap_or(NONE), NONE, NONE);
+            head.chain = next.unwrap_or(NONE);
             head.marks.state = State::Queued;
+            let index = head.id.index();
+            let rest = self.slots.rest(index);
+            (rest.prev, rest.next) = (NONE, NONE);
         }
         // The others are lowered again when their turn comes.
         if let Some(first) = requests.into_iter().next() {

@@ -49,12 +49,13 @@ impl Inner {
             }
         };
         self.items_seen += 1;
-        let head = self.slots.head(index);
-        head.items += 1;
-        let full = head.items >= bound_of(head.held);
-        let last = mem::replace(&mut head.items_last, item);
+        let bound = bound_of(self.slots.head(index).held);
+        let rest = self.slots.rest(index);
+        rest.items += 1;
+        let full = rest.items >= bound;
+        let last = mem::replace(&mut rest.items_last, item);
         match last {
-            NONE => head.items_first = item,
+            NONE => rest.items_first = item,
             last => self.items[last as usize].next = item,
         }
         if full {
@@ -65,8 +66,8 @@ impl Inner {
     /// The next item of a multishot: (result, flags).
     pub(in crate::driver) fn pop_item(&mut self, index: u32) -> Option<(i32, u32)> {
         let free = self.free_item;
-        let head = self.slots.head(index);
-        let first = head.items_first;
+        let rest = self.slots.rest(index);
+        let first = rest.items_first;
         if first == NONE {
             return None;
         }
@@ -74,11 +75,10 @@ impl Inner {
         let next = mem::replace(&mut item.next, free);
         let answer = (item.result, item.flags);
         self.free_item = first;
-        let head = self.slots.head(index);
-        head.items -= 1;
-        head.items_first = next;
+        rest.items -= 1;
+        rest.items_first = next;
         if next == NONE {
-            head.items_last = NONE;
+            rest.items_last = NONE;
         }
         Some(answer)
     }

@@ -5,7 +5,7 @@ use super::{
     Inner, Launch,
 };
 use crate::{
-    driver::slot::{Head, Marks},
+    driver::slot::{Head, Marks, Rest},
     task::context,
 };
 use std::{mem, ptr::NonNull, task::Waker};
@@ -54,41 +54,40 @@ impl Inner {
             return None;
         }
         let index = self.backlog.first;
-        let head = self.slots.head(index);
-        let id = head.id;
-        self.backlog.first = head.next;
+        let id = self.slots.head(index).id;
+        self.backlog.first = self.slots.rest(index).next;
         match self.backlog.first {
             NONE => self.backlog.last = NONE,
-            next => self.slots.head(next).prev = NONE,
+            next => self.slots.rest(next).prev = NONE,
         }
         Some(id)
     }
 
     pub(super) fn push_backlog(&mut self, index: u32) {
         let last = mem::replace(&mut self.backlog.last, index);
-        let head = self.slots.head(index);
-        head.prev = last;
-        head.next = NONE;
+        let rest = self.slots.rest(index);
+        (rest.prev, rest.next) = (last, NONE);
         match last {
             NONE => self.backlog.first = index,
-            last => self.slots.head(last).next = index,
+            last => self.slots.rest(last).next = index,
         }
     }
 
     /// Takes a slot out of whatever it waits in, if the kernel does not have it.
     pub(in crate::driver) fn unlink(&mut self, id: SlotId) {
         let index = id.index();
-        let Head { prev, next, fd, marks: Marks { state, side, .. }, .. } = *self.slots.head(index);
+        let Head { fd, marks: Marks { state, side, .. }, .. } = *self.slots.head(index);
+        let Rest { prev, next, .. } = *self.slots.rest(index);
         match state {
             State::Delayed => self.delayed.retain(|(_, other)| *other != id),
             State::Queued | State::Backlog => {
                 match prev {
                     NONE => {}
-                    prev => self.slots.head(prev).next = next,
+                    prev => self.slots.rest(prev).next = next,
                 }
                 match next {
                     NONE => {}
-                    next => self.slots.head(next).prev = prev,
+                    next => self.slots.rest(next).prev = prev,
                 }
                 if state == State::Backlog {
                     if prev == NONE {
