@@ -64,7 +64,12 @@ const fn gives(plain: Option<Plain>) -> Gives {
 impl Vtable {
     #[inline]
     pub(crate) fn of<O: Op>() -> &'static Vtable {
-        const { assert!(size_of::<O>() <= ROOM && align_of::<O>() <= align_of::<Body>(), "too large for a slot") };
+        const {
+            assert!(
+                size_of::<O>() <= ROOM && align_of::<O>() <= align_of::<Body>(),
+                "too large for a slot"
+            )
+        };
         &Of::<O>::VTABLE
     }
 

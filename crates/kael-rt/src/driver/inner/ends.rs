@@ -1,17 +1,81 @@
 //! How operations end: what the kernel says of them, and asking it to stop.
 
 use super::{
-    super::slot::{IN_CHAIN, NONE, Slot, SlotId, State},
+    super::slot::{IN_CHAIN, NONE, Slot, SlotId, Slots, State},
     Act, Inner, MAX_DELAY_MS,
     items::group_of,
 };
 use crate::{
+    driver::Descriptor,
     error::Fault,
     op::{Gives, Side},
     sys::{Backend, COPIED, Event, LOOK, MORE, NOTIFICATION, buffer_of, errno, prefetch},
     task::{wake_here, wake_here_by_ref},
 };
-use std::ptr::NonNull;
+use std::{
+    ops::ControlFlow::{self, Break, Continue},
+    ptr::NonNull,
+    task::Waker,
+};
+
+/// What a completion asks for beside the wake of a task of this core.
+enum Beyond {
+    /// The waker is somebody else's.
+    Wake(Waker),
+    /// And the next writer may go.
+    Pump(Waker, NonNull<Descriptor>),
+    /// It is no plain answer: the result, and the flags. (In parts: as a whole it would lie in memory, for every completion and
+    /// not only for these, and what is written there in parts and read as a whole is waited for.)
+    Closely(NonNull<Slot>, i32, u32),
+    /// A future is to look.
+    Tell(u32),
+    /// It is nobody's.
+    Ignore,
+}
+
+/// Takes note of a completion, and wakes its task if that is all: a plain transfer got what it wanted, and its future is there.
+/// Nothing but the slot and the task is touched, so that what says where the next completion is stays where it is.
+#[inline(always)]
+fn settle(slots: &mut Slots, ended: &mut u64, event: Event) -> ControlFlow<Beyond> {
+    let id = SlotId(event.user);
+    if Backend::ON_DEMAND && event.flags == LOOK {
+        return Break(Beyond::Tell(id.index()));
+    }
+    let Some(slot) = slots.find_out(id) else { return Break(Beyond::Ignore) };
+    let head = slots.head_at(slot);
+    if event.flags != 0 || event.result < head.enough {
+        return Break(Beyond::Closely(slot, event.result, event.flags));
+    }
+    *ended += 1;
+    head.result = event.result;
+    head.marks.state = State::Done;
+    head.marks.ready = true;
+    debug_assert!(head.waker.is_some() && head.fd.is_some());
+    // SAFETY: a plain transfer was started with a waker, which stays until its answer comes or
+    // its future goes; and then nothing would be `enough`.
+    let waker = unsafe { head.waker.take().unwrap_unchecked() };
+    if head.marks.side.is_none() {
+        // A device may have put it there, and then its first line is in no cache of ours. All lines of a turn come
+        // while its tasks are woken.
+        prefetch(head.region.as_ptr());
+    }
+    if head.marks.side == Some(Side::Write) {
+        // SAFETY: a plain transfer has its descriptor noted.
+        let node = unsafe { head.fd.unwrap_unchecked() };
+        // SAFETY: the operation in the slot uses it.
+        let gate = &unsafe { node.as_ref() }.write;
+        debug_assert_eq!(gate.holder.get(), id.index());
+        gate.holder.set(NONE);
+        if gate.first.get() != NONE {
+            return Break(Beyond::Pump(waker, node));
+        }
+    }
+    // No user code runs for a task of this core: it goes to the end of the run queue.
+    match wake_here(waker) {
+        Ok(()) => Continue(()),
+        Err(waker) => Break(Beyond::Wake(waker)),
+    }
+}
 
 impl Inner {
     /// Takes note of what the backend reports and wakes the tasks of this core, at most `left`
@@ -22,79 +86,56 @@ impl Inner {
             && let Some(event) = self.backend.next_own()
         {
             *left -= 1;
-            match self.complete_own(event) {
+            match self.complete(event) {
                 Act::Nothing => {}
                 act => return Some(act),
             }
         }
-        while *left > 0 {
-            let Some(event) = self.backend.next() else {
-                self.hurried &= self.quiet > 0;
-                break;
-            };
-            *left -= 1;
-            match self.complete(event) {
-                // No user code runs for a task of this core: it goes to the end of the run queue.
-                Act::Wake(waker) => {
-                    if let Err(waker) = wake_here(waker) {
-                        return Some(Act::Wake(waker));
-                    }
-                }
-                Act::Nothing => {}
-                act => return Some(act),
+        loop {
+            let mut ended = 0;
+            let slots = &mut self.slots;
+            let beyond = self.backend.each(left, |event| settle(slots, &mut ended, event));
+            self.ended += ended;
+            match beyond.map(|beyond| self.go_beyond(beyond)) {
+                Some(Act::Nothing) => {}
+                Some(act) => return Some(act),
+                None => break,
             }
+        }
+        if *left > 0 {
+            self.hurried &= self.quiet > 0;
         }
         None
     }
 
+    /// Takes note of what the kernel says, and says what is to be done about it.
     #[cold]
-    fn complete_own(&mut self, event: Event) -> Act {
-        self.complete(event)
+    pub(in crate::driver) fn complete(&mut self, event: Event) -> Act {
+        let mut ended = 0;
+        let settled = settle(&mut self.slots, &mut ended, event);
+        self.ended += ended;
+        match settled {
+            ControlFlow::Continue(()) => Act::Nothing,
+            ControlFlow::Break(beyond) => self.go_beyond(beyond),
+        }
     }
 
-    /// Takes note of what the kernel says, and says what is to be done about it.
     #[inline(always)]
-    pub(in crate::driver) fn complete(&mut self, event: Event) -> Act {
-        let id = SlotId(event.user);
-        if Backend::ON_DEMAND && event.flags == LOOK {
-            return self.tell(id.index());
-        }
-        let Some(slot) = self.slots.find_out(id) else { return self.ignore() };
-        let head = self.slots.head_at(slot);
-        if event.flags != 0 || event.result < head.enough {
-            if head.marks.quiet
-                && let Some(act) = self.let_go(slot, event.result, event.flags)
-            {
-                return act;
+    fn go_beyond(&mut self, beyond: Beyond) -> Act {
+        match beyond {
+            Beyond::Wake(waker) => Act::Wake(waker),
+            Beyond::Pump(waker, node) => Act::Pump(waker, node),
+            Beyond::Closely(slot, result, flags) => {
+                if self.slots.head_at(slot).marks.quiet
+                    && let Some(act) = self.let_go(slot, result, flags)
+                {
+                    return act;
+                }
+                self.complete_closely(slot, result, flags)
             }
-            return self.complete_closely(slot, event.result, event.flags);
+            Beyond::Tell(index) => self.tell(index),
+            Beyond::Ignore => self.ignore(),
         }
-        // A plain transfer got what it wanted, and its future is there.
-        self.ended += 1;
-        head.result = event.result;
-        head.marks.state = State::Done;
-        head.marks.ready = true;
-        debug_assert!(head.waker.is_some() && head.fd.is_some());
-        // SAFETY: a plain transfer was started with a waker, which stays until its answer comes or
-        // its future goes; and then nothing would be `enough`.
-        let waker = unsafe { head.waker.take().unwrap_unchecked() };
-        if head.marks.side.is_none() {
-            // A device may have put it there, and then its first line is in no cache of ours. All lines of a turn come
-            // while its tasks are woken.
-            prefetch(head.region.as_ptr());
-        }
-        if head.marks.side == Some(Side::Write) {
-            // SAFETY: a plain transfer has its descriptor noted.
-            let node = unsafe { head.fd.unwrap_unchecked() };
-            // SAFETY: the operation in the slot uses it.
-            let gate = &unsafe { node.as_ref() }.write;
-            debug_assert_eq!(gate.holder.get(), id.index());
-            gate.holder.set(NONE);
-            if gate.first.get() != NONE {
-                return Act::Pump(waker, node);
-            }
-        }
-        Act::Wake(waker)
     }
 
     /// The future of a multishot is to look. (If it were another's, that one would look in vain.) Its waker stays.

@@ -23,6 +23,28 @@ pub(super) struct Sqe {
 }
 const _: () = assert!(size_of::<Sqe>() == 64);
 
+impl Sqe {
+    /// The same as whole words: one store for each, where each field would have its own.
+    #[inline(always)]
+    pub(super) fn words(self) -> [u64; 8] {
+        const { assert!(u16::from_ne_bytes([1, 0]) == 1, "the first of a word is its lowest part") };
+        let two = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        let code =
+            u32::from(self.opcode) | u32::from(self.flags) << 8 | u32::from(self.ioprio) << 16;
+        let place = u32::from(self.buf_group) | u32::from(self.personality) << 16;
+        [
+            two(code, self.fd as u32),
+            self.off,
+            self.addr,
+            two(self.len, self.op_flags),
+            self.user_data,
+            two(place, self.file_index),
+            self.addr3,
+            self.pad,
+        ]
+    }
+}
+
 /// One completion: `struct io_uring_cqe`.
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -19,7 +19,7 @@ use crate::{
     sys::SocketOption,
 };
 use socket2::Socket;
-use std::{io, net::SocketAddr, os::fd::FromRawFd};
+use std::{io, net::SocketAddr, ops::ControlFlow, os::fd::FromRawFd};
 
 /// The most places of a table with direct descriptors. The kernel has 8 bytes for each.
 const MOST: u32 = 65_536;
@@ -137,9 +137,10 @@ impl Backend {
         self.flush();
         for _ in 0..MOST_ROUNDS {
             let mut events = Vec::new();
-            while let Some(event) = self.next() {
+            let _: Option<()> = self.each(&mut { u32::MAX }, |event| {
                 events.push(event);
-            }
+                ControlFlow::Continue(())
+            });
             // What was set aside before is read first, and that is from the end on.
             self.own.splice(0..0, events.into_iter().rev());
             if !self.ring.has_overflow() {

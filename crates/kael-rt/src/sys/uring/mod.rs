@@ -21,6 +21,7 @@ mod memory;
 mod own;
 mod pipes;
 mod polled;
+mod reap;
 mod refusal;
 mod remarks;
 mod restrict;
@@ -430,27 +431,6 @@ impl Backend {
     #[inline]
     pub(crate) fn next_own(&mut self) -> Option<Event> {
         self.own.pop()
-    }
-
-    /// The next completion that is there.
-    #[inline(always)]
-    pub(crate) fn next(&mut self) -> Option<Event> {
-        loop {
-            let cqe = self.ring.next()?;
-            // One comparison for all values that belong to no slot.
-            if cqe.user_data >= shots::FIRST {
-                match self.note_own(cqe.user_data, cqe.res, cqe.flags) {
-                    Some(event) => return Some(event),
-                    None => continue,
-                }
-            }
-            // That there is more in a socket concerns nobody.
-            let flags = cqe.flags & !CQE_SOCK_NONEMPTY;
-            let event = Event { user: cqe.user_data, result: cqe.res, flags };
-            #[cfg(test)]
-            faults::note(Event { flags: self.flags(event), ..event });
-            return Some(event);
-        }
     }
 
     pub(crate) fn unpark(&self) -> Unpark {

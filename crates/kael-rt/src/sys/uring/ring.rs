@@ -62,6 +62,29 @@ pub(super) struct Ring {
     thread: PhantomData<*const ()>,
 }
 
+/// Completions that are known to be there and were not read yet.
+pub(super) struct Known {
+    cqes: NonNull<Cqe>,
+    mask: u32,
+    at: u32,
+    end: u32,
+}
+
+impl Iterator for Known {
+    type Item = Cqe;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Cqe> {
+        if self.at == self.end {
+            return None;
+        }
+        // SAFETY: as in `Ring::next`, and the ring is left alone meanwhile.
+        let cqe = unsafe { self.cqes.add((self.at & self.mask) as usize).read() };
+        self.at = self.at.wrapping_add(1);
+        Some(cqe)
+    }
+}
+
 /// Head, tail and mask of one queue, in memory shared with the kernel.
 struct Queue {
     head: NonNull<AtomicU32>,
@@ -184,7 +207,7 @@ impl Ring {
         debug_assert!(self.room() > 0);
         let index = self.sq_tail & self.sq.mask;
         // SAFETY: the entry is free: the kernel's head has passed it.
-        unsafe { self.entries.at.cast::<Sqe>().add(index as usize).write(sqe) };
+        unsafe { self.entries.at.cast::<[u64; 8]>().add(index as usize).write(sqe.words()) };
         self.sq_tail = self.sq_tail.wrapping_add(1);
     }
 
@@ -275,6 +298,21 @@ impl Ring {
         let cqe = unsafe { self.cqes.add((self.cq_head & self.cq.mask) as usize).read() };
         self.cq_head = self.cq_head.wrapping_add(1);
         Some(cqe)
+    }
+
+    /// What [`next`](Self::next) would give, to be read one after the other without a look at the ring. Nothing else may be done
+    /// with the ring until [`put_back`](Self::put_back) has been told how far it was read.
+    #[inline(always)]
+    pub(super) fn take_known(&mut self) -> Known {
+        if self.cq_head == self.cq_tail {
+            self.look();
+        }
+        Known { cqes: self.cqes, mask: self.cq.mask, at: self.cq_head, end: self.cq_tail }
+    }
+
+    #[inline(always)]
+    pub(super) fn put_back(&mut self, known: &Known) {
+        self.cq_head = known.at;
     }
 
     /// What is submitted now is answered in the queue, if each submission before it completes twice at most.
