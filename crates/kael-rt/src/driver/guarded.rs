@@ -41,6 +41,21 @@ impl<T> Guarded<T> {
         Some(Borrowed(self))
     }
 
+    /// As [`borrow`](Self::borrow), for a moment that is not noted: each transfer has two of them.
+    ///
+    /// # Safety
+    /// While the reference lives nothing runs that could ask for the value: no code of the user's, no waker's, no drop of what
+    /// somebody else made.
+    #[inline(always)]
+    #[expect(clippy::mut_from_ref, reason = "the caller answers for there being one")]
+    pub(super) unsafe fn glance(&self) -> Option<&mut T> {
+        if self.barred.get() {
+            self.refuse()?;
+        }
+        // SAFETY: it is not barred, so there is a value and no reference; and no other will be, by the caller's word.
+        Some(unsafe { (*self.value.get()).as_mut().unwrap_unchecked() })
+    }
+
     /// Runs `f` with the value; otherwise like [`borrow`](Self::borrow).
     #[inline(always)]
     pub(super) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {

@@ -178,6 +178,16 @@ impl Driver {
         self.0.inner.borrow()
     }
 
+    /// As `borrow`, for a few instructions.
+    ///
+    /// # Safety
+    /// As of [`Guarded::glance`].
+    #[inline(always)]
+    unsafe fn glance(&self) -> Option<&mut Inner> {
+        // SAFETY: the caller's word.
+        unsafe { self.0.inner.glance() }
+    }
+
     /// Borrows the inner driver for a moment in which no user code runs.
     #[inline(always)]
     fn with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> Option<R> {
