@@ -98,6 +98,12 @@ impl Inner {
             self.ended += ended;
             match beyond.map(|beyond| self.go_beyond(beyond)) {
                 Some(Act::Nothing) => {}
+                // No user code runs for a task of this core: it goes to the end of the run queue.
+                Some(Act::Wake(waker)) => {
+                    if let Err(waker) = wake_here(waker) {
+                        return Some(Act::Wake(waker));
+                    }
+                }
                 Some(act) => return Some(act),
                 None => break,
             }
