@@ -183,6 +183,7 @@ impl Driver {
     /// # Safety
     /// As of [`Guarded::glance`].
     #[inline(always)]
+    #[expect(clippy::mut_from_ref, reason = "the caller answers for there being one")]
     unsafe fn glance(&self) -> Option<&mut Inner> {
         // SAFETY: the caller's word.
         unsafe { self.0.inner.glance() }

@@ -349,3 +349,31 @@ pub(super) const OP_FIXED_FD_INSTALL: u8 = 54;
 pub(super) const OP_FTRUNCATE: u8 = 55;
 pub(super) const OP_READV_FIXED: u8 = 60;
 pub(super) const OP_WRITEV_FIXED: u8 = 61;
+
+#[cfg(test)]
+mod tests {
+    use super::Sqe;
+
+    #[test]
+    fn the_words_of_a_submission_are_its_fields() {
+        let sqe = Sqe {
+            opcode: 0x11,
+            flags: 0x22,
+            ioprio: 0x3344,
+            fd: -5,
+            off: 0x6677_8899_aabb_ccdd,
+            addr: 0x0102_0304_0506_0708,
+            len: 0x8090_a0b0,
+            op_flags: 0x1121_3141,
+            user_data: u64::MAX - 7,
+            buf_group: 0x5152,
+            personality: 0x5354,
+            file_index: 0x5556_5758,
+            addr3: 0x6162_6364_6566_6768,
+            pad: 0x7172_7374_7576_7778,
+        };
+        // SAFETY: both are 64 bytes without gaps, and any bytes are words.
+        let as_it_lies: [u64; 8] = unsafe { std::mem::transmute(sqe) };
+        assert_eq!(sqe.words(), as_it_lies);
+    }
+}
