@@ -41,19 +41,20 @@ impl<T> Guarded<T> {
         Some(Borrowed(self))
     }
 
-    /// As [`borrow`](Self::borrow), for a moment that is not noted: each transfer has two of them.
+    /// As [`borrow`](Self::borrow), for a moment that is noted in a debug build only: each transfer has two of them.
     ///
     /// # Safety
-    /// While the reference lives nothing runs that could ask for the value: no code of the user's, no waker's, no drop of what
+    /// Until the guard goes nothing runs that could ask for the value: no code of the user's, no waker's, no drop of what
     /// somebody else made.
     #[inline(always)]
-    #[expect(clippy::mut_from_ref, reason = "the caller answers for there being one")]
-    pub(super) unsafe fn glance(&self) -> Option<&mut T> {
+    pub(super) unsafe fn glance(&self) -> Option<Glance<'_, T>> {
         if self.barred.get() {
             self.refuse()?;
         }
-        // SAFETY: it is not barred, so there is a value and no reference; and no other will be, by the caller's word.
-        Some(unsafe { (*self.value.get()).as_mut().unwrap_unchecked() })
+        if cfg!(debug_assertions) {
+            self.barred.set(true);
+        }
+        Some(Glance(self))
     }
 
     /// Runs `f` with the value; otherwise like [`borrow`](Self::borrow).
@@ -104,5 +105,35 @@ impl<T> Drop for Borrowed<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
         self.0.barred.set(false);
+    }
+}
+
+/// The only reference to the value, by the word of whoever looks.
+pub(super) struct Glance<'a, T>(&'a Guarded<T>);
+
+impl<T> Deref for Glance<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: it was not barred, so there is a value and no other reference; and none is made meanwhile.
+        unsafe { (*self.0.value.get()).as_ref().unwrap_unchecked() }
+    }
+}
+
+impl<T> DerefMut for Glance<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`.
+        unsafe { (*self.0.value.get()).as_mut().unwrap_unchecked() }
+    }
+}
+
+impl<T> Drop for Glance<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) {
+            self.0.barred.set(false);
+        }
     }
 }

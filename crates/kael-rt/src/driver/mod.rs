@@ -46,7 +46,7 @@ use crate::{
     sys::{Backend, Granted, PART, RingOptions, buffer_of},
 };
 use descriptor::Descriptors;
-use guarded::{Borrowed, Guarded};
+use guarded::{Borrowed, Glance, Guarded};
 use inner::{Act, Inner, Launch, Taken, Turn};
 use ops::Vtable;
 use slot::{Body, Slot, State};
@@ -183,8 +183,7 @@ impl Driver {
     /// # Safety
     /// As of [`Guarded::glance`].
     #[inline(always)]
-    #[expect(clippy::mut_from_ref, reason = "the caller answers for there being one")]
-    unsafe fn glance(&self) -> Option<&mut Inner> {
+    unsafe fn glance(&self) -> Option<Glance<'_, Inner>> {
         // SAFETY: the caller's word.
         unsafe { self.0.inner.glance() }
     }

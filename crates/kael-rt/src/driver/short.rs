@@ -43,16 +43,18 @@ impl Driver {
         let driver = driver.uncounted();
         let vtable = Vtable::of::<O>();
         // SAFETY: until it is launched nothing runs but code of the driver and the backend.
-        let Some(inner) = (unsafe { driver.glance() }) else { return Short::Barred(op) };
+        let Some(mut inner) = (unsafe { driver.glance() }) else { return Short::Barred(op) };
         if let Plain::Read = plain
             && let Some(result) = inner.read_at_once(&span)
         {
             let region = (span.at, span.len as u32, 0);
+            drop(inner);
             return Short::Answered(op, Completion::new(result, region, None));
         }
         // SAFETY: the operation goes to its slot below, and rests there. The bytes are a buffer's:
         // they stay put when their owner moves (the contract of `IoBuf`).
         let launched = unsafe { inner.launch_plain(span, plain, &O::TRAITS, vtable, waker) };
+        drop(inner);
         let Ok((slot, id, launch)) = launched else { return Short::Barred(op) };
         let key = Key { driver, slot, id };
         // SAFETY: the slot was reserved for this operation and holds none yet.

@@ -123,9 +123,10 @@ impl<O: Op> Stage<O> {
                 let key = unsafe { &*self.place.key };
                 if const { !O::TRAITS.scratch && !O::TRAITS.gives_more }
                     // SAFETY: nothing is run by the one call that is made with it.
-                    && let Some(inner) = unsafe { key.driver.glance() }
+                    && let Some(mut inner) = unsafe { key.driver.glance() }
                     && let Some(plain) = inner.take_plain(key.slot, key.id, &O::TRAITS)
                 {
+                    drop(inner);
                     // SAFETY: the slot had the answer, and we who have its key are the only owner:
                     // the operation is moved out once. The slot is free already, but nothing has
                     // run since that could have used it again.
