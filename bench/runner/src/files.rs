@@ -82,7 +82,7 @@ fn command(program: &Program, path: &Path, mode: &str, depth: u32, secs: f64) ->
 }
 
 /// A file whose pages each begin with their number, which the readers check. Written anew each time, so that its pages lie in
-/// memory in one piece: pages that came one by one cost some ways of reading a quarter more than others.
+/// memory in one piece: pages that came one by one cost some ways of reading more than others.
 fn data_file(mib: u64) -> std::io::Result<PathBuf> {
     let path = builds::bench_root().join("target").join(format!("data-{mib}-mib.bin"));
     let bytes = mib * 1024 * 1024;

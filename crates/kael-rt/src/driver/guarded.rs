@@ -47,14 +47,14 @@ impl<T> Guarded<T> {
     /// Until the guard goes nothing runs that could ask for the value: no code of the user's, no waker's, no drop of what
     /// somebody else made.
     #[inline(always)]
-    pub(super) unsafe fn glance(&self) -> Option<Glance<'_, T>> {
+    pub(super) unsafe fn glance(&self) -> Option<Borrowed<'_, T, false>> {
         if self.barred.get() {
             self.refuse()?;
         }
         if cfg!(debug_assertions) {
             self.barred.set(true);
         }
-        Some(Glance(self))
+        Some(Borrowed(self))
     }
 
     /// Runs `f` with the value; otherwise like [`borrow`](Self::borrow).
@@ -80,20 +80,21 @@ impl<T> Guarded<T> {
     }
 }
 
-/// The only reference to the value. It ends also when the borrower panics.
-pub(super) struct Borrowed<'a, T>(&'a Guarded<T>);
+/// The only reference to the value. It ends also when the borrower panics. Not `NOTED`: in a release build only the borrower's word
+/// says that it is the only one.
+pub(super) struct Borrowed<'a, T, const NOTED: bool = true>(&'a Guarded<T>);
 
-impl<T> Deref for Borrowed<'_, T> {
+impl<T, const NOTED: bool> Deref for Borrowed<'_, T, NOTED> {
     type Target = T;
 
     #[inline(always)]
     fn deref(&self) -> &T {
-        // SAFETY: it was not barred, so there is a value and no other reference; now it is.
+        // SAFETY: it was not barred, so there is a value and no other reference; now it is, or none is made by the borrower's word.
         unsafe { (*self.0.value.get()).as_ref().unwrap_unchecked() }
     }
 }
 
-impl<T> DerefMut for Borrowed<'_, T> {
+impl<T, const NOTED: bool> DerefMut for Borrowed<'_, T, NOTED> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: as in `deref`.
@@ -101,38 +102,10 @@ impl<T> DerefMut for Borrowed<'_, T> {
     }
 }
 
-impl<T> Drop for Borrowed<'_, T> {
+impl<T, const NOTED: bool> Drop for Borrowed<'_, T, NOTED> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.barred.set(false);
-    }
-}
-
-/// The only reference to the value, by the word of whoever looks.
-pub(super) struct Glance<'a, T>(&'a Guarded<T>);
-
-impl<T> Deref for Glance<'_, T> {
-    type Target = T;
-
-    #[inline(always)]
-    fn deref(&self) -> &T {
-        // SAFETY: it was not barred, so there is a value and no other reference; and none is made meanwhile.
-        unsafe { (*self.0.value.get()).as_ref().unwrap_unchecked() }
-    }
-}
-
-impl<T> DerefMut for Glance<'_, T> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as in `deref`.
-        unsafe { (*self.0.value.get()).as_mut().unwrap_unchecked() }
-    }
-}
-
-impl<T> Drop for Glance<'_, T> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if cfg!(debug_assertions) {
+        if NOTED || cfg!(debug_assertions) {
             self.0.barred.set(false);
         }
     }

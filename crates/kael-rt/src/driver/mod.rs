@@ -46,7 +46,7 @@ use crate::{
     sys::{Backend, Granted, PART, RingOptions, buffer_of},
 };
 use descriptor::Descriptors;
-use guarded::{Borrowed, Glance, Guarded};
+use guarded::{Borrowed, Guarded};
 use inner::{Act, Inner, Launch, Taken, Turn};
 use ops::Vtable;
 use slot::{Body, Slot, State};
@@ -183,7 +183,7 @@ impl Driver {
     /// # Safety
     /// As of [`Guarded::glance`].
     #[inline(always)]
-    unsafe fn glance(&self) -> Option<Glance<'_, Inner>> {
+    unsafe fn glance(&self) -> Option<Borrowed<'_, Inner, false>> {
         // SAFETY: the caller's word.
         unsafe { self.0.inner.glance() }
     }

@@ -24,8 +24,7 @@ enum Beyond {
     Wake(Waker),
     /// And the next writer may go.
     Pump(Waker, NonNull<Descriptor>),
-    /// It is no plain answer: the result, and the flags. (In parts: as a whole it would lie in memory, for every completion and
-    /// not only for these, and what is written there in parts and read as a whole is waited for.)
+    /// It is no plain answer: the result, and the flags. (In parts, see [`Inner::complete_closely`].)
     Closely(NonNull<Slot>, i32, u32),
     /// A future is to look.
     Tell(u32),
