@@ -97,15 +97,15 @@ pub(crate) struct Descriptor {
     /// What direct I/O on the file wants.
     pub(super) alignment: Cell<Alignment>,
     orphans: Cell<u32>,
-    pub(super) read: Gate,
-    /// A file's place in the backend's table, or [`NONE`].
+    /// Its place in the backend's table, or [`NONE`].
     place: Cell<u32>,
+    pub(super) read: Gate,
     /// What it reads may be in memory, and the system can be asked for that alone.
     pub(crate) cached: Cell<bool>,
     next: Cell<*const Descriptor>,
 }
 
-const _: () = assert!(std::mem::offset_of!(Descriptor, orphans) + 4 <= 64);
+const _: () = assert!(std::mem::offset_of!(Descriptor, read) <= 64);
 
 impl Descriptor {
     #[inline]

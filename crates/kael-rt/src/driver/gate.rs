@@ -457,7 +457,7 @@ impl Inner {
             }
             State::Done => {
                 // It has its answer, whenever its future looks, but the gate no longer.
-                head.marks.ready = false;
+                head.marks.look_closely();
                 fd.read.holder.set(NONE);
                 None
             }

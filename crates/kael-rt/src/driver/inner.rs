@@ -215,7 +215,7 @@ impl Inner {
         for index in 0..self.slots.len() {
             // From here on everything is looked at closely, see `Key`.
             let head = self.slots.head(index);
-            head.marks.ready = false;
+            head.marks.look_closely();
             head.enough = i32::MAX;
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     Descriptor, Driver, Fd, Key,
     inner::Inner,
-    slot::{NONE, SlotId, State},
+    slot::{Answer, NONE, SlotId, State},
 };
 use crate::{
     buf::PoolShared,
@@ -119,11 +119,13 @@ impl Key {
             }
         } else {
             let Some(mut inner) = self.driver.borrow() else { return Piece::Last };
-            if let Some((result, flags)) = inner.pop_item(self.id.index()) {
+            if let Some((result, flags)) = inner.pop_item(self.slot) {
                 inner.pooled_receives += 1;
                 return Piece::Item(result, buffer_of(flags));
             }
             let head = inner.slots.head_at(self.slot);
+            // From here on it waits.
+            head.marks.answer = Answer::Nothing;
             match (head.marks.state, &head.waker) {
                 (State::InFlight, Some(own)) if own.will_wake(waker) => return Piece::Pending,
                 (State::InFlight, _) => {}

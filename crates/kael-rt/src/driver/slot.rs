@@ -132,9 +132,8 @@ const _: () = assert!(std::mem::offset_of!(Head, region) == 64 && size_of::<Head
 #[repr(C, align(8))]
 pub(crate) struct Marks {
     pub(crate) state: State,
-    /// It is `Done`, by a plain answer that its future may take without a closer look; see `Inner::take_plain`. (Beside the
-    /// state, so that both are written at once.)
-    pub(crate) ready: bool,
+    /// (Beside the state, so that both are written at once.)
+    pub(crate) answer: Answer,
     pub(crate) orphan: bool,
     /// Why it was asked to stop, if its future waits to hear that.
     pub(crate) stop: Option<Fault>,
@@ -162,7 +161,7 @@ impl Marks {
     pub(crate) const fn new(state: State, side: Option<Side>, gives: Gives) -> Marks {
         Marks {
             state,
-            ready: false,
+            answer: Answer::Nothing,
             orphan: false,
             stop: None,
             cancelled: false,
@@ -176,6 +175,28 @@ impl Marks {
             flags: 0,
         }
     }
+
+    /// Its future is to look closely at what there is.
+    pub(crate) fn look_closely(&mut self) {
+        if self.answer == Answer::Plain {
+            self.answer = Answer::Nothing;
+        }
+    }
+}
+
+/// What there is for the future of an operation, beside the state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    /// What the state says.
+    Nothing,
+    /// It is `Done`, by a plain answer that may be taken without a closer look; see `Inner::take_plain`.
+    Plain,
+    /// Nothing more: the future of a multishot has taken all there was, and not looked again. So it is not told of the next.
+    Taken,
+    /// One item of a multishot, which is the result and the flags in the head.
+    Item,
+    /// Items of a multishot, in a list; see `inner/items.rs`. The result is the last one's, if it is `Done`.
+    Items,
 }
 
 impl Head {
@@ -286,7 +307,7 @@ impl Slots {
         debug_assert!(head.marks.state != State::Free && head.waker.is_none());
         debug_assert_eq!(head.chain, NONE);
         head.marks.state = State::Free;
-        head.marks.ready = false;
+        head.marks.answer = Answer::Nothing;
         head.id = head.id.next();
         head.next_free = self.free;
         self.free = Some(slot);
@@ -343,21 +364,27 @@ impl Slots {
         unsafe { &mut (*self.at(index).as_ptr()).rest }
     }
 
-    /// A slot, if it is one, will be looked at soon.
+    /// The head of a slot, if it is one, will be looked at soon.
     #[inline(always)]
     pub(crate) fn expect(&self, index: u32) {
         if index < self.len {
-            prefetch(self.at(index).as_ptr());
+            let head = self.at(index).cast::<[u8; 64]>();
+            prefetch(head.as_ptr());
+            prefetch(head.as_ptr().wrapping_add(1));
         }
     }
 
-    /// And the task that its operation's future belongs to.
+    /// And the task that its operation's future belongs to, or, if nobody waits, its descriptor.
     #[inline(always)]
-    pub(crate) fn expect_task(&mut self, index: u32) {
-        if index < self.len
-            && let Some(waker) = &self.head(index).waker
-        {
-            prefetch(waker.data());
+    pub(crate) fn expect_owner(&mut self, index: u32) {
+        if index >= self.len {
+            return;
+        }
+        let head = self.head(index);
+        match (&head.waker, head.fd) {
+            (Some(waker), _) => prefetch(waker.data()),
+            (None, Some(fd)) => prefetch(fd.as_ptr()),
+            (None, None) => {}
         }
     }
 

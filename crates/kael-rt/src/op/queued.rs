@@ -128,7 +128,8 @@ pub struct Queue<W: Whole> {
 }
 
 enum State<W: Whole> {
-    Fresh(W),
+    /// (`None` only while it is taken out: the rest of the state need not be moved for that.)
+    Fresh(Option<W>),
     /// No more may be queued: it is awaited, behind what is.
     Awaited(Operation<W>),
     Over,
@@ -138,15 +139,15 @@ impl<W: Whole> State<W> {
     #[inline(always)]
     fn span(&mut self) -> Option<Span<'_>> {
         match self {
-            State::Fresh(write) => write.span(),
-            State::Awaited(_) | State::Over => None,
+            State::Fresh(Some(write)) => write.span(),
+            State::Fresh(None) | State::Awaited(_) | State::Over => None,
         }
     }
 
     /// What has not begun is queued.
     fn queue(&mut self) -> Option<Queued<W>> {
-        match mem::replace(self, State::Over) {
-            State::Fresh(write) => Some(Queued::new(write)),
+        match self {
+            State::Fresh(write) => write.take().map(Queued::new),
             State::Awaited(_) | State::Over => None,
         }
     }
@@ -155,7 +156,7 @@ impl<W: Whole> State<W> {
 impl<W: Whole> Queue<W> {
     #[inline]
     pub(crate) fn new(write: W) -> Queue<W> {
-        Queue { state: State::Fresh(write) }
+        Queue { state: State::Fresh(Some(write)) }
     }
 }
 
@@ -180,7 +181,7 @@ impl<W: Whole> Queue<W> {
     #[inline(never)]
     fn poll_closely(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut awaited = match mem::replace(&mut self.state, State::Over) {
-            State::Fresh(write) if write.fd().queued.get() < MAX_QUEUED => {
+            State::Fresh(Some(write)) if write.fd().queued.get() < MAX_QUEUED => {
                 let driver = context::with("a queued write", |core| core.driver.clone());
                 let len = write.len();
                 let queued = match into_row(write, &driver) {
@@ -194,9 +195,11 @@ impl<W: Whole> Queue<W> {
                     Err(Submitted::Pending(_)) => unreachable!("a queued operation has no key"),
                 }
             }
-            State::Fresh(write) => Operation::new(write),
+            State::Fresh(Some(write)) => Operation::new(write),
             State::Awaited(operation) => operation,
-            State::Over => panic!("a queued write was polled after it was ready"),
+            State::Fresh(None) | State::Over => {
+                panic!("a queued write was polled after it was ready")
+            }
         };
         let polled = Pin::new(&mut awaited).poll(cx);
         if polled.is_pending() {

@@ -1,17 +1,12 @@
 //! What a backend says of receives on demand that has none: what a multishot receives comes by itself.
 
 use super::Backend;
-use crate::driver::{Descriptor, NONE, SlotId};
+use crate::driver::{Descriptor, SlotId};
 use std::ptr::NonNull;
 
 impl Backend {
     /// A multishot does not wait for its future to look.
     pub(crate) const ON_DEMAND: bool = false;
-
-    /// Nobody is told to look.
-    pub(crate) fn soon(&self, _: usize) -> u32 {
-        NONE
-    }
 
     pub(crate) fn may_receive(&mut self, _: SlotId, _: i32) -> bool {
         false

@@ -4,7 +4,7 @@ use super::{
     super::{
         Completion,
         key::Look,
-        slot::{NONE, Slot, SlotId, State},
+        slot::{Answer, NONE, Slot, SlotId, State},
     },
     Inner, Taken,
 };
@@ -23,7 +23,7 @@ impl Inner {
         traits: &Traits,
     ) -> Option<Completion<'static>> {
         let head = self.slots.head_at(slot);
-        if !head.marks.ready || self.waiting_futures > 0 {
+        if head.marks.answer != Answer::Plain || self.waiting_futures > 0 {
             return None;
         }
         debug_assert_eq!(head.id, id, "a key's slot is in its use");

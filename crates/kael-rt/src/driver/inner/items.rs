@@ -1,8 +1,8 @@
-//! Completions of a multishot that its future has not seen yet: a list in each slot, its nodes
-//! pooled.
+//! Completions of a multishot that its future has not seen yet: one in the head of its slot, or several in a list, whose
+//! nodes are pooled.
 
 use super::{
-    super::slot::{NONE, Slot},
+    super::slot::{Answer, NONE, Slot},
     Inner, Item,
 };
 use crate::sys::{Event, MORE, buffer_flags, buffer_of};
@@ -13,7 +13,7 @@ impl Inner {
     #[inline]
     pub(super) fn unbundle(&mut self, slot: NonNull<Slot>, event: &mut Event) {
         let head = self.slots.head_at(slot);
-        let (traits, group, index) = (&head.vtable.traits, group_of(head.held), head.id.index());
+        let (traits, group) = (&head.vtable.traits, group_of(head.held));
         if !traits.multishot || !traits.pooled || traits.framed {
             return;
         }
@@ -24,7 +24,7 @@ impl Inner {
             let (result, flags) = (bundle.filled, buffer_flags(buffer) | MORE);
             let mut one = Event { result, flags, ..*event };
             self.take_buffer(slot, &mut one);
-            self.push_item(index, one);
+            self.push_item(slot, one);
             event.result -= result;
             buffer = next;
         }
@@ -32,53 +32,98 @@ impl Inner {
         event.flags = event.flags & MORE | buffer_flags(buffer);
     }
 
-    pub(super) fn push_item(&mut self, index: u32, event: Event) {
-        let (result, flags) = (event.result, event.flags);
-        let item = match self.free_item {
-            NONE => {
-                self.items.push(Item { result, flags, next: NONE });
-                self.items.len() as u32 - 1
-            }
-            free => {
-                let item = mem::replace(
-                    &mut self.items[free as usize],
-                    Item { result, flags, next: NONE },
-                );
-                self.free_item = item.next;
-                free
-            }
-        };
+    /// A multishot has brought something. If its future has seen all before it, that stays in the head: mostly the
+    /// future looks before more comes.
+    #[inline(always)]
+    pub(super) fn push_item(&mut self, slot: NonNull<Slot>, event: Event) {
         self.items_seen += 1;
-        let bound = bound_of(self.slots.head(index).held);
-        let rest = self.slots.rest(index);
-        rest.items += 1;
-        let full = rest.items >= bound;
-        let last = mem::replace(&mut rest.items_last, item);
-        match last {
-            NONE => rest.items_first = item,
-            last => self.items[last as usize].next = item,
+        let head = self.slots.head_at(slot);
+        match head.marks.answer {
+            Answer::Item | Answer::Items => return self.list_item(slot, event),
+            Answer::Nothing | Answer::Taken | Answer::Plain => {}
         }
-        if full {
+        head.marks.answer = Answer::Item;
+        (head.result, head.marks.flags) = (event.result, event.flags);
+        if bound_of(head.held) <= 1 {
+            let index = head.id.index();
             self.cancel(index);
         }
     }
 
+    #[cold]
+    fn list_item(&mut self, slot: NonNull<Slot>, event: Event) {
+        self.list_first(slot);
+        let index = self.slots.head_at(slot).id.index();
+        self.append(index, event.result, event.flags);
+        let bound = bound_of(self.slots.head_at(slot).held);
+        if self.slots.rest(index).items >= bound {
+            self.cancel(index);
+        }
+    }
+
+    /// The head is wanted for something else than the item in it, if there is one.
+    pub(super) fn list_first(&mut self, slot: NonNull<Slot>) {
+        let head = self.slots.head_at(slot);
+        match mem::replace(&mut head.marks.answer, Answer::Items) {
+            Answer::Items => {}
+            Answer::Item => {
+                let (index, result, flags) = (head.id.index(), head.result, head.marks.flags);
+                self.append(index, result, flags);
+            }
+            Answer::Nothing | Answer::Taken | Answer::Plain => {
+                head.marks.answer = Answer::Nothing;
+            }
+        }
+    }
+
+    fn append(&mut self, index: u32, result: i32, flags: u32) {
+        let new = Item { result, flags, next: NONE };
+        let item = match self.free_item {
+            NONE => {
+                self.items.push(new);
+                self.items.len() as u32 - 1
+            }
+            free => {
+                self.free_item = mem::replace(&mut self.items[free as usize], new).next;
+                free
+            }
+        };
+        let rest = self.slots.rest(index);
+        rest.items += 1;
+        match mem::replace(&mut rest.items_last, item) {
+            NONE => rest.items_first = item,
+            last => self.items[last as usize].next = item,
+        }
+    }
+
     /// The next item of a multishot: (result, flags).
-    pub(in crate::driver) fn pop_item(&mut self, index: u32) -> Option<(i32, u32)> {
-        let free = self.free_item;
+    #[inline(always)]
+    pub(in crate::driver) fn pop_item(&mut self, slot: NonNull<Slot>) -> Option<(i32, u32)> {
+        let head = self.slots.head_at(slot);
+        match head.marks.answer {
+            Answer::Item => {
+                head.marks.answer = Answer::Taken;
+                Some((head.result, head.marks.flags))
+            }
+            Answer::Items => self.pop_listed(slot),
+            Answer::Nothing | Answer::Taken | Answer::Plain => None,
+        }
+    }
+
+    #[cold]
+    fn pop_listed(&mut self, slot: NonNull<Slot>) -> Option<(i32, u32)> {
+        let index = self.slots.head_at(slot).id.index();
         let rest = self.slots.rest(index);
         let first = rest.items_first;
-        if first == NONE {
-            return None;
-        }
         let item = &mut self.items[first as usize];
-        let next = mem::replace(&mut item.next, free);
+        let next = mem::replace(&mut item.next, self.free_item);
         let answer = (item.result, item.flags);
         self.free_item = first;
         rest.items -= 1;
         rest.items_first = next;
         if next == NONE {
             rest.items_last = NONE;
+            self.slots.head_at(slot).marks.answer = Answer::Taken;
         }
         Some(answer)
     }

@@ -18,7 +18,8 @@ impl Inner {
         }
         let (group, framed) = (group_of(head.held), head.vtable.traits.framed);
         let mut bytes = self.spare_spills.pop().unwrap_or_default();
-        while let Some((result, flags)) = self.pop_item(index) {
+        let slot = self.slots.at(index);
+        while let Some((result, flags)) = self.pop_item(slot) {
             match buffer_of(flags) {
                 Some(buffer) => self.copy_out(group, buffer, result, framed, &mut bytes),
                 // An error among them is for whoever reads what came before it.
@@ -71,7 +72,8 @@ impl Inner {
             return;
         }
         let group = group_of(head.held);
-        while let Some((_, flags)) = self.pop_item(index) {
+        let slot = self.slots.at(index);
+        while let Some((_, flags)) = self.pop_item(slot) {
             self.returned.extend(buffer_of(flags).map(|buffer| (group, buffer)));
         }
         if let Some(i) = self.spills.iter().position(|(of, _)| *of == index) {

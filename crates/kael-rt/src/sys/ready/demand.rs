@@ -27,8 +27,10 @@ impl Backend {
 
     /// The slot of whoever waits to read from the descriptor of the next hint but `after`, if there is one.
     #[inline(always)]
-    pub(crate) fn soon(&self, after: usize) -> u32 {
-        self.hints.get(self.seen + after).map_or(NONE, |hint| self.watches.reader(hint.number))
+    pub(crate) fn soon(&self, after: u32) -> u32 {
+        self.hints
+            .get(self.seen + after as usize)
+            .map_or(NONE, |hint| self.watches.reader(hint.number))
     }
 
     /// Whether a multishot, whose future looks, may receive now. If not, the future will be told.

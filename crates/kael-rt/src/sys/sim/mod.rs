@@ -342,6 +342,11 @@ impl Backend {
         None
     }
 
+    /// The slot of the next event but `after`, or what is no slot's index.
+    pub(crate) fn soon(&self, after: u32) -> u32 {
+        self.answers.get(after as usize).map_or(NONE, |event| SlotId(event.user).index())
+    }
+
     /// The next answer that is there.
     pub(crate) fn next(&mut self) -> Option<Event> {
         self.answers.pop_front()

@@ -1,10 +1,19 @@
 //! Completions on their way to the driver.
 
 use super::{Backend, abi::CQE_SOCK_NONEMPTY, shots};
-use crate::sys::event::Event;
+use crate::{
+    driver::{NONE, SlotId},
+    sys::event::Event,
+};
 use std::ops::ControlFlow;
 
 impl Backend {
+    /// The slot of the next completion but `after`, or what is no slot's index.
+    #[inline(always)]
+    pub(crate) fn soon(&self, after: u32) -> u32 {
+        self.ring.soon(after).map_or(NONE, |user| SlotId(user).index())
+    }
+
     /// Gives the completions that are there to `f`, at most `left` of them, until it breaks off. It must not panic: what
     /// was read is noted at the end.
     #[inline(always)]

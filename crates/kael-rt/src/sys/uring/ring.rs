@@ -300,6 +300,17 @@ impl Ring {
         Some(cqe)
     }
 
+    /// Whose the next completion but `after` is, if it is known to be there.
+    #[inline(always)]
+    pub(super) fn soon(&self, after: u32) -> Option<u64> {
+        if self.cq_tail.wrapping_sub(self.cq_head) <= after {
+            return None;
+        }
+        let at = self.cq_head.wrapping_add(after) & self.cq.mask;
+        // SAFETY: as in `next`.
+        Some(unsafe { (&raw const (*self.cqes.add(at as usize).as_ptr()).user_data).read() })
+    }
+
     /// What [`next`](Self::next) would give, to be read one after the other without a look at the ring. Nothing else may be done
     /// with the ring until [`put_back`](Self::put_back) has been told how far it was read.
     #[inline(always)]

@@ -60,7 +60,7 @@ use super::{
     packet::{Answered, PacketAt},
 };
 use crate::{
-    driver::{Descriptor, DriverConfig, Kind, SlotId, Wait},
+    driver::{Descriptor, DriverConfig, Kind, NONE, SlotId, Wait},
     op::{Request, Side},
     rt::BlockingPool,
 };
@@ -426,6 +426,11 @@ impl Backend {
     #[inline]
     pub(crate) fn next_own(&mut self) -> Option<Event> {
         None
+    }
+
+    /// The slot of the next event but `after`, or what is no slot's index.
+    pub(crate) fn soon(&self, after: u32) -> u32 {
+        self.own.get(after as usize).map_or(NONE, |event| SlotId(event.user).index())
     }
 
     #[inline]
