@@ -7,9 +7,11 @@ use crate::buf::BufferPool;
 use crate::sys::event::{Event, MORE, buffer_flags};
 use crate::task::context;
 use crate::time::{Duration, sleep};
-use std::future::Future;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
 /// Whatever ends a multishot, it is begun again once, and what had come is not lost.
 #[test]
@@ -190,6 +192,52 @@ fn r13_a_flood_of_answers_waits_in_order() {
             faults::clear();
             a.write_all("after").await.0.unwrap();
             assert_eq!(&pieces.next().await.unwrap().unwrap()[..], b"after");
+        });
+    });
+}
+
+/// What comes while the task of a stream is at something else does not wake it, and is there when it looks.
+#[test]
+fn r13_who_does_not_wait_is_not_woken() {
+    in_time(|| {
+        crate::block_on(async {
+            let pool = BufferPool::new(64, 64).unwrap();
+            let (a, b) = pair().await;
+            // How often the task was polled while it was at something else, and who ends that.
+            let (polls, waker) = (Rc::new(Cell::new(0)), Rc::new(RefCell::new(None::<Waker>)));
+            let reader = crate::spawn({
+                let (polls, waker) = (polls.clone(), waker.clone());
+                async move {
+                    let mut pieces = b.recv_stream(&pool);
+                    let mut got = pieces.next().await.unwrap().unwrap().to_vec();
+                    poll_fn(|cx| {
+                        polls.set(polls.get() + 1);
+                        let first = waker.borrow_mut().replace(cx.waker().clone()).is_none();
+                        if first { Poll::Pending } else { Poll::Ready(()) }
+                    })
+                    .await;
+                    while let Some(piece) = pieces.next().await.unwrap() {
+                        got.extend_from_slice(&piece);
+                    }
+                    got
+                }
+            });
+            for (i, part) in ["one ", "two ", "three"].into_iter().enumerate() {
+                // The send, and what it brings there.
+                let ended = counters().completed + 2;
+                a.write_all(part).await.0.unwrap();
+                while counters().completed < ended || polls.get() == 0 {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                assert_eq!(
+                    polls.get(),
+                    1,
+                    "the task was woken by part {i}, for which it does not wait"
+                );
+            }
+            a.close().await.unwrap();
+            waker.borrow().as_ref().expect("it was polled").wake_by_ref();
+            assert_eq!(reader.await.unwrap(), b"one two three");
         });
     });
 }
