@@ -99,6 +99,30 @@ fn r13_every_byte_comes_once_however_few_the_buffers() {
     });
 }
 
+/// The last message and the end come with one look at the ring, and are read one after the other.
+#[test]
+fn r13_the_end_comes_behind_the_last_message() {
+    runs(|| async {
+        let pool = BufferPool::new(64, 64).unwrap();
+        for messages in 1..4usize {
+            let (a, b) = pair().await;
+            let mut pieces = b.recv_stream(&pool);
+            assert!(poll_once(pieces.next()).is_pending());
+            for n in 0..messages {
+                a.write_all(sequence(n * 40, 40)).await.0.unwrap();
+            }
+            a.close().await.unwrap();
+            let mut at = 0;
+            while let Some(piece) = pieces.next().await.unwrap() {
+                expect_piece(at, &piece);
+                at += piece.len();
+            }
+            assert_eq!(at, messages * 40, "the end came over what was before it");
+        }
+        expect_whole(&pool).await;
+    });
+}
+
 /// The kernel is asked for one multishot at a time, although it ends again and again: no buffer is free, or too many wait.
 #[test]
 fn r13_a_stream_has_one_request_with_the_kernel() {
