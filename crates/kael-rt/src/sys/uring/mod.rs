@@ -125,6 +125,7 @@ fn make_ring(entries: u32, thread_idle_ms: u32) -> io::Result<Ring> {
 const LARGE: usize = 8 * 1024;
 
 /// It is a quiet send, and its answer is not what a wait is for.
+#[inline(always)]
 fn ends_no_wait(request: &Request<'_>) -> bool {
     match request {
         Request::Send { from, flags, .. } => flags.quiet && !flags.heard && from.len() < LARGE,
