@@ -90,6 +90,9 @@ async fn settle() {
     kael_rt::time::sleep(Duration::from_millis(2)).await;
 }
 
+/// How long operations of earlier rows are waited for.
+const UNTIL_IDLE: Duration = Duration::from_secs(2);
+
 impl Meter {
     pub(crate) fn new(handle: Handle, time_per_row: Duration, bar: ProgressBar) -> Meter {
         let recorder = Recorder::new();
@@ -130,10 +133,29 @@ impl Meter {
         P: FnMut() -> io::Result<()> + 'static,
         R: AsyncFnMut() -> io::Result<()> + 'static,
     {
+        self.until_idle().await;
         self.count_waits = false;
         let result = self.row(operation, make).await;
         self.count_waits = true;
         result
+    }
+
+    /// While the kernel has operations, a core that is busy looks for their answers, by calls that are no wake's. (Wine may
+    /// take its time to cancel what an earlier row has dropped.)
+    async fn until_idle(&self) {
+        let latest = Instant::now() + UNTIL_IDLE;
+        loop {
+            let left = self.handle.metrics().cores[0].in_flight;
+            if left == 0 {
+                return;
+            }
+            if Instant::now() > latest {
+                return self.bar.suspend(|| {
+                    eprintln!("kael: {left} operations of earlier rows have not ended: the looks for them are counted");
+                });
+            }
+            settle().await;
+        }
     }
 
     /// One operation after the other.

@@ -4,6 +4,7 @@ use super::files::whole;
 use super::meter::{Lane, Meter, Ready, plain, prepared};
 use super::tcp::MESSAGE_BYTES;
 use crate::peer::{self, Peer};
+use kael_rt::JoinHandle;
 use kael_rt::buf::BufferPool;
 use kael_rt::net::UdpSocket;
 use std::io;
@@ -149,17 +150,20 @@ async fn round_trips(meter: &mut Meter, sockets: &mut Sockets) -> io::Result<()>
     meter.one(ROW, round_trip(socket, peer.udp)?).await?;
     // Both sides here, as with TCP.
     sockets.refill().await?;
-    let mut others = Vec::new();
+    let (mut others, mut peers) = (Vec::new(), Vec::new());
     for _ in 0..super::meter::MANY {
         let other = UdpSocket::bind(LOCALHOST).await?;
         others.push(other.local_addr()?);
-        kael_rt::spawn(peer::echo_datagrams(other));
+        peers.push(kael_rt::spawn(peer::echo_datagrams(other)));
     }
     let make = || {
         let to = others.pop().ok_or_else(|| io::Error::other("no peer is left"))?;
         round_trip(sockets.take()?, to)
     };
-    meter.many(ROW, make).await
+    meter.many(ROW, make).await?;
+    // Nothing tells them that there is nobody any more.
+    peers.iter().for_each(JoinHandle::abort);
+    Ok(())
 }
 
 fn round_trip(
@@ -175,4 +179,32 @@ fn round_trip(
         back = buf;
         whole(result.map(|(n, _)| n), MESSAGE_BYTES)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::meter::Meter;
+    use indicatif::ProgressBar;
+    use std::time::{Duration, Instant};
+
+    /// The rows of wakes count what a busy core does, which looks for answers as long as the kernel has operations.
+    #[test]
+    fn a01_the_rows_leave_nothing_with_the_kernel() {
+        let runtime = kael_rt::runtime::Builder::new().build().expect("a runtime");
+        let handle = runtime.handle();
+        let mut meter = Meter::new(handle.clone(), Duration::ZERO, ProgressBar::hidden());
+        runtime.block_on(async {
+            super::measure(&mut meter).await.expect("datagrams on the loopback device");
+            assert!(meter.rows.len() > 2);
+            let latest = Instant::now() + Duration::from_secs(5);
+            loop {
+                let left = handle.metrics().cores[0].in_flight;
+                if left == 0 {
+                    break;
+                }
+                assert!(Instant::now() < latest, "{left} operations were left");
+                kael_rt::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+    }
 }
