@@ -195,7 +195,7 @@ pub(crate) enum Answer {
     Taken,
     /// One item of a multishot, which is the result and the flags in the head.
     Item,
-    /// Items of a multishot, in a list; see `inner/items.rs`. The result is the last one's, if it is `Done`.
+    /// Items of a multishot, in a list; see `inner/items.rs`. What is in the head comes after them, if it is `Done`.
     Items,
 }
 

@@ -64,15 +64,10 @@ impl Inner {
     /// The head is wanted for something else than the item in it, if there is one.
     pub(super) fn list_first(&mut self, slot: NonNull<Slot>) {
         let head = self.slots.head_at(slot);
-        match mem::replace(&mut head.marks.answer, Answer::Items) {
-            Answer::Items => {}
-            Answer::Item => {
-                let (index, result, flags) = (head.id.index(), head.result, head.marks.flags);
-                self.append(index, result, flags);
-            }
-            Answer::Nothing | Answer::Taken | Answer::Plain => {
-                head.marks.answer = Answer::Nothing;
-            }
+        if head.marks.answer == Answer::Item {
+            head.marks.answer = Answer::Items;
+            let (index, result, flags) = (head.id.index(), head.result, head.marks.flags);
+            self.append(index, result, flags);
         }
     }
 
