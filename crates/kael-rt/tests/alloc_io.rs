@@ -358,3 +358,39 @@ fn r41_accepted_connections() {
         });
     });
 }
+
+/// More reads in one poll than are answered at once: the others wait for the next turn. (Where the system cannot say
+/// what is in memory, the pool does them, and starts its threads.)
+#[cfg(all(target_os = "linux", not(kael_backend = "kqueue")))]
+#[test]
+fn r41_the_first_reads_that_wait_for_a_turn() {
+    use counting::allocations;
+    use std::future::{Future, poll_fn};
+    use std::pin::Pin;
+    use std::task::Poll;
+
+    within_limit(|| {
+        kael_rt::block_on(async {
+            let path = TempFile::new("alloc-late", &[7; 4096]);
+            let file = File::open(&path.0).await.unwrap();
+            for _ in 0..100 {
+                assert_eq!(file.read_at(vec![0; 64], 0).await.0.unwrap(), 64);
+            }
+            let mut reads: Vec<_> = (0..48).map(|_| Some(file.read_at(vec![0; 64], 0))).collect();
+            let before = allocations();
+            poll_fn(|cx| {
+                for place in &mut reads {
+                    if let Some(read) = place
+                        && let Poll::Ready((n, _)) = Pin::new(read).poll(cx)
+                    {
+                        assert_eq!(n.unwrap(), 64);
+                        *place = None;
+                    }
+                }
+                if reads.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            assert_eq!(allocations() - before, 0, "allocations in 48 reads");
+        });
+    });
+}

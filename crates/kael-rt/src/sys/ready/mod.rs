@@ -160,7 +160,7 @@ impl Backend {
             spare: Vec::with_capacity(64),
             groups: Groups::default(),
             jobs,
-            late: VecDeque::new(),
+            late: VecDeque::with_capacity(64),
             at_once: AtOnce::new(),
             calls: 0,
             submitted: 0,
